@@ -1,0 +1,104 @@
+# Everything a person types is a target here; `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= 1.0.0
+MODULE := github.com/wheelhouse-dev/wheelhouse
+LDFLAGS := -s -w -X $(MODULE)/internal/version.Version=$(VERSION)
+export GOFLAGS ?= -buildvcs=false
+export DRYDOCK := $(CURDIR)/bin/drydock
+export PATH := $(CURDIR)/bin:$(PATH)
+
+GO_SOURCES := $(shell find api charts cmd internal images -type f 2>/dev/null) go.mod go.sum
+DRYDOCK_SOURCES := $(shell find drydock -name '*.go') drydock/go.mod drydock/go.sum
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+##@ The two commands
+.PHONY: demo
+demo: ## From nothing to a running platform for two tenants, on a one-node Kubernetes (root)
+	@demo/run
+
+.PHONY: demo-down
+demo-down: bin/drydock ## Remove the demo's node and everything on it
+	@bin/drydock down
+
+.PHONY: test
+test: test-unit test-drydock test-node ## All tests; as root also those on a real node
+
+##@ Parts of it
+.PHONY: build
+build: bin/wheelhouse bin/drydock bin/helm ## Build the command-line tools into bin/
+
+bin/wheelhouse: $(GO_SOURCES)
+	@echo "==> building $@"
+	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/wheelhouse
+
+bin/drydock: $(DRYDOCK_SOURCES)
+	@echo "==> building $@"
+	@CGO_ENABLED=0 go build -C drydock -trimpath -o $(CURDIR)/$@ ./cmd/drydock
+
+# The stock Helm, to prove that our releases are ordinary ones.
+bin/helm: go.mod
+	@echo "==> building $@"
+	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o $@ helm.sh/helm/v4/cmd/helm
+
+.PHONY: images
+images: ## Build the container images into dist/images, without a container engine
+	@go run ./images/build --out dist/images
+
+.PHONY: charts
+charts: ## Package the charts into dist/charts, installable offline by stock Helm
+	@go run ./charts/package --out dist/charts
+
+.PHONY: test-unit
+test-unit: prerequisites build ## Unit tests, golden files and tests against a real API server
+	@go vet ./...
+	@go test -race -timeout 25m ./...
+	@cd tools && go vet ./... && go test ./...
+
+.PHONY: test-drydock
+test-drydock: prerequisites bin/drydock ## Tests of the one-node Kubernetes that need no root
+	@cd drydock && go vet ./... && go test -race -timeout 20m ./...
+
+.PHONY: test-node
+test-node: bin/wheelhouse bin/drydock bin/helm ## End-to-end tests on a real node (root)
+	@if [ "$$(id -u)" != 0 ]; then \
+	  echo "==> the end-to-end tests need root and did not run: sudo make test-node"; \
+	else \
+	  $(MAKE) --no-print-directory -C drydock node-test; \
+	  $(MAKE) --no-print-directory images charts; \
+	  go test -tags e2e -count=1 -timeout 40m -v ./test/e2e; \
+	fi
+
+.PHONY: samples
+samples: bin/wheelhouse bin/drydock images ## Run every graph in SAMPLES=DIR on a real node and print what became of it (root)
+	@go run ./test/samples --dir "$(SAMPLES)"
+
+.PHONY: lint
+lint: ## golangci-lint over all modules
+	@go build -C tools/lint -o $(CURDIR)/bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@bin/golangci-lint run ./...
+	@cd drydock && ../bin/golangci-lint run --config ../.golangci.yml ./...
+	@cd tools && ../bin/golangci-lint run --config ../.golangci.yml ./...
+
+.PHONY: generate
+generate: ## Regenerate CRDs and deep copies from api/
+	@go run -C tools ./crdgen
+
+.PHONY: golden
+golden: ## Update all golden files
+	@go test ./... -run Golden -update
+
+.PHONY: prerequisites
+prerequisites:
+	@command -v gcc >/dev/null || { \
+	  echo "==> installing gcc, which the race detector needs"; \
+	  apt-get update -qq && apt-get install -y -qq gcc libc6-dev; }
+
+.PHONY: clean
+clean: ## Delete what was built (not the node: make demo-down)
+	@rm -rf bin dist

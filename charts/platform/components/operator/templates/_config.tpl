@@ -1,0 +1,37 @@
+{{/* The operator's configuration file; internal/operator/config documents it. */}}
+{{- define "dynamo-operator.config" -}}
+apiVersion: operator.config.dynamo.nvidia.com/v1alpha1
+kind: OperatorConfiguration
+namespace:
+  restricted: {{ include "dynamo-operator.restricted" . | eq "true" | ternary .Release.Namespace "" | quote }}
+  scope:
+    leaseDuration: {{ .Values.namespaceRestriction.lease.duration }}
+    leaseRenewInterval: {{ .Values.namespaceRestriction.lease.renewInterval }}
+leaderElection:
+  enabled: true
+  id: {{ include "dynamo-operator.leaderElectionID" . | quote }}
+  namespace: {{ include "dynamo-operator.leaderElectionNamespace" . | quote }}
+server:
+  metrics:
+    bindAddress: {{ include "dynamo-operator.servesMetrics" . | eq "true" | ternary ":8443" "0" | quote }}
+    secure: true
+  healthProbe:
+    bindAddress: ":8081"
+discovery:
+  backend: {{ .Values.discoveryBackend }}
+infrastructure:
+  natsAddress: {{ include "dynamo-operator.natsAddress" . | quote }}
+  etcdAddress: {{ include "dynamo-operator.etcdAddress" . | quote }}
+  modelExpressURL: {{ .Values.modelExpressURL | quote }}
+  prometheusEndpoint: {{ .Values.dynamo.metrics.prometheusEndpoint | quote }}
+ingress:
+  className: {{ .Values.dynamo.ingress.enabled | ternary (.Values.dynamo.ingress.className | default "") "" | quote }}
+  tlsSecretName: {{ .Values.dynamo.ingress.tlsSecretName | default "" | quote }}
+  {{- with .Values.dynamo.ingressHostSuffix }}
+  hostSuffix: {{ . | quote }}
+  {{- end }}
+rbac:
+  plannerClusterRoleName: {{ include "dynamo-operator.restricted" . | eq "true" | ternary "" (printf "%s-planner" (include "dynamo-operator.fullname" .)) | quote }}
+logging:
+  level: {{ .Values.controllerManager.logLevel }}
+{{- end -}}

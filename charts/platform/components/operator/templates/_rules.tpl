@@ -1,0 +1,83 @@
+{{/* What the operator itself may do; internal/operator/manager lists the same and a test compares them. */}}
+{{- define "dynamo-operator.managerRules" -}}
+- apiGroups: [nvidia.com]
+  resources: [dynamographdeployments]
+  verbs: [get, list, watch, update, patch]
+- apiGroups: [nvidia.com]
+  resources: [dynamocomponentdeployments]
+  verbs: [get, list, watch, create, update, patch, delete]
+- apiGroups: [nvidia.com]
+  resources: [dynamographdeployments/status, dynamocomponentdeployments/status]
+  verbs: [get, update, patch]
+- apiGroups: [nvidia.com]
+  resources: [dynamographdeployments/finalizers, dynamocomponentdeployments/finalizers]
+  verbs: [update]
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [get, list, watch, create, update, patch, delete]
+- apiGroups: [""]
+  resources: [services, serviceaccounts]
+  verbs: [get, list, watch, create, update, patch, delete]
+# Claims hold data: never deleted by the operator.
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: ["", events.k8s.io]
+  resources: [events]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [networking.k8s.io]
+  resources: [ingresses]
+  verbs: [get, list, watch, create, update, patch, delete]
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [roles, rolebindings]
+  verbs: [get, list, watch, create, update, patch, delete]
+{{- if include "dynamo-operator.restricted" . }}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [dynamo-operator-namespace-scope]
+  verbs: [get, update, patch, delete]
+{{- else }}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [get, list, watch]
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [clusterroles]
+  resourceNames: [{{ include "dynamo-operator.fullname" . }}-planner]
+  verbs: [bind]
+{{- end }}
+# A component's Role can only be granted by one who holds its rules.
+{{ include "dynamo-operator.discoveryRules" . }}
+{{- end -}}
+
+{{- define "dynamo-operator.discoveryRules" -}}
+- apiGroups: [""]
+  resources: [endpoints]
+  verbs: [get, list, watch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [get, list, watch]
+- apiGroups: [nvidia.com]
+  resources: [dynamoworkermetadatas]
+  verbs: [get, list, watch, create, update, patch, delete]
+{{- end -}}
+
+{{- define "dynamo-operator.plannerRules" -}}
+- apiGroups: [nvidia.com]
+  resources: [dynamocomponentdeployments, dynamographdeployments]
+  verbs: [get, list, create, update, patch]
+- apiGroups: [nvidia.com]
+  resources: [dynamographdeploymentscalingadapters/scale]
+  verbs: [patch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [get, list, watch]
+- apiGroups: [nvidia.com]
+  resources: [dynamoworkermetadatas]
+  verbs: [get, list, watch, create, update, patch, delete]
+{{- end -}}
