@@ -6,7 +6,9 @@ SHELL := /bin/bash
 VERSION ?= 1.0.0
 MODULE := github.com/wheelhouse-dev/wheelhouse
 LDFLAGS := -s -w -X $(MODULE)/internal/version.Version=$(VERSION)
-export GOFLAGS ?= -buildvcs=false
+# The same flags for every build, so that all of them share the build cache.
+export GOFLAGS ?= -trimpath -buildvcs=false
+export CGO_ENABLED ?= 0
 export DRYDOCK := $(CURDIR)/bin/drydock
 export PATH := $(CURDIR)/bin:$(PATH)
 
@@ -35,16 +37,16 @@ build: bin/wheelhouse bin/drydock bin/helm ## Build the command-line tools into 
 
 bin/wheelhouse: $(GO_SOURCES)
 	@echo "==> building $@"
-	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/wheelhouse
+	@go build -ldflags '$(LDFLAGS)' -o $@ ./cmd/wheelhouse
 
 bin/drydock: $(DRYDOCK_SOURCES)
 	@echo "==> building $@"
-	@CGO_ENABLED=0 go build -C drydock -trimpath -o $(CURDIR)/$@ ./cmd/drydock
+	@go build -C drydock -o $(CURDIR)/$@ ./cmd/drydock
 
 # The stock Helm, to prove that our releases are ordinary ones.
 bin/helm: go.mod
 	@echo "==> building $@"
-	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o $@ helm.sh/helm/v4/cmd/helm
+	@go build -ldflags '-s -w' -o $@ helm.sh/helm/v4/cmd/helm
 
 .PHONY: images
 images: ## Build the container images into dist/images, without a container engine
@@ -57,12 +59,12 @@ charts: ## Package the charts into dist/charts, installable offline by stock Hel
 .PHONY: test-unit
 test-unit: prerequisites build ## Unit tests, golden files and tests against a real API server
 	@go vet ./...
-	@go test -race -timeout 25m ./...
+	@CGO_ENABLED=1 go test -race -timeout 25m ./...
 	@cd tools && go vet ./... && go test ./...
 
 .PHONY: test-drydock
 test-drydock: prerequisites bin/drydock ## Tests of the one-node Kubernetes that need no root
-	@cd drydock && go vet ./... && go test -race -timeout 20m ./...
+	@cd drydock && go vet ./... && CGO_ENABLED=1 go test -race -timeout 20m ./...
 
 .PHONY: test-node
 test-node: bin/wheelhouse bin/drydock bin/helm ## End-to-end tests on a real node (root)

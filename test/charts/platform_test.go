@@ -1,0 +1,242 @@
+// Package charts tests what the charts render: golden files per mode, the
+// operator's rights against what its code asks for, and refusals.
+package charts
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"helm.sh/helm/v4/pkg/chart/common"
+	commonutil "helm.sh/helm/v4/pkg/chart/common/util"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/wheelhouse-dev/wheelhouse/charts"
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/manager"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// modes are the ways in which people install the platform.
+var modes = map[string]string{
+	"cluster":    `{}`,
+	"restricted": `dynamo-operator: {namespaceRestriction: {enabled: true}}`,
+	"available": `
+dynamo-operator:
+  controllerManager:
+    replicas: 2
+    priorityClassName: system-cluster-critical
+    tolerations: [{key: spot, operator: Exists}]
+    nodeSelector: {pool: system}
+    topologySpreadConstraints:
+      - {maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway}
+`,
+	"mirrored": `
+global: {imageRegistry: registry.example.com/mirror, imagePullSecrets: [mirror]}
+dynamo-operator:
+  imagePullSecrets: [{name: own}, {name: mirror}]
+  controllerManager:
+    manager:
+      image: {digest: "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}
+`,
+	"connected": `
+dynamo-operator:
+  discoveryBackend: etcd
+  natsAddr: nats://nats.messaging:4222
+  etcdAddr: http://etcd.data:2379
+  modelExpressURL: http://models.example.com
+  dynamo:
+    ingress: {enabled: true, className: nginx, tlsSecretName: wildcard}
+    ingressHostSuffix: llm.example.com
+    metrics: {prometheusEndpoint: "http://prometheus.monitoring:9090"}
+  metricsService: {enabled: false}
+`,
+}
+
+func platform(t *testing.T) *chart.Chart {
+	t.Helper()
+	c, err := chart.OpenFS(charts.FS(), "platform")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func render(t *testing.T, values string) *chart.Rendered {
+	t.Helper()
+	rendered, err := tryRender(t, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rendered
+}
+
+func tryRender(t *testing.T, values string) (*chart.Rendered, error) {
+	t.Helper()
+	overrides := map[string]any{}
+	if err := yaml.Unmarshal([]byte(values), &overrides); err != nil {
+		t.Fatal(err)
+	}
+	c := platform(t)
+	// The schema is checked as stock Helm does it.
+	if _, err := commonutil.ToRenderValues(c.Helm(), overrides, common.ReleaseOptions{}, chart.OfflineCapabilities()); err != nil {
+		return nil, err
+	}
+	return c.Render(chart.Release{Name: "dynamo-platform", Namespace: "inference"}, overrides, chart.OfflineCapabilities())
+}
+
+func TestGoldenPlatform(t *testing.T) {
+	for mode, values := range modes {
+		t.Run(mode, func(t *testing.T) {
+			got := render(t, values).Manifest
+			file := filepath.Join("testdata", "platform-"+mode+".yaml")
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("run `make golden` if this is meant (-golden +rendered):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRenderingTwiceGivesTheSameBytes(t *testing.T) {
+	for mode, values := range modes {
+		if render(t, values).Manifest != render(t, values).Manifest {
+			t.Errorf("%s: two renderings differ", mode)
+		}
+		if hooks := render(t, values).Hooks; hooks != 0 {
+			t.Errorf("%s: %d hooks, want none", mode, hooks)
+		}
+	}
+}
+
+// TestOperatorRightsAreExactlyWhatItsCodeNeeds also proves that the rendered
+// configuration is one that the operator accepts.
+func TestOperatorRightsAreExactlyWhatItsCodeNeeds(t *testing.T) {
+	for mode, values := range modes {
+		t.Run(mode, func(t *testing.T) {
+			rendered := render(t, values)
+			cfg := operatorConfig(t, rendered)
+			needed := manager.PermissionsFor(cfg)
+			const prefix = "dynamo-platform-dynamo-operator-"
+			for role, want := range map[string][]rbacv1.PolicyRule{
+				prefix + "manager-role":         needed.Served,
+				prefix + "leader-election-role": needed.Election,
+				prefix + "metrics-auth":         needed.Metrics,
+			} {
+				if diff := cmp.Diff(expand(want), expand(rulesOf(t, rendered, role))); diff != "" {
+					t.Errorf("%s (-code needs +chart grants):\n%s", role, diff)
+				}
+			}
+		})
+	}
+}
+
+func operatorConfig(t *testing.T, rendered *chart.Rendered) *config.OperatorConfiguration {
+	t.Helper()
+	for _, object := range rendered.Objects {
+		if object.Kind != "ConfigMap" {
+			continue
+		}
+		var configMap corev1.ConfigMap
+		if err := yaml.UnmarshalStrict([]byte(object.Content), &configMap); err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := config.Parse([]byte(configMap.Data["config.yaml"]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cfg
+	}
+	t.Fatal("no ConfigMap rendered")
+	return nil
+}
+
+func rulesOf(t *testing.T, rendered *chart.Rendered, name string) []rbacv1.PolicyRule {
+	t.Helper()
+	for _, object := range rendered.Objects {
+		if object.Name != name || object.Kind != "Role" && object.Kind != "ClusterRole" {
+			continue
+		}
+		var role rbacv1.ClusterRole
+		if err := yaml.Unmarshal([]byte(object.Content), &role); err != nil {
+			t.Fatal(err)
+		}
+		return role.Rules
+	}
+	return nil
+}
+
+// expand lists rules as one line for each verb on each resource, sorted, so
+// that two ways to write the same rights compare equal.
+func expand(rules []rbacv1.PolicyRule) []string {
+	var lines []string
+	for _, rule := range rules {
+		for _, group := range rule.APIGroups {
+			for _, resource := range rule.Resources {
+				for _, verb := range rule.Verbs {
+					lines = append(lines, strings.TrimSpace(strings.Join([]string{group + "/" + resource, verb, strings.Join(rule.ResourceNames, ",")}, " ")))
+				}
+			}
+		}
+	}
+	slices.Sort(lines)
+	return slices.Compact(lines)
+}
+
+func TestRestrictedScopeNeedsNothingClusterWide(t *testing.T) {
+	for _, object := range render(t, modes["restricted"]).Objects {
+		if strings.HasPrefix(object.Kind, "Cluster") {
+			t.Errorf("%s is cluster-scoped", object)
+		}
+		if object.Namespace != "inference" {
+			t.Errorf("%s is outside the release's namespace", object)
+		}
+	}
+}
+
+func TestNoWildcardAndNoSecretInAnyRole(t *testing.T) {
+	for mode, values := range modes {
+		rendered := render(t, values)
+		for _, object := range rendered.Objects {
+			for _, line := range expand(rulesOf(t, rendered, object.Name)) {
+				if strings.Contains(line, "*") || strings.HasPrefix(line, "/secrets") {
+					t.Errorf("%s: %s grants %s", mode, object, line)
+				}
+			}
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for name, test := range map[string]struct{ values, want string }{
+		"misplaced key":         {`namespaceRestriction: {enabled: true}`, "namespaceRestriction"},
+		"misspelt key":          {`dynamo-operator: {namespaceRestriction: {enable: true}}`, "enable"},
+		"wrong type":            {`dynamo-operator: {controllerManager: {replicas: "2"}}`, "replicas"},
+		"latest":                {`dynamo-operator: {controllerManager: {manager: {image: {tag: latest}}}}`, "tag"},
+		"another namespace":     {`dynamo-operator: {namespaceRestriction: {enabled: true, targetNamespace: elsewhere}}`, "elsewhere"},
+		"ingress without class": {`dynamo-operator: {dynamo: {ingress: {enabled: true}}}`, "className"},
+		"address of nothing":    {`dynamo-operator: {nats: {enabled: true}}`, "nats.enabled"},
+		"chart not at hand":     {`grove: {enabled: true}`, "does not contain the grove chart"},
+	} {
+		_, err := tryRender(t, test.values)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want an error about %q", name, err, test.want)
+		}
+	}
+}

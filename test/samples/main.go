@@ -1,0 +1,188 @@
+// Command samples runs every graph of a folder, unmodified, on a one-node
+// Kubernetes of its own, and prints what became of each: Ready, or stopped
+// where a real cluster of that size would stop it, with the reason from its
+// status. It exits with 1 if a graph did neither.
+//
+// The runtime images that the files name are answered by the stand-in runtime;
+// Secrets, ConfigMaps and claims that they refer to are created beside them.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+)
+
+const nodeName = "samples"
+
+func main() {
+	dir := flag.String("dir", "", "folder with the samples")
+	gpus := flag.Int("gpus", 8, "GPUs that the node advertises")
+	timeout := flag.Duration("timeout", 4*time.Minute, "how long a graph may take")
+	keep := flag.Bool("keep", false, "leave the node running")
+	output := flag.String("o", "table", "output: table or json")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	results, err := runAll(ctx, *dir, *gpus, *timeout, *keep)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "samples:", err)
+		os.Exit(1)
+	}
+	if !printResults(results, *output) {
+		os.Exit(1)
+	}
+}
+
+func runAll(ctx context.Context, dir string, gpus int, timeout time.Duration, keep bool) (results []result, err error) {
+	if dir == "" {
+		return nil, errors.New("name the folder: make samples SAMPLES=DIR")
+	}
+	samples, err := readSamples(dir)
+	if err != nil {
+		return nil, err
+	}
+	t, err := prepare(ctx, samples, gpus)
+	if !keep {
+		// The node goes even when the run was interrupted.
+		defer func() {
+			err = errors.Join(err, command(context.WithoutCancel(ctx), "drydock", "down", "--name", nodeName))
+		}()
+	}
+	if err != nil {
+		return nil, err
+	}
+	t.timeout = timeout
+	for i, s := range samples {
+		rows, err := t.run(ctx, s)
+		if err != nil {
+			return results, err
+		}
+		for _, r := range rows {
+			fmt.Fprintf(os.Stderr, "[%d/%d] %s/%s: %s after %ds\n", i+1, len(samples), r.Sample, r.Graph, r.Outcome, r.Seconds)
+		}
+		results = append(results, rows...)
+	}
+	return results, nil
+}
+
+// prepare brings up the node with a cluster-wide operator and the images that
+// the samples name.
+func prepare(ctx context.Context, samples []*sample, gpus int) (*tryout, error) {
+	images := map[string]bool{}
+	for _, s := range samples {
+		maps.Copy(images, s.needs().images)
+	}
+	load := []string{"drydock", "load", "--name", nodeName, "dist/images/standin-runtime.tar"}
+	for _, image := range slices.Sorted(maps.Keys(images)) {
+		load = append(load, "--as", image)
+	}
+	if err := command(ctx, "drydock", "up", "--name", nodeName, "--gpus", fmt.Sprint(gpus)); err != nil {
+		return nil, err
+	}
+	if err := command(ctx, "drydock", "load", "--name", nodeName, "dist/images/dynamo-operator.tar"); err != nil {
+		return nil, err
+	}
+	if err := command(ctx, load...); err != nil {
+		return nil, err
+	}
+	var kubeconfig bytes.Buffer
+	cmd := exec.CommandContext(ctx, "drydock", "kubeconfig", "--path", "--name", nodeName)
+	cmd.Stdout, cmd.Stderr = &kubeconfig, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("drydock kubeconfig: %w", err)
+	}
+	path := strings.TrimSpace(kubeconfig.String())
+	if err := os.Setenv("KUBECONFIG", path); err != nil {
+		return nil, err
+	}
+	if err := command(ctx, "wheelhouse", "apply", "-f", "test/samples/fleet.yaml", "--yes"); err != nil {
+		return nil, err
+	}
+	return connect(path)
+}
+
+func connect(kubeconfig string) (*tryout, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		return nil, err
+	}
+	c, err := client.New(config, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, err
+	}
+	return &tryout{client: c}, nil
+}
+
+func command(ctx context.Context, args ...string) error {
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w", strings.Join(args, " "), err)
+	}
+	return nil
+}
+
+// printResults reports whether every graph was accepted.
+func printResults(results []result, output string) bool {
+	failed := 0
+	for _, r := range results {
+		if !r.accepted {
+			failed++
+		}
+	}
+	if output == "json" {
+		encoder := json.NewEncoder(os.Stdout)
+		encoder.SetIndent("", "  ")
+		if err := encoder.Encode(results); err != nil {
+			fmt.Fprintln(os.Stderr, "samples:", err)
+			return false
+		}
+		return failed == 0
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "SAMPLE\tGRAPH\tOUTCOME\tSECONDS\tSTAND-INS\tREASON")
+	for _, r := range results {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", r.Sample, r.Graph, r.Outcome, r.Seconds, r.Stand, r.Reason)
+	}
+	if err := w.Flush(); err != nil {
+		fmt.Fprintln(os.Stderr, "samples:", err)
+		return false
+	}
+	fmt.Printf("%d graphs: %d Ready, %d stopped for a reason of the cluster, %d neither\n",
+		len(results), count(results, ready), count(results, stopped), failed)
+	return failed == 0
+}
+
+func count(results []result, o outcome) int {
+	n := 0
+	for _, r := range results {
+		if r.Outcome == o {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+)
+
+// sample is one file: its objects as the user wrote them, and its graphs.
+type sample struct {
+	file    string
+	objects []*unstructured.Unstructured
+	graphs  []v1alpha1.DynamoGraphDeployment
+}
+
+// name is the file's name without its extension.
+func (s *sample) name() string {
+	return strings.TrimSuffix(filepath.Base(s.file), filepath.Ext(s.file))
+}
+
+// readSamples returns the files of dir that hold at least one graph, by name.
+func readSamples(dir string) ([]*sample, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	var samples []*sample
+	for _, file := range files {
+		s, err := readSample(file)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		if len(s.graphs) > 0 {
+			samples = append(samples, s)
+		}
+	}
+	if len(samples) == 0 {
+		return nil, fmt.Errorf("%s holds no .yaml file with a DynamoGraphDeployment", dir)
+	}
+	return samples, nil
+}
+
+func readSample(file string) (*sample, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	s := &sample{file: file}
+	decoder := utilyaml.NewYAMLOrJSONDecoder(bytes.NewReader(data), 4096)
+	for {
+		object := &unstructured.Unstructured{}
+		if err := decoder.Decode(&object.Object); errors.Is(err, io.EOF) {
+			return s, nil
+		} else if err != nil {
+			return nil, err
+		}
+		if object.GetKind() == "" {
+			continue // a values file, or an empty document
+		}
+		s.objects = append(s.objects, object)
+		if object.GetKind() != "DynamoGraphDeployment" {
+			continue
+		}
+		var graph v1alpha1.DynamoGraphDeployment
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &graph); err != nil {
+			return nil, err
+		}
+		s.graphs = append(s.graphs, graph)
+	}
+}
+
+// needs is what a sample refers to but does not contain: what its users have
+// in their namespace or registry beforehand.
+type needs struct {
+	images     map[string]bool
+	claims     map[string]bool
+	secrets    map[string][]string // name -> keys
+	configMaps map[string][]string
+}
+
+func (s *sample) needs() needs {
+	n := needs{images: map[string]bool{}, claims: map[string]bool{}, secrets: map[string][]string{}, configMaps: map[string][]string{}}
+	for _, graph := range s.graphs {
+		for _, claim := range graph.Spec.PVCs {
+			if !claim.Create {
+				n.claims[claim.Name] = true
+			}
+		}
+		n.addEnv(graph.Spec.Envs)
+		for _, service := range graph.Spec.Services {
+			n.addService(service)
+		}
+	}
+	for _, object := range s.objects {
+		switch object.GetKind() {
+		case "PersistentVolumeClaim":
+			delete(n.claims, object.GetName())
+		case "Secret":
+			delete(n.secrets, object.GetName())
+		case "ConfigMap":
+			delete(n.configMaps, object.GetName())
+		}
+	}
+	return n
+}
+
+func (n needs) addService(service *v1alpha1.DynamoComponentDeploymentSharedSpec) {
+	if service == nil {
+		return
+	}
+	if service.EnvFromSecret != "" {
+		n.addSecret(service.EnvFromSecret, "")
+	}
+	n.addEnv(service.Envs)
+	if service.ExtraPodSpec == nil {
+		return
+	}
+	if main := service.ExtraPodSpec.MainContainer; main != nil {
+		if main.Image != "" {
+			n.images[main.Image] = true
+		}
+		n.addEnv(main.Env)
+	}
+	if service.ExtraPodSpec.PodSpec == nil {
+		return
+	}
+	for _, volume := range service.ExtraPodSpec.Volumes {
+		switch {
+		case volume.PersistentVolumeClaim != nil:
+			n.claims[volume.PersistentVolumeClaim.ClaimName] = true
+		case volume.ConfigMap != nil:
+			n.configMaps[volume.ConfigMap.Name] = append(n.configMaps[volume.ConfigMap.Name], keysOf(volume.ConfigMap.Items)...)
+		case volume.Secret != nil:
+			n.secrets[volume.Secret.SecretName] = append(n.secrets[volume.Secret.SecretName], keysOf(volume.Secret.Items)...)
+		}
+	}
+}
+
+func (n needs) addEnv(envs []corev1.EnvVar) {
+	for _, env := range envs {
+		if env.ValueFrom == nil {
+			continue
+		}
+		if ref := env.ValueFrom.SecretKeyRef; ref != nil {
+			n.addSecret(ref.Name, ref.Key)
+		}
+		if ref := env.ValueFrom.ConfigMapKeyRef; ref != nil {
+			n.configMaps[ref.Name] = append(n.configMaps[ref.Name], ref.Key)
+		}
+	}
+}
+
+func (n needs) addSecret(name, key string) {
+	keys := n.secrets[name]
+	if key != "" && !slices.Contains(keys, key) {
+		keys = append(keys, key)
+	}
+	n.secrets[name] = keys
+}
+
+func keysOf(items []corev1.KeyToPath) []string {
+	var keys []string
+	for _, item := range items {
+		keys = append(keys, item.Key)
+	}
+	return keys
+}
+
+// String lists the stand-ins that the runner creates, for its table.
+func (n needs) String() string {
+	var parts []string
+	for kind, names := range map[string][]string{
+		"secret": slices.Collect(maps.Keys(n.secrets)),
+		"config": slices.Collect(maps.Keys(n.configMaps)),
+		"claim":  slices.Collect(maps.Keys(n.claims)),
+	} {
+		for _, name := range names {
+			parts = append(parts, kind+"/"+name)
+		}
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ",")
+}
