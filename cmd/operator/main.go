@@ -1,0 +1,48 @@
+// Command operator runs graphs and components of the API group nvidia.com. In
+// its image it is /manager.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/go-logr/logr"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/manager"
+	"github.com/wheelhouse-dev/wheelhouse/internal/version"
+)
+
+func main() {
+	path := flag.String("config", "/etc/dynamo-operator/config.yaml", "the operator's configuration `file`")
+	showVersion := flag.Bool("version", false, "print the version and exit")
+	flag.Parse()
+	if *showVersion {
+		fmt.Println(version.Version)
+		return
+	}
+	if err := run(*path); err != nil {
+		fmt.Fprintln(os.Stderr, "operator:", err)
+		os.Exit(1)
+	}
+}
+
+func run(path string) error {
+	cfg, err := config.Load(path)
+	if err != nil {
+		return err
+	}
+	restConfig, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("find the cluster's credentials: %w", err)
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.Logging.Level)); err != nil {
+		return fmt.Errorf("logging.level: %w", err)
+	}
+	logger := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	return manager.Run(ctrl.SetupSignalHandler(), cfg, restConfig, logr.FromSlogHandler(logger.Handler()))
+}

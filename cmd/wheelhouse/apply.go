@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/report"
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+)
+
+type applyFlags struct {
+	output         string
+	parallel       int
+	noWait         bool
+	timeout        time.Duration
+	forceConflicts bool
+	yes            bool
+}
+
+func (a *app) newApply() *cobra.Command {
+	var flags applyFlags
+	c := &cobra.Command{
+		Use:   "apply",
+		Short: "Install or upgrade what the fleet file describes",
+		Long: `Install or upgrade what the fleet file describes: CRDs first, then all platforms
+in parallel, each until its operator is ready. What is up to date is left alone;
+releases that were left half-done, uninstalled or damaged are repaired.`,
+		Example: `  wheelhouse apply -f fleet.yaml
+  wheelhouse apply -f fleet.yaml --set platform.dynamo-operator.controllerManager.replicas=2
+  wheelhouse apply -f fleet.yaml --no-wait -o json`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.apply(c.Context(), flags) },
+	}
+	a.fleetFlags(c)
+	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table or json")
+	c.Flags().IntVar(&flags.parallel, "parallel", 16, "how many releases are written at the same time")
+	c.Flags().BoolVar(&flags.noWait, "no-wait", false, "do not wait until operators are ready (CRDs are always waited for)")
+	c.Flags().DurationVar(&flags.timeout, "timeout", 5*time.Minute, "how long a gate may make no progress before it fails")
+	c.Flags().BoolVar(&flags.forceConflicts, "force-conflicts", false, "take over fields that other programs own")
+	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do not ask before something is deleted")
+	return c
+}
+
+func (a *app) apply(ctx context.Context, flags applyFlags) error {
+	if err := oneOf("output", flags.output, "table", "json"); err != nil {
+		return err
+	}
+	desired, err := a.read()
+	if err != nil {
+		return err
+	}
+	progress := report.NewProgress(a.err)
+	result, err := a.rollOut(ctx, desired, flags, progress)
+	progress.Close()
+	if err != nil {
+		return a.explainConflict(err)
+	}
+	if err := a.printResult(a.out, result, flags.output); err != nil {
+		return err
+	}
+	return summary(result)
+}
+
+// summary is short: progress has told each failure when it happened.
+func summary(r *rollout.Result) error {
+	var failed []string
+	skipped := 0
+	for _, o := range r.Outcomes {
+		switch o.State {
+		case rollout.StateFailed:
+			failed = append(failed, o.Step.ID)
+		case rollout.StateSkipped:
+			skipped++
+		}
+	}
+	switch {
+	case r.Interrupted:
+		return fmt.Errorf("stopped on request with %d of %d steps left; run the same command again to finish", skipped, len(r.Outcomes))
+	case len(failed) > 0:
+		return fmt.Errorf("%d of %d steps failed, %d were skipped because of them; see above: %s", len(failed), len(r.Outcomes), skipped, strings.Join(failed, ", "))
+	default:
+		return nil
+	}
+}
+
+func (a *app) rollOut(ctx context.Context, desired *rollout.Desired, flags applyFlags, progress *report.Progress) (*rollout.Result, error) {
+	done := progress.Begin("reading the cluster")
+	session, store, err := a.connect(ctx)
+	if err != nil {
+		done()
+		return nil, err
+	}
+	defer session.Close()
+	store.ForceConflicts = flags.forceConflicts
+	snapshot, err := rollout.Observe(ctx, desired, store, session)
+	done()
+	if err != nil {
+		return nil, err
+	}
+	plan, err := rollout.NewPlan(desired, snapshot)
+	if err != nil {
+		return nil, err
+	}
+	return rollout.Execute(ctx, plan, store, session, rollout.Options{
+		Parallel: flags.parallel, NoWait: flags.noWait, Patience: flags.timeout, Notify: progress.Notify,
+	}), nil
+}
+
+func (a *app) printResult(w io.Writer, result *rollout.Result, output string) error {
+	rows := report.Results(result)
+	if output == "json" {
+		return report.JSON(w, map[string]any{"releases": rows, "interrupted": result.Interrupted})
+	}
+	return report.ResultTable(w, rows)
+}
+
+// explainConflict shows the operators that a refusal is about.
+func (a *app) explainConflict(err error) error {
+	var conflict *rollout.ConflictError
+	if errors.As(err, &conflict) {
+		if err := report.Operators(a.err, conflict.Operators); err != nil {
+			return err
+		}
+		fmt.Fprintln(a.err)
+	}
+	return err
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/report"
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+)
+
+type destroyFlags struct {
+	rollout.DestroyOptions
+	yes     bool
+	timeout time.Duration
+}
+
+func (a *app) newDestroy() *cobra.Command {
+	var flags destroyFlags
+	c := &cobra.Command{
+		Use:   "destroy",
+		Short: "Remove what the fleet installed; keep CRDs, data and namespaces",
+		Long: `Remove the platforms of the fleet, and what it installed before but no longer
+names. CRDs, volume claims and namespaces stay unless asked for, and are listed.
+Graphs must be gone first, because only a living operator can finish them.`,
+		Example: `  wheelhouse destroy -f fleet.yaml
+  wheelhouse destroy -f fleet.yaml --with-graphs --yes
+  wheelhouse destroy -f fleet.yaml --with-graphs --purge-data --purge-crds --purge-namespaces`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.destroy(c.Context(), flags) },
+	}
+	a.fleetFlags(c)
+	c.Flags().BoolVar(&flags.WithGraphs, "with-graphs", false, "delete the graphs first, while their operator lives")
+	c.Flags().BoolVar(&flags.PurgeData, "purge-data", false, "delete the volume claims of the platforms and their data")
+	c.Flags().BoolVar(&flags.PurgeCRDs, "purge-crds", false, "delete the CRDs and every object of their kinds")
+	c.Flags().BoolVar(&flags.PurgeNamespaces, "purge-namespaces", false, "delete namespaces that wheelhouse created and that are empty")
+	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do not ask")
+	c.Flags().DurationVar(&flags.timeout, "timeout", 5*time.Minute, "how long a deletion may make no progress before it fails")
+	return c
+}
+
+func (a *app) destroy(ctx context.Context, flags destroyFlags) error {
+	desired, err := a.read()
+	if err != nil {
+		return err
+	}
+	session, store, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	ruins, err := rollout.PlanDestroy(ctx, desired, store, session, flags.DestroyOptions)
+	if ruins != nil {
+		if err := report.Ruins(a.out, ruins); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if !ruins.Plan.Changes() {
+		fmt.Fprintln(a.out, "\nNothing to remove.")
+		return nil
+	}
+	if err := a.confirm(desired.Set.Name, flags.yes); err != nil {
+		return err
+	}
+	progress := report.NewProgress(a.err)
+	result := rollout.Execute(ctx, ruins.Plan, store, session, rollout.Options{Patience: flags.timeout, Notify: progress.Notify})
+	progress.Close()
+	if err := summary(result); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "\nDone. %s\n", whatStays(ruins))
+	return nil
+}
+
+// confirm asks a person. Without a terminal there is nobody to ask.
+func (a *app) confirm(name string, yes bool) error {
+	if yes {
+		return nil
+	}
+	if !report.IsTerminal(a.out) {
+		return errors.New("nothing was removed: there is no terminal to ask on, confirm with --yes")
+	}
+	fmt.Fprintf(a.out, "\nRemove this from the cluster? Type the name of the fleet (%s) to confirm: ", name)
+	answer, err := bufio.NewReader(a.in).ReadString('\n')
+	if strings.TrimSpace(answer) != name {
+		return errors.Join(errors.New("nothing was removed: not confirmed"), ignoreEOF(err))
+	}
+	return nil
+}
+
+func ignoreEOF(err error) error {
+	if err == nil || err.Error() == "EOF" {
+		return nil
+	}
+	return err
+}
+
+func whatStays(r *rollout.Ruins) string {
+	var stays []string
+	if len(r.CRDs) > 0 && !r.Options.PurgeCRDs {
+		stays = append(stays, fmt.Sprintf("%d CRDs", len(r.CRDs)))
+	}
+	if len(r.Claims) > 0 && !r.Options.PurgeData {
+		stays = append(stays, fmt.Sprintf("volume claims of %d releases", len(r.Claims)))
+	}
+	if len(r.Namespaces) > 0 && !r.Options.PurgeNamespaces {
+		stays = append(stays, fmt.Sprintf("%d namespaces", len(r.Namespaces)))
+	}
+	if len(stays) == 0 {
+		return "Nothing was kept."
+	}
+	return "Kept: " + strings.Join(stays, ", ") + "."
+}

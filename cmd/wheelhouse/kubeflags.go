@@ -1,0 +1,23 @@
+package main
+
+import (
+	"github.com/spf13/pflag"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+)
+
+// kubeFlags are kubectl's own, but for the namespace, which the fleet names.
+func kubeFlags() *genericclioptions.ConfigFlags {
+	flags := genericclioptions.NewConfigFlags(true)
+	flags.Namespace = nil
+	flags.CacheDir = nil
+	return flags
+}
+
+// hideRareFlags keeps --help on one screen; hidden flags work all the same.
+func hideRareFlags(f *pflag.Flag) {
+	switch f.Name {
+	case "kubeconfig", "context":
+	default:
+		f.Hidden = true
+	}
+}

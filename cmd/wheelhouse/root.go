@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+
+	"github.com/wheelhouse-dev/wheelhouse/charts"
+	"github.com/wheelhouse-dev/wheelhouse/internal/cluster"
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/release"
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+)
+
+// app is what all commands share: streams and flags.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	kube     *genericclioptions.ConfigFlags
+	file     string
+	set      []string
+	verbose  bool
+}
+
+func newRoot(in io.Reader, out, errOut io.Writer) *cobra.Command {
+	a := &app{in: in, out: out, err: errOut, kube: kubeFlags()}
+	root := &cobra.Command{
+		Use:           programName(),
+		Short:         "Roll out, inspect and remove a fleet of inference platforms",
+		Long:          "Wheelhouse installs and upgrades the Dynamo platform for many teams on one cluster,\nfrom one fleet file, as ordinary Helm releases.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		PersistentPreRun: func(*cobra.Command, []string) {
+			log.SetOutput(io.Discard)
+			slog.SetDefault(slog.New(a.logHandler()))
+		},
+	}
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	root.CompletionOptions.HiddenDefaultCmd = true
+	a.kube.AddFlags(root.PersistentFlags())
+	root.PersistentFlags().BoolVar(&a.verbose, "verbose", false, "print what the Helm SDK logs")
+	root.PersistentFlags().VisitAll(hideRareFlags)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())
+	})
+	root.AddCommand(
+		a.newInit(), a.newValidate(), a.newRender(), a.newApply(), a.newStatus(), a.newDestroy(), a.newVersion(),
+	)
+	return root
+}
+
+// programName is how kubectl calls its plugins.
+func programName() string {
+	if strings.HasPrefix(filepath.Base(os.Args[0]), "kubectl-") {
+		return "kubectl wheelhouse"
+	}
+	return "wheelhouse"
+}
+
+// fleetFlags adds the flags of every command that reads a fleet.
+func (a *app) fleetFlags(c *cobra.Command) {
+	c.Flags().StringVarP(&a.file, "filename", "f", "fleet.yaml", "the fleet file")
+	c.Flags().StringArrayVar(&a.set, "set", nil, "set a value above all files: CHART.PATH=VALUE (repeatable)")
+}
+
+// read loads the fleet and prints warnings about it.
+func (a *app) read() (*rollout.Desired, error) {
+	desired, err := rollout.Read(rollout.Source{
+		File: a.file, Files: fleet.Disk{}, Charts: charts.FS(), Profiles: charts.Profiles(), Set: a.set,
+	})
+	if desired != nil {
+		for _, warning := range desired.Warnings {
+			fmt.Fprintln(a.err, warning)
+		}
+	}
+	return desired, err
+}
+
+// connect opens the cluster and its releases.
+func (a *app) connect(ctx context.Context) (*cluster.Session, *release.Store, error) {
+	session, err := cluster.Connect(ctx, a.kube)
+	if err != nil {
+		return nil, nil, err
+	}
+	return session, release.NewStore(session, a.logHandler()), nil
+}
+
+func (a *app) logHandler() slog.Handler {
+	if !a.verbose {
+		return slog.DiscardHandler
+	}
+	return slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelDebug})
+}
+
+// quietError carries an exit code for a command that has said what there is to
+// say.
+type quietError int
+
+func (quietError) Error() string { return "" }
+
+func exitCode(err error) int {
+	var quiet quietError
+	if errors.As(err, &quiet) {
+		return int(quiet)
+	}
+	return 1
+}
+
+// oneOf checks the value of a flag such as -o.
+func oneOf(flag, value string, allowed ...string) error {
+	for _, a := range allowed {
+		if value == a {
+			return nil
+		}
+	}
+	return fmt.Errorf("--%s is %q; it must be one of: %s", flag, value, strings.Join(allowed, ", "))
+}

@@ -1,0 +1,88 @@
+package chart
+
+import (
+	"fmt"
+	"strings"
+
+	helmchart "helm.sh/helm/v4/pkg/chart/v2"
+	"helm.sh/helm/v4/pkg/chart/v2/util"
+)
+
+// Dependency is a sub-chart that a chart asks for.
+type Dependency struct {
+	Name       string
+	Version    string
+	Repository string
+	// Condition is the path of the value that turns it on, e.g. "nats.enabled".
+	Condition string
+}
+
+func (d Dependency) String() string {
+	return fmt.Sprintf("%s %s from %s", d.Name, d.Version, d.Repository)
+}
+
+// Missing lists the dependencies that the values turn on but that are not at
+// hand. Values are the effective ones, chart defaults included.
+func (c *Chart) Missing(values map[string]any) []Dependency {
+	var out []Dependency
+	for _, d := range c.helm.Metadata.Dependencies {
+		if enabled(d, values) && !atHand(c.helm, d) {
+			out = append(out, Dependency{Name: d.Name, Version: d.Version, Repository: d.Repository, Condition: d.Condition})
+		}
+	}
+	return out
+}
+
+// Helm returns a copy for Helm to work on. Dependencies that are not at hand
+// are left out, so that one that is off never has to be fetched.
+func (c *Chart) Helm() *helmchart.Chart {
+	out := clone(c.helm)
+	kept := out.Metadata.Dependencies[:0]
+	for _, d := range out.Metadata.Dependencies {
+		if atHand(c.helm, d) {
+			kept = append(kept, d)
+		}
+	}
+	out.Metadata.Dependencies = kept
+	return out
+}
+
+func atHand(c *helmchart.Chart, d *helmchart.Dependency) bool {
+	for _, sub := range c.Dependencies() {
+		if sub.Name() == d.Name && util.IsCompatibleRange(d.Version, sub.Metadata.Version) {
+			return true
+		}
+	}
+	return false
+}
+
+// enabled follows Helm's rule: the first condition that names a boolean
+// decides, then tags, and a dependency without either is on.
+func enabled(d *helmchart.Dependency, values map[string]any) bool {
+	for condition := range strings.SplitSeq(d.Condition, ",") {
+		if on, ok := lookup(values, strings.Split(strings.TrimSpace(condition), ".")).(bool); ok {
+			return on
+		}
+	}
+	anyOff := false
+	for _, tag := range d.Tags {
+		on, ok := lookup(values, []string{"tags", tag}).(bool)
+		if ok && on {
+			return true
+		}
+		anyOff = anyOff || ok
+	}
+	return !anyOff
+}
+
+func lookup(values map[string]any, path []string) any {
+	var v any = values
+	for _, key := range path {
+		m, ok := v.(map[string]any)
+		if !ok {
+			return nil
+		}
+		v = m[key]
+	}
+	return v
+}

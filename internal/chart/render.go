@@ -1,0 +1,200 @@
+package chart
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"helm.sh/helm/v4/pkg/chart/common"
+	commonutil "helm.sh/helm/v4/pkg/chart/common/util"
+	"helm.sh/helm/v4/pkg/chart/v2/util"
+	"helm.sh/helm/v4/pkg/engine"
+	releaseutil "helm.sh/helm/v4/pkg/release/v1/util"
+	"sigs.k8s.io/yaml"
+)
+
+// Capabilities is what templates may ask about the cluster.
+type Capabilities = common.Capabilities
+
+// OfflineCapabilities stand for a cluster of a Kubernetes version that all our
+// charts support, without any third-party API. Helm's own default is the
+// version of the client library that a binary happens to be built with.
+func OfflineCapabilities() *Capabilities {
+	caps := common.DefaultCapabilities.Copy()
+	caps.KubeVersion = common.KubeVersion{Version: "v1.36.0", Major: "1", Minor: "36"}
+	return caps
+}
+
+// Release is what templates see of the release.
+type Release struct {
+	Name, Namespace string
+}
+
+// Rendered is what a chart produces for one release.
+type Rendered struct {
+	// Manifest is the text that Helm stores and applies.
+	Manifest string
+	Objects  []Object
+	// Hooks counts objects that Helm runs apart from the manifest.
+	Hooks int
+}
+
+// Object is one Kubernetes object of a manifest.
+type Object struct {
+	APIVersion string
+	Kind       string
+	// Namespace is empty where the object does not name one.
+	Namespace   string
+	Name        string
+	Labels      map[string]string
+	Annotations map[string]string
+	// Content is the object's YAML.
+	Content string
+}
+
+// Kept reports whether the object outlives its release.
+func (o Object) Kept() bool { return o.Annotations["helm.sh/resource-policy"] == "keep" }
+
+// Group is the API group, empty for the core group.
+func (o Object) Group() string {
+	group, _, found := strings.Cut(o.APIVersion, "/")
+	if !found {
+		return ""
+	}
+	return group
+}
+
+func (o Object) String() string {
+	if o.Namespace == "" {
+		return o.Kind + "/" + o.Name
+	}
+	return o.Kind + "/" + o.Namespace + "/" + o.Name
+}
+
+// Render evaluates the chart's templates. Overrides are the values above the
+// chart's defaults. Templates that use lookup find nothing, as under
+// `helm template`.
+func (c *Chart) Render(rel Release, overrides map[string]any, caps *Capabilities) (*Rendered, error) {
+	work := c.Helm()
+	if err := checkKubeVersion(work.Metadata.KubeVersion, caps); err != nil {
+		return nil, fmt.Errorf("chart %s: %w", c, err)
+	}
+	if err := util.ProcessDependencies(work, overrides); err != nil {
+		return nil, fmt.Errorf("chart %s: %w", c, err)
+	}
+	values, err := commonutil.ToRenderValuesWithSchemaValidation(work, overrides, common.ReleaseOptions{
+		Name: rel.Name, Namespace: rel.Namespace, Revision: 1, IsInstall: true,
+	}, caps, true)
+	if err != nil {
+		return nil, fmt.Errorf("chart %s: %w", c, err)
+	}
+	files, err := engine.Engine{}.Render(work, values)
+	if err != nil {
+		return nil, fmt.Errorf("chart %s: %s", c, templateMessage(err))
+	}
+	for name := range files {
+		if strings.HasSuffix(name, "NOTES.txt") {
+			delete(files, name)
+		}
+	}
+	return sorted(c, files)
+}
+
+func sorted(c *Chart, files map[string]string) (*Rendered, error) {
+	hooks, manifests, err := releaseutil.SortManifests(files, nil, releaseutil.InstallOrder)
+	if err != nil {
+		return nil, fmt.Errorf("chart %s renders what is not a Kubernetes object: %w", c, err)
+	}
+	out := &Rendered{Hooks: len(hooks), Objects: make([]Object, 0, len(manifests))}
+	var text strings.Builder
+	for _, m := range manifests {
+		fmt.Fprintf(&text, "---\n# Source: %s\n%s\n", m.Name, m.Content)
+		object, err := parseObject(m.Content)
+		if err != nil {
+			return nil, fmt.Errorf("chart %s, %s: %w", c, m.Name, err)
+		}
+		out.Objects = append(out.Objects, object)
+	}
+	out.Manifest = text.String()
+	return out, nil
+}
+
+// ParseManifest splits a stored manifest into its objects.
+func ParseManifest(manifest string) ([]Object, error) {
+	_, manifests, err := releaseutil.SortManifests(releaseutil.SplitManifests(manifest), nil, releaseutil.InstallOrder)
+	if err != nil {
+		return nil, err
+	}
+	objects := make([]Object, 0, len(manifests))
+	for _, m := range manifests {
+		object, err := parseObject(m.Content)
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, object)
+	}
+	return objects, nil
+}
+
+func parseObject(content string) (Object, error) {
+	var head struct {
+		APIVersion string `json:"apiVersion"`
+		Kind       string `json:"kind"`
+		Metadata   struct {
+			Name        string            `json:"name"`
+			Namespace   string            `json:"namespace"`
+			Labels      map[string]string `json:"labels"`
+			Annotations map[string]string `json:"annotations"`
+		} `json:"metadata"`
+	}
+	if err := yaml.Unmarshal(headOf(content), &head); err != nil {
+		return Object{}, err
+	}
+	return Object{
+		APIVersion: head.APIVersion, Kind: head.Kind,
+		Namespace: head.Metadata.Namespace, Name: head.Metadata.Name,
+		Labels: head.Metadata.Labels, Annotations: head.Metadata.Annotations,
+		Content: content,
+	}, nil
+}
+
+// headOf keeps the top-level fields apiVersion, kind and metadata, because
+// parsing the rest of a large object costs more than everything else here.
+func headOf(content string) []byte {
+	if !blockStyle(content) {
+		return []byte(content)
+	}
+	var head strings.Builder
+	keep := false
+	for line := range strings.Lines(content) {
+		if line[0] != ' ' && line[0] != '\n' && line[0] != '#' && line[0] != '-' {
+			keep = strings.HasPrefix(line, "apiVersion:") || strings.HasPrefix(line, "kind:") || strings.HasPrefix(line, "metadata:")
+		}
+		if keep {
+			head.WriteString(line)
+		}
+	}
+	return []byte(head.String())
+}
+
+// blockStyle reports whether top-level fields start their own lines.
+func blockStyle(content string) bool {
+	return strings.HasPrefix(content, "apiVersion:") || strings.Contains(content, "\napiVersion:")
+}
+
+func checkKubeVersion(wanted string, caps *Capabilities) error {
+	if wanted != "" && !util.IsCompatibleRange(wanted, caps.KubeVersion.String()) {
+		return fmt.Errorf("needs Kubernetes %s, the cluster has %s", wanted, caps.KubeVersion.Version)
+	}
+	return nil
+}
+
+var executionError = regexp.MustCompile(`(?s)^execution error at \(([^)]*)\): (.*)$`)
+
+// templateMessage shortens the engine's message for a chart's own `fail`.
+func templateMessage(err error) string {
+	if m := executionError.FindStringSubmatch(err.Error()); m != nil {
+		return m[2]
+	}
+	return err.Error()
+}

@@ -1,0 +1,110 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
+)
+
+// blame says why a workload is not ready: what its pods wait for, and the last
+// event. It is empty where nothing more is known.
+func (s *Session) blame(ctx context.Context, id identified, kind string) string {
+	names := []string{id.name}
+	var reasons []string
+	for _, pod := range s.podsOf(ctx, id, kind) {
+		names = append(names, pod.Name)
+		if reason := podReason(&pod); reason != "" {
+			reasons = append(reasons, fmt.Sprintf("pod %s: %s", pod.Name, reason))
+		}
+	}
+	if len(reasons) > 2 {
+		reasons = append(reasons[:2], fmt.Sprintf("and %d more pods", len(reasons)-2))
+	}
+	if event := s.lastEvent(ctx, id.namespace, names); event != "" {
+		reasons = append(reasons, "last event: "+event)
+	}
+	if len(reasons) == 0 {
+		return ""
+	}
+	return "; " + strings.Join(reasons, "; ")
+}
+
+func (s *Session) podsOf(ctx context.Context, id identified, kind string) []corev1.Pod {
+	m, err := s.mapping(id.APIVersion, kind)
+	if err != nil {
+		return nil
+	}
+	owner, err := s.Dynamic.Resource(m.Resource).Namespace(id.namespace).Get(ctx, id.name, metav1.GetOptions{})
+	if err != nil {
+		return nil
+	}
+	labels, _, err := unstructured.NestedStringMap(owner.Object, "spec", "selector", "matchLabels")
+	if err != nil || len(labels) == 0 {
+		return nil
+	}
+	pods, err := s.Kube.CoreV1().Pods(id.namespace).List(ctx, metav1.ListOptions{LabelSelector: metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: labels})})
+	if err != nil {
+		return nil
+	}
+	return pods.Items
+}
+
+// podReason is what keeps a pod from being ready.
+func podReason(pod *corev1.Pod) string {
+	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		switch {
+		case c.Ready:
+		case c.State.Waiting != nil && c.State.Waiting.Reason != "":
+			return strings.TrimSuffix(fmt.Sprintf("%s: %s", c.State.Waiting.Reason, c.State.Waiting.Message), ": ")
+		case c.State.Terminated != nil && c.State.Terminated.ExitCode != 0:
+			return fmt.Sprintf("container %s exited with code %d", c.Name, c.State.Terminated.ExitCode)
+		}
+	}
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
+			return fmt.Sprintf("%s: %s", condition.Reason, condition.Message)
+		}
+	}
+	if pod.Status.Phase == corev1.PodPending && pod.Spec.NodeName == "" {
+		return "not scheduled yet"
+	}
+	return ""
+}
+
+// lastEvent is the newest event of the named objects, warnings first.
+func (s *Session) lastEvent(ctx context.Context, namespace string, names []string) string {
+	var best *corev1.Event
+	for _, name := range names {
+		list, err := s.Kube.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{
+			FieldSelector: fields.OneTermEqualSelector("involvedObject.name", name).String(), Limit: 100,
+		})
+		if err != nil {
+			return ""
+		}
+		for i := range list.Items {
+			if e := &list.Items[i]; best == nil || worse(e, best) {
+				best = e
+			}
+		}
+	}
+	if best == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s: %s", best.Reason, best.Message)
+}
+
+func worse(a, b *corev1.Event) bool {
+	if (a.Type == corev1.EventTypeWarning) != (b.Type == corev1.EventTypeWarning) {
+		return a.Type == corev1.EventTypeWarning
+	}
+	return a.LastTimestamp.After(b.LastTimestamp.Time)
+}
+
+// cut splits a CRD's name into plural and group.
+func cut(crd string) (plural, group string, found bool) { return strings.Cut(crd, ".") }

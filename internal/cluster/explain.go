@@ -1,0 +1,68 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// explain turns what the client libraries say into one sentence with advice.
+func (s *Session) explain(doing string, err error) error {
+	host := s.config.Host
+	var dns *net.DNSError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.Canceled):
+		return err
+	case apierrors.IsUnauthorized(err):
+		return fmt.Errorf("cannot %s: the cluster at %s does not accept the credentials; log in again, or choose another context with --context", doing, host)
+	case apierrors.IsForbidden(err):
+		return fmt.Errorf("cannot %s: %s; ask an administrator for this permission", doing, forbidden(err))
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("cannot %s: nothing answers at %s (connection refused); start the cluster, or choose another with --context or --kubeconfig", doing, host)
+	case errors.As(err, &dns):
+		return fmt.Errorf("cannot %s: the host of %s is unknown; check the server address in the kubeconfig", doing, host)
+	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
+		return fmt.Errorf("cannot %s: no answer from %s in time; check the network, or choose another cluster with --context", doing, host)
+	case strings.Contains(err.Error(), "x509:"):
+		return fmt.Errorf("cannot %s: the certificate of %s is not trusted by this kubeconfig: %w", doing, host, err)
+	default:
+		return fmt.Errorf("cannot %s: %w", doing, err)
+	}
+}
+
+// forbidden shortens the API server's sentence to its subject and verb.
+func forbidden(err error) string {
+	_, text, found := strings.Cut(err.Error(), "forbidden: ")
+	if !found {
+		return err.Error()
+	}
+	return text
+}
+
+func isTimeout(err error) bool {
+	var timeout interface{ Timeout() bool }
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+func explainConfig(err error) error {
+	if clientcmd.IsEmptyConfig(err) {
+		return errors.New("no cluster is configured: set KUBECONFIG, or name a file with --kubeconfig")
+	}
+	return fmt.Errorf("the kubeconfig cannot be used: %w", err)
+}
+
+func clientcmdEmpty() *clientcmdapi.Config { return clientcmdapi.NewConfig() }
+
+func groupVersionKind(apiVersion, kind string) schema.GroupVersionKind {
+	return schema.FromAPIVersionAndKind(apiVersion, kind)
+}

@@ -1,0 +1,183 @@
+// Package cluster is how the manager sees a Kubernetes cluster: one connection
+// that everything shares, and the few questions a rollout asks.
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"helm.sh/helm/v4/pkg/action"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/discovery/cached/memory"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+	"github.com/wheelhouse-dev/wheelhouse/internal/version"
+)
+
+// probeTimeout bounds the first request, so that a wrong address is reported
+// and not waited for.
+const probeTimeout = 10 * time.Second
+
+// Session is one connection to one cluster. It shares discovery, the REST
+// mapper, clients and the HTTP connection between all releases of a run, and is
+// safe for concurrent use.
+type Session struct {
+	// Kube, Dynamic and Metadata are the shared clients.
+	Kube     kubernetes.Interface
+	Dynamic  dynamic.Interface
+	Metadata metadata.Interface
+
+	config    *rest.Config
+	loader    clientcmd.ClientConfig
+	discovery discovery.CachedDiscoveryInterface
+	mapper    meta.ResettableRESTMapper
+	watches   *hub
+
+	capsMutex sync.Mutex
+	caps      *chart.Capabilities
+}
+
+// The Helm SDK and kubectl's builders take their clients from here.
+var (
+	_ genericclioptions.RESTClientGetter = (*Session)(nil)
+	_ rollout.Cluster                    = (*Session)(nil)
+)
+
+// Connect reads kubectl's configuration and makes sure that the cluster answers.
+func Connect(ctx context.Context, flags *genericclioptions.ConfigFlags) (*Session, error) {
+	loader := flags.ToRawKubeConfigLoader()
+	config, err := loader.ClientConfig()
+	if err != nil {
+		return nil, explainConfig(err)
+	}
+	s, err := NewSession(config)
+	if err != nil {
+		return nil, err
+	}
+	s.loader = loader
+	return s, s.probe(ctx)
+}
+
+// NewSession opens a session on a client configuration.
+func NewSession(config *rest.Config) (*Session, error) {
+	config = rest.CopyConfig(config)
+	// The API server's priority and fairness limits us; a limit here would only
+	// add waiting.
+	config.QPS = -1
+	config.UserAgent = "wheelhouse/" + version.Version
+	config.WarningHandler = rest.NoWarnings{}
+
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, explainConfig(err)
+	}
+	kube, err := kubernetes.NewForConfigAndClient(config, client)
+	if err != nil {
+		return nil, explainConfig(err)
+	}
+	dynamicClient, err := dynamic.NewForConfigAndClient(config, client)
+	if err != nil {
+		return nil, explainConfig(err)
+	}
+	metadataClient, err := metadata.NewForConfigAndClient(config, client)
+	if err != nil {
+		return nil, explainConfig(err)
+	}
+	cached := memory.NewMemCacheClient(kube.Discovery())
+	return &Session{
+		Kube: kube, Dynamic: dynamicClient, Metadata: metadataClient,
+		config: config, discovery: cached,
+		mapper:  restmapper.NewDeferredDiscoveryRESTMapper(cached),
+		watches: newHub(dynamicClient),
+	}, nil
+}
+
+func (s *Session) probe(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	_, err := s.Kube.Discovery().RESTClient().Get().AbsPath("/version").DoRaw(ctx)
+	if err != nil {
+		return s.explain("reach the cluster", err)
+	}
+	return nil
+}
+
+// Close ends all watches.
+func (s *Session) Close() { s.watches.close() }
+
+// Describe names the cluster for messages: its address.
+func (s *Session) Describe() string { return s.config.Host }
+
+// ToRESTConfig returns a copy of the client configuration: kubectl's builders
+// write into theirs. All copies share one transport.
+func (s *Session) ToRESTConfig() (*rest.Config, error) { return rest.CopyConfig(s.config), nil }
+
+// ToDiscoveryClient returns the shared discovery cache.
+func (s *Session) ToDiscoveryClient() (discovery.CachedDiscoveryInterface, error) {
+	return s.discovery, nil
+}
+
+// ToRESTMapper returns the shared mapper.
+func (s *Session) ToRESTMapper() (meta.RESTMapper, error) { return s.mapper, nil }
+
+// ToRawKubeConfigLoader returns what the session was configured from.
+func (s *Session) ToRawKubeConfigLoader() clientcmd.ClientConfig {
+	if s.loader == nil {
+		return clientcmd.NewDefaultClientConfig(*clientcmdEmpty(), &clientcmd.ConfigOverrides{})
+	}
+	return s.loader
+}
+
+// Capabilities is what the cluster offers to templates. It is read once and
+// again after Refresh.
+func (s *Session) Capabilities(_ context.Context) (*chart.Capabilities, error) {
+	s.capsMutex.Lock()
+	defer s.capsMutex.Unlock()
+	if s.caps != nil {
+		return s.caps, nil
+	}
+	serverVersion, err := s.discovery.ServerVersion()
+	if err != nil {
+		return nil, s.explain("read the cluster's version", err)
+	}
+	apis, err := action.GetVersionSet(s.discovery)
+	if err != nil {
+		return nil, s.explain("list the cluster's APIs", err)
+	}
+	caps := chart.OfflineCapabilities()
+	caps.APIVersions = apis
+	caps.KubeVersion.Version = serverVersion.GitVersion
+	caps.KubeVersion.Major = serverVersion.Major
+	caps.KubeVersion.Minor = serverVersion.Minor
+	s.caps = caps
+	return caps, nil
+}
+
+// Refresh forgets what is known about the cluster's APIs, after CRDs changed.
+func (s *Session) Refresh() {
+	s.capsMutex.Lock()
+	defer s.capsMutex.Unlock()
+	s.caps = nil
+	s.mapper.Reset()
+}
+
+// mapping finds the resource of a kind.
+func (s *Session) mapping(apiVersion, kind string) (*meta.RESTMapping, error) {
+	gvk := groupVersionKind(apiVersion, kind)
+	m, err := s.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+	if err != nil {
+		return nil, fmt.Errorf("find the resource of %s %s: %w", apiVersion, kind, err)
+	}
+	return m, nil
+}

@@ -1,0 +1,110 @@
+package fleet
+
+import (
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+func (d *decoder) fleet(n *yaml.Node, f *Fleet) {
+	d.object(n, "", fields{
+		"apiVersion": func(n *yaml.Node) { d.oneOf(n, "apiVersion", APIVersion) },
+		"kind":       func(n *yaml.Node) { d.oneOf(n, "kind", FileKind) },
+		"metadata":   func(n *yaml.Node) { d.metadata(n, f) },
+		"spec":       func(n *yaml.Node) { d.spec(n, f) },
+	}, "apiVersion", "kind", "metadata", "spec")
+}
+
+func (d *decoder) metadata(n *yaml.Node, f *Fleet) {
+	d.object(n, "metadata", fields{
+		"name": func(n *yaml.Node) {
+			f.Name = d.matching(n, "metadata.name", dnsLabel, "a name of small letters, digits and dashes, at most 63 long").Value
+		},
+	}, "name")
+}
+
+func (d *decoder) spec(n *yaml.Node, f *Fleet) {
+	d.object(n, "spec", fields{
+		"profiles": func(n *yaml.Node) {
+			d.list(n, "spec.profiles", func(item *yaml.Node, path string) { f.Profiles = append(f.Profiles, d.text(item, path)) })
+		},
+		"charts": func(n *yaml.Node) { d.charts(n, f) },
+		"shared": func(n *yaml.Node) { d.shared(n, &f.Shared) },
+		"crds": func(n *yaml.Node) {
+			d.object(n, "spec.crds", fields{
+				"namespace": func(n *yaml.Node) { f.CRDs.Namespace = d.namespace(n, "spec.crds.namespace") },
+			})
+		},
+		"values": func(n *yaml.Node) { f.Values = d.valuesList(n, "spec.values", LayerFleet) },
+		"platforms": func(n *yaml.Node) {
+			d.list(n, "spec.platforms", func(item *yaml.Node, path string) {
+				f.Platforms = append(f.Platforms, d.platform(item, path))
+			})
+		},
+		"platformsFrom": func(n *yaml.Node) {
+			if n.Kind == yaml.ScalarNode {
+				f.from = append(f.from, d.text(n, "spec.platformsFrom"))
+				return
+			}
+			d.list(n, "spec.platformsFrom", func(item *yaml.Node, path string) { f.from = append(f.from, d.text(item, path)) })
+		},
+	})
+}
+
+func (d *decoder) charts(n *yaml.Node, f *Fleet) {
+	known := fields{}
+	for _, key := range ChartKeys {
+		known[key] = func(n *yaml.Node) { f.Charts[key] = d.text(n, "spec.charts."+key) }
+	}
+	d.object(n, "spec.charts", known)
+}
+
+func (d *decoder) shared(n *yaml.Node, s *Shared) {
+	d.object(n, "spec.shared", fields{
+		"registry": func(n *yaml.Node) {
+			registry := d.text(n, "spec.shared.registry")
+			if strings.Contains(registry.Value, "://") {
+				d.fail(n, "spec.shared.registry is a host with an optional path, not a URL: write it without %q",
+					registry.Value[:strings.Index(registry.Value, "://")+3])
+			}
+			s.Registry = &registry
+		},
+		"imagePullSecrets": func(n *yaml.Node) {
+			names := Located[[]string]{Origin: d.origin(n)}
+			d.list(n, "spec.shared.imagePullSecrets", func(item *yaml.Node, path string) {
+				names.Value = append(names.Value, d.text(item, path).Value)
+			})
+			s.ImagePullSecrets = &names
+		},
+	})
+}
+
+func (d *decoder) namespace(n *yaml.Node, path string) Located[string] {
+	return d.matching(n, path, dnsLabel, "a namespace name (small letters, digits and dashes, at most 63 long)")
+}
+
+func (d *decoder) platform(n *yaml.Node, path string) Platform {
+	p := Platform{
+		Release: DefaultRelease,
+		Scope:   Located[string]{Value: ScopeNamespace, Origin: d.origin(n)},
+		Origin:  d.origin(n),
+	}
+	field := func(name string) string {
+		if path == "" {
+			return name
+		}
+		return path + "." + name
+	}
+	d.object(n, path, fields{
+		"namespace": func(n *yaml.Node) { p.Namespace = d.namespace(n, field("namespace")).Value },
+		"release": func(n *yaml.Node) {
+			p.Release = d.matching(n, field("release"), helmName, "a Helm release name (small letters, digits, dashes and dots, at most 53 long)").Value
+		},
+		"scope":  func(n *yaml.Node) { p.Scope = d.oneOf(n, field("scope"), ScopeNamespace, ScopeCluster) },
+		"wave":   func(n *yaml.Node) { p.Wave = d.matching(n, field("wave"), labelText, "a label value").Value },
+		"values": func(n *yaml.Node) { p.Values = d.valuesList(n, field("values"), LayerPlatform) },
+	}, "namespace")
+	return p
+}
+
+func join(words []string) string { return strings.Join(words, ", ") }

@@ -1,0 +1,189 @@
+package fleet
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// APIVersion and FileKind identify a fleet file.
+const (
+	APIVersion = "wheelhouse.dev/v1alpha1"
+	FileKind   = "Fleet"
+)
+
+// The charts that a fleet steers, as they are named in the fleet file.
+const (
+	ChartCRDs     = "crds"
+	ChartPlatform = "platform"
+)
+
+// ChartKeys lists the names under which values may be given.
+var ChartKeys = []string{ChartCRDs, ChartPlatform}
+
+// Scopes of an operator.
+const (
+	ScopeCluster   = "cluster"
+	ScopeNamespace = "namespace"
+)
+
+// DefaultRelease is the release name of a platform that names none.
+const DefaultRelease = "dynamo-platform"
+
+// Fleet is one fleet file as written, with the place of everything that later
+// messages point at.
+type Fleet struct {
+	Path      string
+	Name      string
+	Profiles  []Located[string]
+	Charts    map[string]Located[string]
+	Shared    Shared
+	CRDs      CRDs
+	Values    []ValuesSource
+	Platforms []Platform
+	// from lists the globs of platformsFrom, until Load has followed them.
+	from []Located[string]
+}
+
+// Located is a value with the place that set it.
+type Located[T any] struct {
+	Value  T
+	Origin Origin
+}
+
+// Shared are facts that several charts must agree on.
+type Shared struct {
+	// Registry replaces the registry of every image, for mirrors.
+	Registry *Located[string]
+	// ImagePullSecrets names Secrets that exist in every platform's namespace.
+	ImagePullSecrets *Located[[]string]
+}
+
+// CRDs says where the record of the CRD release lives.
+type CRDs struct {
+	// Namespace holds the release record; default "default".
+	Namespace Located[string]
+}
+
+// ValuesSource is a values file or inline values; both are keyed by chart.
+type ValuesSource struct {
+	// File is relative to the file that names it; empty for inline values.
+	File   string
+	Inline *Value
+	Origin Origin
+}
+
+// Platform is one installation of the platform chart.
+type Platform struct {
+	Namespace string
+	// Release is the Helm release name, default "dynamo-platform".
+	Release string
+	// Scope is "namespace" (default) or "cluster".
+	Scope Located[string]
+	// Wave groups platforms for staged rollouts; empty: the last wave.
+	Wave   string
+	Values []ValuesSource
+	Origin Origin
+}
+
+// Files is how the package reads: paths use the host's separators.
+type Files interface {
+	// Read returns a file's content.
+	Read(path string) ([]byte, error)
+	// Glob lists the files that match a pattern, in order.
+	Glob(pattern string) ([]string, error)
+}
+
+// Load reads a fleet file and every platform file that it names. Errors are
+// Problems, with file:line:column.
+func Load(files Files, file string) (*Fleet, error) {
+	data, err := files.Read(file)
+	if err != nil {
+		return nil, unreadable("fleet file", file, Origin{}, err)
+	}
+	f, err := Parse(file, data)
+	if err != nil {
+		return nil, err
+	}
+	var problems Problems
+	for _, pattern := range f.from {
+		found, err := f.loadPlatforms(files, pattern)
+		f.Platforms = append(f.Platforms, found...)
+		problems = appendProblems(problems, err)
+	}
+	if len(problems) == 0 && len(f.Platforms) == 0 {
+		problems = append(problems, Problem{Origin: Origin{File: file, Line: 1, Column: 1},
+			Message: "the fleet has no platforms", Fix: "list at least one under spec.platforms"})
+	}
+	return f, problems.orNil()
+}
+
+func (f *Fleet) loadPlatforms(files Files, pattern Located[string]) ([]Platform, error) {
+	matches, err := files.Glob(f.Resolve(pattern.Value))
+	if err != nil {
+		return nil, Problems{{Origin: pattern.Origin, Message: fmt.Sprintf("bad pattern %q: %v", pattern.Value, err)}}
+	}
+	if len(matches) == 0 {
+		return nil, Problems{{Origin: pattern.Origin, Message: fmt.Sprintf("no file matches %q", pattern.Value)}}
+	}
+	var out []Platform
+	var problems Problems
+	for _, match := range matches {
+		data, err := files.Read(match)
+		if err != nil {
+			problems = appendProblems(problems, unreadable("platform file", match, pattern.Origin, err))
+			continue
+		}
+		platforms, err := parsePlatforms(match, data)
+		out = append(out, platforms...)
+		problems = appendProblems(problems, err)
+	}
+	return out, problems.orNil()
+}
+
+// Resolve makes a path relative to the fleet file absolute or relative to the
+// working directory, as the fleet file's own path is.
+func (f *Fleet) Resolve(p string) string { return beside(f.Path, p) }
+
+func beside(file, p string) string {
+	if filepath.IsAbs(p) || path.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(filepath.Dir(file), p)
+}
+
+// unreadable says which file is missing and where it was asked for.
+func unreadable(what, file string, asked Origin, err error) error {
+	reason := err.Error()
+	if errors.Is(err, fs.ErrNotExist) {
+		reason = "no such file"
+	}
+	var pathError *fs.PathError
+	if errors.As(err, &pathError) && !errors.Is(err, fs.ErrNotExist) {
+		reason = pathError.Err.Error()
+	}
+	p := Problem{Origin: asked, Message: fmt.Sprintf("cannot read %s %s: %s", what, file, reason)}
+	if what == "fleet file" && errors.Is(err, fs.ErrNotExist) {
+		p.Fix = "name it with -f, or write one with `wheelhouse init`"
+	}
+	return Problems{p}
+}
+
+func appendProblems(problems Problems, err error) Problems {
+	if err == nil {
+		return problems
+	}
+	var more Problems
+	if errors.As(err, &more) {
+		return append(problems, more...)
+	}
+	return append(problems, Problem{Message: err.Error()})
+}
+
+// isFile tells a path from the name of a shipped profile.
+func isFile(profile string) bool {
+	return strings.ContainsAny(profile, `/\`) || strings.HasSuffix(profile, ".yaml") || strings.HasSuffix(profile, ".yml")
+}

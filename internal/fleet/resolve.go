@@ -1,0 +1,261 @@
+package fleet
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"helm.sh/helm/v4/pkg/strvals"
+)
+
+// Set is a fleet resolved: the releases that should run, in the order in which
+// the file names them, CRDs first.
+type Set struct {
+	Name     string
+	Releases []Release
+}
+
+// Key identifies a Helm release within a cluster.
+type Key struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+}
+
+func (k Key) String() string { return k.Namespace + "/" + k.Name }
+
+// Release is one Helm release that should run.
+type Release struct {
+	Key
+	// Chart is the chart's key in the fleet file: "crds" or "platform".
+	Chart string
+	// Scope is the operator's scope for a platform, empty otherwise.
+	Scope string
+	Wave  string
+	// Overrides is what Helm is given: every layer but the chart's defaults.
+	Overrides *Value
+	// Values is what templates see, with the provenance of every leaf.
+	Values *Value
+	// Origin is where the fleet file asks for this release.
+	Origin Origin
+}
+
+// Input is what Resolve needs besides the fleet file.
+type Input struct {
+	Files Files
+	// Profiles holds the shipped profiles, as NAME.yaml.
+	Profiles fs.FS
+	// Defaults are the default values of each chart, by chart key.
+	Defaults map[string]*Value
+	// Set are the values of --set: CHART.PATH=VALUE, in order.
+	Set []string
+}
+
+// Resolve layers the values of every release: chart defaults, profiles in
+// order, shared facts, fleet values, the platform's own values, --set. Errors
+// are Problems.
+func Resolve(f *Fleet, in Input) (*Set, error) {
+	r := resolver{fleet: f, Input: in, read: map[string]*Value{}}
+	base := r.baseLayers()
+	flags := r.setFlags()
+
+	set := &Set{Name: f.Name}
+	set.Releases = append(set.Releases, r.release(Release{
+		Key:    Key{Namespace: f.CRDs.Namespace.Value, Name: "dynamo-crds"},
+		Chart:  ChartCRDs,
+		Origin: f.CRDs.Namespace.Origin,
+	}, base, nil, flags))
+	for _, p := range f.Platforms {
+		own := r.sources(p.Values, p.Origin.File, LayerPlatform)
+		set.Releases = append(set.Releases, r.release(Release{
+			Key:    Key{Namespace: p.Namespace, Name: p.Release},
+			Chart:  ChartPlatform,
+			Scope:  p.Scope.Value,
+			Wave:   p.Wave,
+			Origin: p.Origin,
+		}, MergeAll(base, scopeFact(p)), own, flags))
+	}
+	return set, r.problems.orNil()
+}
+
+// Platforms returns the platform releases of the set.
+func (s *Set) Platforms() []Release {
+	return slices.DeleteFunc(slices.Clone(s.Releases), func(r Release) bool { return r.Chart != ChartPlatform })
+}
+
+type resolver struct {
+	fleet *Fleet
+	Input
+	// read keeps each values file, so that a file named by a hundred tenants
+	// is read once.
+	read     map[string]*Value
+	problems Problems
+}
+
+// release folds the layers above the chart's defaults. base is keyed by chart,
+// as are own and flags.
+func (r *resolver) release(rel Release, base, own, flags *Value) Release {
+	rel.Overrides = MergeAll(
+		NewMap(rel.Origin),
+		base.Field(rel.Chart), own.Field(rel.Chart), flags.Field(rel.Chart),
+	)
+	rel.Values = Effective(r.Defaults[rel.Chart], rel.Overrides)
+	return rel
+}
+
+// baseLayers are the layers that all releases share: profiles, shared facts,
+// fleet values.
+func (r *resolver) baseLayers() *Value {
+	base := NewMap(Origin{File: r.fleet.Path})
+	for _, profile := range r.fleet.Profiles {
+		base = Merge(base, r.profile(profile))
+	}
+	base = Merge(base, sharedFacts(r.fleet.Shared))
+	return Merge(base, r.sources(r.fleet.Values, r.fleet.Path, LayerFleet))
+}
+
+func (r *resolver) profile(name Located[string]) *Value {
+	if isFile(name.Value) {
+		return r.file(ValuesSource{File: name.Value, Origin: name.Origin}, r.fleet.Path, LayerProfile)
+	}
+	data, err := fs.ReadFile(r.Profiles, name.Value+".yaml")
+	if err != nil {
+		known := profileNames(r.Profiles)
+		p := Problem{Origin: name.Origin, Message: fmt.Sprintf("unknown profile %q", name.Value), Fix: "shipped profiles: " + join(known)}
+		if meant := Closest(name.Value, known); meant != "" {
+			p.Fix = fmt.Sprintf("did you mean %q?", meant)
+		}
+		r.problems = append(r.problems, p)
+		return nil
+	}
+	return r.parse("profile:"+name.Value, LayerProfile, data)
+}
+
+func profileNames(profiles fs.FS) []string {
+	entries, err := fs.Glob(profiles, "*.yaml")
+	if err != nil {
+		return nil
+	}
+	for i, entry := range entries {
+		entries[i] = strings.TrimSuffix(entry, ".yaml")
+	}
+	return entries
+}
+
+// sources merges values files and inline values, in order.
+func (r *resolver) sources(sources []ValuesSource, asking string, layer Layer) *Value {
+	var out *Value
+	for _, source := range sources {
+		if source.Inline != nil {
+			out = Merge(out, source.Inline)
+		} else if source.File != "" {
+			out = Merge(out, r.file(source, asking, layer))
+		}
+	}
+	return out
+}
+
+func (r *resolver) file(source ValuesSource, asking string, layer Layer) *Value {
+	path := beside(asking, source.File)
+	id := string(layer) + ":" + path
+	if v, ok := r.read[id]; ok {
+		return v
+	}
+	data, err := r.Files.Read(path)
+	if err != nil {
+		r.problems = appendProblems(r.problems, unreadable("values file", path, source.Origin, err))
+		return nil
+	}
+	r.read[id] = r.parse(path, layer, data)
+	return r.read[id]
+}
+
+// parse reads values that are keyed by chart.
+func (r *resolver) parse(name string, layer Layer, data []byte) *Value {
+	v, err := ParseValues(name, layer, data)
+	if err != nil {
+		r.problems = appendProblems(r.problems, err)
+		return nil
+	}
+	r.problems = append(r.problems, unknownCharts(v)...)
+	return v
+}
+
+// setFlags reads --set in Helm's syntax.
+func (r *resolver) setFlags() *Value {
+	out := NewMap(Origin{Layer: LayerSet})
+	for _, flag := range r.Set {
+		origin := Origin{File: "--set " + flag, Layer: LayerSet}
+		parsed, err := strvals.Parse(flag)
+		if err != nil {
+			r.problems = append(r.problems, Problem{Origin: origin, Message: "cannot be read: " + err.Error(), Fix: "write --set CHART.PATH=VALUE"})
+			continue
+		}
+		v := fromPlain(viaJSON(parsed), origin)
+		r.problems = append(r.problems, unknownCharts(v)...)
+		out = Merge(out, v)
+	}
+	return out
+}
+
+// sharedFacts turns each fact into the keys by which the charts know it.
+func sharedFacts(s Shared) *Value {
+	out := NewMap(Origin{Layer: LayerShared})
+	if s.Registry != nil {
+		out = out.Put(fact(s.Registry.Value, s.Registry.Origin), ChartPlatform, "global", "imageRegistry")
+	}
+	if s.ImagePullSecrets != nil {
+		names := make([]any, len(s.ImagePullSecrets.Value))
+		for i, name := range s.ImagePullSecrets.Value {
+			names[i] = map[string]any{"name": name}
+		}
+		out = out.Put(fact(names, s.ImagePullSecrets.Origin), ChartPlatform, "global", "imagePullSecrets")
+	}
+	return out
+}
+
+// scopeFact tells the operator chart what a platform's scope is.
+func scopeFact(p Platform) *Value {
+	restricted := fact(p.Scope.Value == ScopeNamespace, p.Scope.Origin)
+	return NewMap(p.Origin).Put(restricted, ChartPlatform, "dynamo-operator", "namespaceRestriction", "enabled")
+}
+
+func fact(plain any, origin Origin) *Value {
+	origin.Layer = LayerShared
+	return fromPlain(plain, origin)
+}
+
+// fromPlain gives every node of a plain value the same origin.
+func fromPlain(plain any, origin Origin) *Value {
+	switch p := plain.(type) {
+	case map[string]any:
+		out := NewMap(origin)
+		for key, field := range p {
+			out.Fields[key] = fromPlain(field, origin)
+		}
+		return out
+	case []any:
+		out := &Value{Kind: List, Origin: origin}
+		for _, item := range p {
+			out.Items = append(out.Items, fromPlain(item, origin))
+		}
+		return out
+	default:
+		return NewScalar(p, origin)
+	}
+}
+
+// viaJSON makes every number a float64, as in values files.
+func viaJSON(v map[string]any) any {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return v
+	}
+	var out any
+	if err := json.NewDecoder(bytes.NewReader(data)).Decode(&out); err != nil {
+		return v
+	}
+	return out
+}

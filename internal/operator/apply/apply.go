@@ -1,0 +1,311 @@
+// Package apply brings the cluster to the rendered objects with as few writes
+// as possible: an object is sent, by server-side apply, only when the rendering
+// has changed or when the live object no longer has what was applied. The
+// annotation nvidia.com/last-applied-hash records the rendering; comparing the
+// live object with it finds changes made by hand.
+package apply
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"reflect"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+)
+
+// FieldManager owns the fields that the operator applies.
+const FieldManager = client.FieldOwner("dynamo-operator")
+
+// Applier writes on behalf of a controller.
+type Applier struct {
+	// Client reads from the cache, which holds only objects of the operator.
+	Client client.Client
+	// Live reads from the API server. It is asked before an object is created,
+	// because an object of the same name may exist outside the cache.
+	Live client.Reader
+	// Events tells the owner what was created, updated and deleted.
+	Events events.EventRecorder
+}
+
+// NotOursError: an object of the wanted name exists and belongs to somebody else.
+type NotOursError struct{ Kind, Namespace, Name, Owner string }
+
+func (e *NotOursError) Error() string {
+	return fmt.Sprintf("%s %s/%s exists already and belongs to %s: delete it or choose another name",
+		e.Kind, e.Namespace, e.Name, e.Owner)
+}
+
+// Apply makes the cluster have desired, and stores what the cluster then has
+// in desired itself. The object is deleted together with its owner, and is
+// refused with a NotOursError if it exists already and belongs to another one.
+// desired must have its apiVersion and kind set.
+func (a *Applier) Apply(ctx context.Context, owner, desired client.Object) error {
+	if err := controllerutil.SetControllerReference(owner, desired, a.Client.Scheme()); err != nil {
+		return fmt.Errorf("apply %s: %w", a.describe(desired), err)
+	}
+	return a.apply(ctx, owner, desired, true)
+}
+
+// ApplyShared is Apply for an object that several graphs share: it has no
+// owner, and regarding is only told of the change.
+func (a *Applier) ApplyShared(ctx context.Context, regarding, desired client.Object) error {
+	return a.apply(ctx, regarding, desired, false)
+}
+
+func (a *Applier) apply(ctx context.Context, regarding, desired client.Object, owned bool) error {
+	live, err := a.find(ctx, desired)
+	if err == nil && live != nil {
+		err = a.mayWrite(live, regarding, owned)
+	}
+	if err == nil {
+		err = a.writeIfDifferent(ctx, regarding, live, desired)
+	}
+	if err != nil {
+		return fmt.Errorf("apply %s: %w", a.describe(desired), err)
+	}
+	return nil
+}
+
+func (a *Applier) writeIfDifferent(ctx context.Context, regarding, live, desired client.Object) error {
+	rendered, err := rendering(desired)
+	if err != nil {
+		return err
+	}
+	if live != nil {
+		same, err := upToDate(live, rendered)
+		if err != nil {
+			return err
+		}
+		if same {
+			return convert(live, desired)
+		}
+		if roleRefDiffers(live, desired) {
+			if err := a.remove(ctx, live); err != nil {
+				return err
+			}
+		}
+	}
+	sent := client.ApplyConfigurationFromUnstructured(rendered)
+	if err := a.Client.Apply(ctx, sent, FieldManager, client.ForceOwnership); err != nil {
+		return err
+	}
+	if live == nil || live.GetResourceVersion() != rendered.GetResourceVersion() {
+		a.report(regarding, desired, live == nil)
+	}
+	return convert(rendered, desired)
+}
+
+func (a *Applier) report(regarding, obj client.Object, created bool) {
+	kind, action := a.kind(obj), "Update"
+	if created {
+		action = "Create"
+	}
+	a.Events.Eventf(regarding, obj, corev1.EventTypeNormal, action+kind, action, "%sd %s %s", action, kind, obj.GetName())
+}
+
+// CreateIfMissing creates an object that belongs to nobody and is never
+// changed afterwards, such as a claim. One that exists already is left alone.
+func (a *Applier) CreateIfMissing(ctx context.Context, regarding, obj client.Object) error {
+	err := a.Client.Create(ctx, obj, FieldManager)
+	if apierrors.IsAlreadyExists(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("create %s: %w", a.describe(obj), err)
+	}
+	a.report(regarding, obj, true)
+	return nil
+}
+
+// find returns the live object, nil when there is none.
+func (a *Applier) find(ctx context.Context, desired client.Object) (client.Object, error) {
+	empty, err := a.Client.Scheme().New(desired.GetObjectKind().GroupVersionKind())
+	if err != nil {
+		return nil, err
+	}
+	live := empty.(client.Object)
+	key := client.ObjectKeyFromObject(desired)
+	err = a.Client.Get(ctx, key, live)
+	if apierrors.IsNotFound(err) {
+		err = a.Live.Get(ctx, key, live)
+	}
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	return live, err
+}
+
+// Prune deletes the objects of a list that owner controls and that are not
+// wanted any more. The list must have been read from the cluster.
+func (a *Applier) Prune(ctx context.Context, owner client.Object, existing []client.Object, keep map[string]bool) error {
+	for _, obj := range existing {
+		if keep[obj.GetName()] || !metav1.IsControlledBy(obj, owner) || obj.GetDeletionTimestamp() != nil {
+			continue
+		}
+		if err := a.remove(ctx, obj); err != nil {
+			return fmt.Errorf("delete %s: %w", a.describe(obj), err)
+		}
+		kind := a.kind(obj)
+		a.Events.Eventf(owner, obj, corev1.EventTypeNormal, "Delete"+kind, "Delete", "Deleted %s %s", kind, obj.GetName())
+	}
+	return nil
+}
+
+func (a *Applier) remove(ctx context.Context, obj client.Object) error {
+	uid := obj.GetUID()
+	err := a.Client.Delete(ctx, obj, client.Preconditions{UID: &uid}, client.PropagationPolicy(metav1.DeletePropagationBackground))
+	return client.IgnoreNotFound(err)
+}
+
+// Status writes the status of after, once, if it differs from that of before.
+func (a *Applier) Status(ctx context.Context, before, after client.Object) error {
+	patch := client.MergeFrom(before)
+	data, err := patch.Data(after)
+	if err != nil {
+		return fmt.Errorf("compare the status of %s: %w", a.describe(after), err)
+	}
+	if string(data) == "{}" {
+		return nil
+	}
+	if err := a.Client.Status().Patch(ctx, after, patch, FieldManager); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("write the status of %s: %w", a.describe(after), err)
+	}
+	return nil
+}
+
+// ReleaseFinalizer lets an object go that another operator of this API has
+// held. We add no finalizer: all that a graph creates is owned by it, and
+// garbage collection follows ownership.
+func (a *Applier) ReleaseFinalizer(ctx context.Context, obj client.Object) error {
+	before := obj.DeepCopyObject().(client.Object)
+	if !controllerutil.RemoveFinalizer(obj, v1alpha1.Finalizer) {
+		return nil
+	}
+	if err := a.Client.Patch(ctx, obj, client.MergeFrom(before), FieldManager); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("remove finalizer %s from %s: %w", v1alpha1.Finalizer, a.describe(obj), err)
+	}
+	return nil
+}
+
+// mayWrite protects objects that only happen to have the wanted name. One
+// without an owner is taken over if the operator once made it.
+func (a *Applier) mayWrite(live, owner client.Object, owned bool) error {
+	if live.GetDeletionTimestamp() != nil {
+		return fmt.Errorf("the previous one is still being deleted")
+	}
+	if !owned || metav1.IsControlledBy(live, owner) {
+		return nil
+	}
+	foreign := &NotOursError{Kind: a.kind(live), Namespace: live.GetNamespace(), Name: live.GetName(), Owner: "nobody"}
+	if controller := metav1.GetControllerOf(live); controller != nil {
+		foreign.Owner = controller.Kind + " " + controller.Name
+		return foreign
+	}
+	if live.GetLabels()[render.ManagedByLabel] != render.Manager {
+		return foreign
+	}
+	return nil
+}
+
+// rendering is what is sent: the fields that were set, and the hash of them.
+func rendering(obj client.Object) (*unstructured.Unstructured, error) {
+	fields := map[string]any{}
+	if err := convert(obj, &fields); err != nil {
+		return nil, err
+	}
+	delete(fields, "status")
+	dropNulls(fields)
+	data, err := json.Marshal(fields)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(data)
+	rendered := &unstructured.Unstructured{Object: fields}
+	annotations := rendered.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[v1alpha1.AnnotationLastAppliedHash] = hex.EncodeToString(sum[:])
+	rendered.SetAnnotations(annotations)
+	return rendered, nil
+}
+
+// dropNulls removes what a Go struct writes as null although nobody set it.
+func dropNulls(value any) {
+	switch v := value.(type) {
+	case map[string]any:
+		for key, item := range v {
+			if item == nil {
+				delete(v, key)
+				continue
+			}
+			dropNulls(item)
+		}
+	case []any:
+		for _, item := range v {
+			dropNulls(item)
+		}
+	}
+}
+
+func upToDate(live client.Object, rendered *unstructured.Unstructured) (bool, error) {
+	fields := map[string]any{}
+	if err := convert(live, &fields); err != nil {
+		return false, err
+	}
+	wanted := make(map[string]any, len(rendered.Object))
+	for key, value := range rendered.Object {
+		if key != "apiVersion" && key != "kind" { // absent from objects of a typed cache
+			wanted[key] = value
+		}
+	}
+	return contains(fields, wanted), nil
+}
+
+// roleRefDiffers: the API lets nobody change what a binding refers to.
+func roleRefDiffers(live, desired client.Object) bool {
+	was, isBinding := live.(*rbacv1.RoleBinding)
+	wanted, _ := desired.(*rbacv1.RoleBinding)
+	return isBinding && was.RoleRef != wanted.RoleRef
+}
+
+// convert goes through JSON, the only form in which API types and untyped
+// fields agree in every detail. What is in to is lost.
+func convert(from, to any) error {
+	data, err := json.Marshal(from)
+	if err != nil {
+		return err
+	}
+	if object, typed := to.(client.Object); typed {
+		gvk := object.GetObjectKind().GroupVersionKind()
+		defer object.GetObjectKind().SetGroupVersionKind(gvk)
+		reflect.ValueOf(object).Elem().SetZero()
+	}
+	return json.Unmarshal(data, to)
+}
+
+func (a *Applier) kind(obj client.Object) string {
+	gvk, err := apiutil.GVKForObject(obj, a.Client.Scheme())
+	if err != nil {
+		return "object"
+	}
+	return gvk.Kind
+}
+
+func (a *Applier) describe(obj client.Object) string {
+	return fmt.Sprintf("%s %s/%s", a.kind(obj), obj.GetNamespace(), obj.GetName())
+}

@@ -1,0 +1,172 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/json"
+	"sigs.k8s.io/yaml"
+)
+
+// APIVersion and Kind are what a file of this type must declare.
+const (
+	APIVersion = "operator.config.dynamo.nvidia.com/v1alpha1"
+	Kind       = "OperatorConfiguration"
+)
+
+// Discovery backends.
+const (
+	DiscoveryKubernetes = "kubernetes"
+	DiscoveryEtcd       = "etcd"
+)
+
+// Off, as a bind address, means that nothing listens.
+const Off = "0"
+
+// OperatorConfiguration is the whole file. The package documentation shows
+// every field with its default.
+type OperatorConfiguration struct {
+	metav1.TypeMeta `json:",inline"`
+
+	Namespace      Namespace      `json:"namespace"`
+	LeaderElection LeaderElection `json:"leaderElection"`
+	Server         Server         `json:"server"`
+	Discovery      Discovery      `json:"discovery"`
+	Infrastructure Infrastructure `json:"infrastructure"`
+	Ingress        Ingress        `json:"ingress"`
+	RBAC           RBAC           `json:"rbac"`
+	Logging        Logging        `json:"logging"`
+}
+
+// Namespace says which namespaces the operator serves.
+type Namespace struct {
+	// Restricted is the one namespace to serve; empty means the cluster.
+	Restricted string `json:"restricted"`
+	Scope      Scope  `json:"scope"`
+}
+
+// Scope times the Lease by which a restricted operator claims its namespace.
+type Scope struct {
+	LeaseDuration      metav1.Duration `json:"leaseDuration"`
+	LeaseRenewInterval metav1.Duration `json:"leaseRenewInterval"`
+}
+
+// LeaderElection lets several replicas run while one of them acts.
+type LeaderElection struct {
+	Enabled   bool   `json:"enabled"`
+	ID        string `json:"id"`
+	Namespace string `json:"namespace"`
+}
+
+// Server holds the listeners of the process.
+type Server struct {
+	Metrics     Metrics     `json:"metrics"`
+	HealthProbe HealthProbe `json:"healthProbe"`
+}
+
+// Metrics is the Prometheus endpoint.
+type Metrics struct {
+	BindAddress string `json:"bindAddress"`
+	Secure      bool   `json:"secure"`
+}
+
+// HealthProbe is the listener of /healthz and /readyz.
+type HealthProbe struct {
+	BindAddress string `json:"bindAddress"`
+}
+
+// Discovery says how a graph's components find one another.
+type Discovery struct {
+	Backend string `json:"backend"`
+}
+
+// Infrastructure holds addresses handed to every main container.
+type Infrastructure struct {
+	NATSAddress        string `json:"natsAddress"`
+	EtcdAddress        string `json:"etcdAddress"`
+	ModelExpressURL    string `json:"modelExpressURL"`
+	PrometheusEndpoint string `json:"prometheusEndpoint"`
+}
+
+// Ingress holds the defaults for exposing frontends.
+type Ingress struct {
+	ClassName     string `json:"className"`
+	TLSSecretName string `json:"tlsSecretName"`
+	HostSuffix    string `json:"hostSuffix"`
+}
+
+// RBAC names the ClusterRoles bound on behalf of graphs.
+type RBAC struct {
+	PlannerClusterRoleName string `json:"plannerClusterRoleName"`
+	EPPClusterRoleName     string `json:"eppClusterRoleName"`
+}
+
+// Logging controls the operator's own log.
+type Logging struct {
+	Level string `json:"level"`
+}
+
+// Default returns the configuration of an empty file.
+func Default() *OperatorConfiguration {
+	return &OperatorConfiguration{
+		TypeMeta: metav1.TypeMeta{APIVersion: APIVersion, Kind: Kind},
+		Namespace: Namespace{Scope: Scope{
+			LeaseDuration:      metav1.Duration{Duration: 30 * time.Second},
+			LeaseRenewInterval: metav1.Duration{Duration: 10 * time.Second},
+		}},
+		LeaderElection: LeaderElection{Enabled: true, ID: "dynamo.nvidia.com"},
+		Server: Server{
+			Metrics:     Metrics{BindAddress: Off, Secure: true},
+			HealthProbe: HealthProbe{BindAddress: ":8081"},
+		},
+		Discovery: Discovery{Backend: DiscoveryKubernetes},
+		Ingress:   Ingress{HostSuffix: "local"},
+		Logging:   Logging{Level: "info"},
+	}
+}
+
+// Load reads and validates a configuration file. The error names the file and
+// every field that is wrong.
+func Load(path string) (*OperatorConfiguration, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the operator configuration: %w", err)
+	}
+	cfg, err := Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("operator configuration %s: %w", path, err)
+	}
+	return cfg, nil
+}
+
+// Parse decodes strictly, over the defaults, and validates.
+func Parse(data []byte) (*OperatorConfiguration, error) {
+	cfg := Default()
+	// A file must say itself what it is; only the rest has defaults.
+	cfg.TypeMeta = metav1.TypeMeta{}
+	if err := decodeStrict(data, cfg); err != nil {
+		return nil, err
+	}
+	if errs := cfg.validate(); len(errs) > 0 {
+		return nil, errs.ToAggregate()
+	}
+	return cfg, nil
+}
+
+// decodeStrict refuses unknown and repeated keys and names their full path.
+func decodeStrict(data []byte, into any) error {
+	asJSON, err := yaml.YAMLToJSONStrict(data)
+	if err != nil {
+		return err
+	}
+	mistakes, err := json.UnmarshalStrict(asJSON, into)
+	return errors.Join(append(mistakes, err)...)
+}
+
+// ClusterWide reports whether the operator serves the whole cluster.
+func (c *OperatorConfiguration) ClusterWide() bool {
+	return c.Namespace.Restricted == ""
+}

@@ -1,0 +1,68 @@
+// Package config is the operator's configuration file: one versioned,
+// validated document, normally rendered by the chart into a ConfigMap and
+// given to the process as --config.
+//
+// Unknown keys are errors. What a file leaves out takes the value shown here;
+// a complete file with every default looks like this:
+//
+//	apiVersion: operator.config.dynamo.nvidia.com/v1alpha1
+//	kind: OperatorConfiguration
+//	namespace:
+//	  # The one namespace this operator serves. Empty: the whole cluster, less
+//	  # the namespaces that an operator of their own has claimed.
+//	  restricted: ""
+//	  scope:
+//	    # How long a restricted operator's claim to its namespace outlives its
+//	    # last sign of life, and how often it gives one. The duration is in
+//	    # whole seconds and longer than the interval. A cluster-wide operator
+//	    # ignores both: it believes what it reads in the claim.
+//	    leaseDuration: 30s
+//	    leaseRenewInterval: 10s
+//	leaderElection:
+//	  # Off only where one replica is certain to run alone.
+//	  enabled: true
+//	  # Name of the election's Lease.
+//	  id: dynamo.nvidia.com
+//	  # Namespace of the election's Lease. Empty: namespace.restricted, or else
+//	  # the namespace that the operator's own pod runs in.
+//	  namespace: ""
+//	server:
+//	  metrics:
+//	    # "0" serves no metrics; otherwise host:port, such as ":8443".
+//	    bindAddress: "0"
+//	    # true: HTTPS, for callers whose token may "get" the nonResourceURL
+//	    # /metrics. The operator then creates tokenreviews and
+//	    # subjectaccessreviews, which only a ClusterRole can allow.
+//	    # false: plain HTTP without authentication.
+//	    secure: true
+//	  healthProbe:
+//	    # /healthz and /readyz; "0" serves neither.
+//	    bindAddress: ":8081"
+//	discovery:
+//	  # How the components of a graph find one another: kubernetes or etcd. A
+//	  # graph's annotation nvidia.com/dynamo-discovery-backend overrides it.
+//	  backend: kubernetes
+//	infrastructure:
+//	  # Each becomes a variable of every main container; empty sets none.
+//	  natsAddress: ""        # NATS_SERVER, such as nats://nats.ns.svc:4222
+//	  etcdAddress: ""        # ETCD_ENDPOINTS, such as http://etcd.ns.svc:2379
+//	  modelExpressURL: ""    # MODEL_EXPRESS_URL
+//	  prometheusEndpoint: "" # PROMETHEUS_ENDPOINT
+//	ingress:
+//	  # IngressClass for frontends whose graph says nothing about ingress.
+//	  # Empty: such frontends get no Ingress.
+//	  className: ""
+//	  # TLS Secret for those; empty: plain HTTP.
+//	  tlsSecretName: ""
+//	  # Appended to a host; a graph's hostSuffix overrides it.
+//	  hostSuffix: local
+//	rbac:
+//	  # ClusterRoles that the operator binds in a namespace whose graphs have a
+//	  # planner or an endpoint picker. Cluster-wide mode only: in restricted
+//	  # mode the chart creates Roles and bindings itself.
+//	  plannerClusterRoleName: ""
+//	  eppClusterRoleName: ""
+//	logging:
+//	  # debug, info, warn or error.
+//	  level: info
+package config

@@ -1,0 +1,89 @@
+package config
+
+import (
+	"net"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+var logLevels = []string{"debug", "info", "warn", "error"}
+
+func (c *OperatorConfiguration) validate() field.ErrorList {
+	var errs field.ErrorList
+	if c.APIVersion != APIVersion {
+		errs = append(errs, field.NotSupported(field.NewPath("apiVersion"), c.APIVersion, []string{APIVersion}))
+	}
+	if c.Kind != Kind {
+		errs = append(errs, field.NotSupported(field.NewPath("kind"), c.Kind, []string{Kind}))
+	}
+	errs = append(errs, c.Namespace.validate(field.NewPath("namespace"))...)
+	errs = append(errs, c.LeaderElection.validate(field.NewPath("leaderElection"))...)
+	server := field.NewPath("server")
+	errs = append(errs, validateAddress(server.Child("metrics", "bindAddress"), c.Server.Metrics.BindAddress)...)
+	errs = append(errs, validateAddress(server.Child("healthProbe", "bindAddress"), c.Server.HealthProbe.BindAddress)...)
+	errs = append(errs, oneOf(field.NewPath("discovery", "backend"), c.Discovery.Backend, DiscoveryKubernetes, DiscoveryEtcd)...)
+	errs = append(errs, oneOf(field.NewPath("logging", "level"), c.Logging.Level, logLevels...)...)
+	if c.Ingress.HostSuffix != "" {
+		errs = append(errs, matches(field.NewPath("ingress", "hostSuffix"), c.Ingress.HostSuffix, validation.IsDNS1123Subdomain)...)
+	}
+	return errs
+}
+
+func (n Namespace) validate(path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if n.Restricted != "" {
+		errs = append(errs, matches(path.Child("restricted"), n.Restricted, validation.IsDNS1123Label)...)
+	}
+	duration, interval := n.Scope.LeaseDuration.Duration, n.Scope.LeaseRenewInterval.Duration
+	if interval <= 0 {
+		errs = append(errs, field.Invalid(path.Child("scope", "leaseRenewInterval"), interval.String(), "must be longer than zero"))
+	}
+	// A Lease stores whole seconds; a fraction would be lost silently.
+	if duration < time.Second || duration%time.Second != 0 {
+		errs = append(errs, field.Invalid(path.Child("scope", "leaseDuration"), duration.String(), "must be a whole number of seconds"))
+	}
+	if duration <= interval {
+		errs = append(errs, field.Invalid(path.Child("scope", "leaseDuration"), duration.String(), "must be longer than leaseRenewInterval"))
+	}
+	return errs
+}
+
+func (l LeaderElection) validate(path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if l.Enabled {
+		errs = append(errs, matches(path.Child("id"), l.ID, validation.IsDNS1123Subdomain)...)
+	}
+	if l.Namespace != "" {
+		errs = append(errs, matches(path.Child("namespace"), l.Namespace, validation.IsDNS1123Label)...)
+	}
+	return errs
+}
+
+func validateAddress(path *field.Path, address string) field.ErrorList {
+	if address == Off {
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return field.ErrorList{field.Invalid(path, address, `must be host:port, or "0" to listen on nothing`)}
+	}
+	return nil
+}
+
+func oneOf(path *field.Path, value string, allowed ...string) field.ErrorList {
+	for _, a := range allowed {
+		if value == a {
+			return nil
+		}
+	}
+	return field.ErrorList{field.NotSupported(path, value, allowed)}
+}
+
+func matches(path *field.Path, value string, check func(string) []string) field.ErrorList {
+	var errs field.ErrorList
+	for _, msg := range check(value) {
+		errs = append(errs, field.Invalid(path, value, msg))
+	}
+	return errs
+}

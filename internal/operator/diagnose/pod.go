@@ -1,0 +1,130 @@
+package diagnose
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Severities, from "wait" to "somebody must act".
+const (
+	starting = iota
+	silent
+	unscheduled
+	broken
+)
+
+func explain(pod *corev1.Pod) Finding {
+	if reason := unschedulable(pod); reason != "" {
+		return Finding{Pod: pod, Reason: reason, severity: unscheduled}
+	}
+	if pod.Status.Phase == corev1.PodFailed {
+		return Finding{Pod: pod, Reason: joinReason(firstOf(pod.Status.Reason, "Failed"), pod.Status.Message), severity: broken}
+	}
+	best := Finding{Pod: pod, severity: silent}
+	for _, container := range containers(pod) {
+		if found := explainContainer(container); found.severity > best.severity || best.Reason == "" && found.Reason != "" {
+			best.Reason, best.severity = found.Reason, found.severity
+		}
+	}
+	return best
+}
+
+func containers(pod *corev1.Pod) []corev1.ContainerStatus {
+	return append(append([]corev1.ContainerStatus{}, pod.Status.InitContainerStatuses...), pod.Status.ContainerStatuses...)
+}
+
+func unschedulable(pod *corev1.Pod) string {
+	for _, c := range pod.Status.Conditions {
+		if c.Type != corev1.PodScheduled || c.Status != corev1.ConditionFalse {
+			continue
+		}
+		// What the scheduler tried after that is of no help.
+		message, _, _ := strings.Cut(c.Message, " preemption: ")
+		return joinReason(firstOf(c.Reason, corev1.PodReasonUnschedulable), message)
+	}
+	return ""
+}
+
+// explainContainer returns a finding without a pod; severity silent with no
+// reason means that the container's status says nothing.
+func explainContainer(c corev1.ContainerStatus) Finding {
+	if c.Ready || finished(c.State.Terminated) {
+		return Finding{}
+	}
+	if waiting := c.State.Waiting; waiting != nil {
+		switch waiting.Reason {
+		case "ErrImagePull", "ImagePullBackOff":
+			return Finding{Reason: "ImagePullBackOff: " + imagePull(c, waiting.Message), severity: broken}
+		case "CreateContainerConfigError", "InvalidImageName", "ErrImageNeverPull", "CreateContainerError", "RunContainerError":
+			return Finding{Reason: joinReason(waiting.Reason, waiting.Message), severity: broken}
+		}
+	}
+	// While a container crashes it is waiting, running and terminated in turn;
+	// what stays is how it ended last.
+	if end := lastEnd(c); end != nil {
+		return Finding{Reason: crash(c.Name, end), severity: broken}
+	}
+	if c.State.Running != nil {
+		return Finding{Reason: fmt.Sprintf("container %s runs but is not ready yet", c.Name), severity: starting}
+	}
+	return Finding{}
+}
+
+func finished(end *corev1.ContainerStateTerminated) bool {
+	return end != nil && end.ExitCode == 0
+}
+
+// lastEnd is the failure that the container last ended with.
+func lastEnd(c corev1.ContainerStatus) *corev1.ContainerStateTerminated {
+	for _, end := range []*corev1.ContainerStateTerminated{c.State.Terminated, c.LastTerminationState.Terminated} {
+		if end != nil && (end.ExitCode != 0 || c.RestartCount > 0) {
+			return end
+		}
+	}
+	return nil
+}
+
+func crash(container string, end *corev1.ContainerStateTerminated) string {
+	reason := fmt.Sprintf("CrashLoopBackOff: container %s ended with exit code %d", container, end.ExitCode)
+	if end.Reason != "" && end.Reason != "Error" && end.Reason != "Completed" {
+		reason += " (" + end.Reason + ")"
+	}
+	// Only a container that could not be started has a message of the runtime.
+	if end.Reason == "StartError" || end.Reason == "ContainerCannotRun" {
+		reason += ": " + steady(end.Message)
+	}
+	return reason
+}
+
+// imagePull: the kubelet alternates between the failure and the wait after it,
+// and wraps the failure's message in the latter.
+func imagePull(c corev1.ContainerStatus, message string) string {
+	if _, cause, wrapped := strings.Cut(message, "ErrImagePull: "); wrapped {
+		message = cause
+	}
+	image := fmt.Sprintf("image %q", c.Image)
+	if message == "" || strings.HasPrefix(message, "Back-off pulling image") {
+		return image + " cannot be pulled"
+	}
+	return image + " cannot be pulled: " + steady(message)
+}
+
+func joinReason(reason, message string) string {
+	if message == "" {
+		return reason
+	}
+	return reason + ": " + steady(message)
+}
+
+func lastSeen(e corev1.Event) time.Time {
+	switch {
+	case e.Series != nil:
+		return e.Series.LastObservedTime.Time
+	case !e.LastTimestamp.IsZero():
+		return e.LastTimestamp.Time
+	}
+	return e.EventTime.Time
+}

@@ -1,0 +1,73 @@
+package graph
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+)
+
+// restart gives the rendered components the restart id that each should carry
+// by now, and returns the restart's progress. A component's pods are replaced
+// when the id it carries changes. How far a restart has come is read from the
+// components themselves, so nothing is lost if a status is.
+func restart(dgd *v1alpha1.DynamoGraphDeployment, existing []v1alpha1.DynamoComponentDeployment, rendered []*v1alpha1.DynamoComponentDeployment) *v1alpha1.RestartStatus {
+	carried, ready := map[string]string{}, map[string]bool{}
+	for i := range existing {
+		service := existing[i].Spec.ServiceName
+		if id, ok := existing[i].Spec.Annotations[v1alpha1.AnnotationRestartAt]; ok {
+			carried[service] = id
+		}
+		ready[service], _ = componentReady(&existing[i])
+	}
+	services := slices.Sorted(maps.Keys(dgd.Spec.Services))
+	status, ids := advance(dgd.Spec.Restart, dgd.Status.Restart, services, carried, ready)
+	for _, component := range rendered {
+		id, ok := ids[component.Spec.ServiceName]
+		if !ok {
+			continue
+		}
+		if component.Spec.Annotations == nil {
+			component.Spec.Annotations = map[string]string{}
+		}
+		component.Spec.Annotations[v1alpha1.AnnotationRestartAt] = id
+	}
+	return status
+}
+
+// advance decides one step of a restart from the ids that the services carry
+// and from whether they are ready with them.
+func advance(wanted *v1alpha1.Restart, last *v1alpha1.RestartStatus, services []string, carried map[string]string, ready map[string]bool) (*v1alpha1.RestartStatus, map[string]string) {
+	ids := maps.Clone(carried)
+	finished := last != nil && last.Phase != v1alpha1.RestartPhaseRestarting
+	switch {
+	case wanted == nil && finished:
+		return last, ids
+	case wanted == nil:
+		return nil, ids
+	case finished && last.ObservedID == wanted.ID:
+		return last, ids
+	}
+	order, parallel := services, false
+	if wanted.Strategy != nil {
+		parallel = wanted.Strategy.Type == v1alpha1.RestartStrategyParallel
+		if len(wanted.Strategy.Order) > 0 {
+			order = wanted.Strategy.Order
+		}
+	}
+	status := &v1alpha1.RestartStatus{ObservedID: wanted.ID, Phase: v1alpha1.RestartPhaseRestarting}
+	for _, service := range order {
+		if carried[service] == wanted.ID && ready[service] {
+			continue
+		}
+		ids[service] = wanted.ID
+		status.InProgress = append(status.InProgress, service)
+		if !parallel {
+			break
+		}
+	}
+	if len(status.InProgress) == 0 {
+		status.Phase = v1alpha1.RestartPhaseCompleted
+	}
+	return status, ids
+}

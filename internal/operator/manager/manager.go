@@ -1,0 +1,144 @@
+// Package manager puts the operator together: what it caches, which
+// controllers it runs, and under which rights.
+package manager
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/apply"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/component"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/graph"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/scope"
+	"github.com/wheelhouse-dev/wheelhouse/internal/version"
+)
+
+// workers is how many objects of one kind are reconciled at a time. A
+// reconcile waits for the API server most of its time.
+const workers = 8
+
+// Run is the operator: it returns when ctx ends, when leadership or the claim
+// to the namespace is lost, or when it cannot start.
+func Run(ctx context.Context, cfg *config.OperatorConfiguration, restConfig *rest.Config, logger logr.Logger) error {
+	ctrl.SetLogger(logger)
+	mgr, err := ctrl.NewManager(restConfig, options(cfg, logger))
+	if err != nil {
+		return fmt.Errorf("start the operator: %w", err)
+	}
+	if err := addHealthChecks(mgr); err != nil {
+		return err
+	}
+	served, err := namespaceScope(mgr, cfg)
+	if err != nil {
+		return err
+	}
+	if err := addControllers(mgr, cfg, served); err != nil {
+		return err
+	}
+	logger.Info("starting", "version", version.Version, "namespace", cfg.Namespace.Restricted, "clusterWide", cfg.ClusterWide())
+	if err := mgr.Start(ctx); err != nil {
+		return fmt.Errorf("the operator stopped: %w", err)
+	}
+	return nil
+}
+
+func options(cfg *config.OperatorConfiguration, logger logr.Logger) ctrl.Options {
+	election := cfg.LeaderElection.Namespace
+	if election == "" {
+		election = cfg.Namespace.Restricted
+	}
+	return ctrl.Options{
+		Scheme:                        Scheme(),
+		Logger:                        logger,
+		Cache:                         cacheOptions(cfg),
+		Metrics:                       metricsOptions(cfg.Server.Metrics),
+		HealthProbeBindAddress:        cfg.Server.HealthProbe.BindAddress,
+		LeaderElection:                cfg.LeaderElection.Enabled,
+		LeaderElectionID:              cfg.LeaderElection.ID,
+		LeaderElectionNamespace:       election,
+		LeaderElectionReleaseOnCancel: true,
+	}
+}
+
+// metricsOptions: callers are authenticated and authorized by the API server,
+// in this process; there is no proxy beside it.
+func metricsOptions(cfg config.Metrics) metricsserver.Options {
+	options := metricsserver.Options{BindAddress: cfg.BindAddress}
+	if cfg.Secure && cfg.BindAddress != config.Off {
+		options.SecureServing = true
+		options.FilterProvider = filters.WithAuthenticationAndAuthorization
+	}
+	return options
+}
+
+func addHealthChecks(mgr ctrl.Manager) error {
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("add the liveness check: %w", err)
+	}
+	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("add the readiness check: %w", err)
+	}
+	return nil
+}
+
+func namespaceScope(mgr ctrl.Manager, cfg *config.OperatorConfiguration) (scope.Scope, error) {
+	if cfg.ClusterWide() {
+		return scope.ClusterWide{Markers: mgr.GetClient()}, nil
+	}
+	direct, err := client.New(mgr.GetConfig(), client.Options{Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
+	if err != nil {
+		return nil, fmt.Errorf("make a client for the marker Lease: %w", err)
+	}
+	claim := &scope.Claim{
+		Client:    direct,
+		Namespace: cfg.Namespace.Restricted,
+		Version:   version.Version,
+		Duration:  cfg.Namespace.Scope.LeaseDuration.Duration,
+		Interval:  cfg.Namespace.Scope.LeaseRenewInterval.Duration,
+	}
+	if err := mgr.Add(claim); err != nil {
+		return nil, fmt.Errorf("add the claim to namespace %s: %w", claim.Namespace, err)
+	}
+	return claim, nil
+}
+
+func addControllers(mgr ctrl.Manager, cfg *config.OperatorConfiguration, served scope.Scope) error {
+	cluster, err := capabilities(mgr.GetConfig())
+	if err != nil {
+		return err
+	}
+	applier := func(recorder string) *apply.Applier {
+		return &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: mgr.GetEventRecorder(recorder)}
+	}
+	options := controller.Options{
+		MaxConcurrentReconciles: workers,
+		// Names are unique per process otherwise, and tests run several operators in one.
+		SkipNameValidation: ptr.To(true),
+	}
+	graphs := &graph.Controller{
+		Client: mgr.GetClient(), Apply: applier("dynamographdeployment"),
+		Scope: served, Config: cfg, Cluster: cluster,
+	}
+	if err := graphs.Setup(mgr, options); err != nil {
+		return fmt.Errorf("set up the controller of graphs: %w", err)
+	}
+	components := &component.Controller{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Apply: applier("dynamocomponentdeployment"),
+		Scope: served, Config: cfg, Cluster: cluster,
+	}
+	if err := components.Setup(mgr, options); err != nil {
+		return fmt.Errorf("set up the controller of components: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+package manager
+
+import (
+	"slices"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/scope"
+)
+
+// Permissions are the rights that the operator's code needs, and all of them.
+// There is no wildcard and no right on Secrets.
+type Permissions struct {
+	// Served holds where graphs live: a ClusterRole for a cluster-wide
+	// operator, a Role in the restricted namespace otherwise.
+	Served []rbacv1.PolicyRule
+	// Election is a Role in the namespace of the leader election.
+	Election []rbacv1.PolicyRule
+	// Metrics is a ClusterRole, needed only for secure metrics.
+	Metrics []rbacv1.PolicyRule
+}
+
+// PermissionsFor returns what an operator with this configuration needs.
+func PermissionsFor(cfg *config.OperatorConfiguration) Permissions {
+	p := Permissions{Served: servedRules()}
+	if cfg.ClusterWide() {
+		p.Served = append(p.Served, markerReaderRule())
+		p.Served = append(p.Served, plannerRules(cfg.RBAC.PlannerClusterRoleName)...)
+	} else {
+		p.Served = append(p.Served, markerHolderRules()...)
+	}
+	if cfg.LeaderElection.Enabled {
+		p.Election = electionRules(cfg.LeaderElection.ID)
+	}
+	if cfg.Server.Metrics.Secure && cfg.Server.Metrics.BindAddress != config.Off {
+		p.Metrics = metricsRules()
+	}
+	return p
+}
+
+var (
+	read  = []string{"get", "list", "watch"}
+	write = append(slices.Clone(read), "create", "patch") // server-side apply creates by patch
+	full  = append(slices.Clone(write), "delete")
+)
+
+func servedRules() []rbacv1.PolicyRule {
+	rules := []rbacv1.PolicyRule{
+		// patch: to take off the finalizer of an operator that came before.
+		rule(v1alpha1.GroupName, "dynamographdeployments", "get", "list", "watch", "patch"),
+		rule(v1alpha1.GroupName, "dynamocomponentdeployments", full...),
+		rule(v1alpha1.GroupName, "dynamographdeployments/status", "patch"),
+		rule(v1alpha1.GroupName, "dynamocomponentdeployments/status", "patch"),
+		// To own objects where OwnerReferencesPermissionEnforcement is on.
+		rule(v1alpha1.GroupName, "dynamographdeployments/finalizers", "update"),
+		rule(v1alpha1.GroupName, "dynamocomponentdeployments/finalizers", "update"),
+		rule("apps", "deployments", write...),
+		rule("", "services", write...),
+		rule("networking.k8s.io", "ingresses", full...),
+		rule("", "serviceaccounts", full...),
+		rule(rbacv1.GroupName, "roles", full...),
+		rule(rbacv1.GroupName, "rolebindings", full...),
+		// Claims are created and then left alone.
+		rule("", "persistentvolumeclaims", "get", "list", "watch", "create"),
+		rule("", "pods", read...),
+		rule("", "events", "list"),
+		rule("events.k8s.io", "events", "create", "patch"),
+	}
+	// Nobody may grant what he has not got.
+	return append(rules, render.DiscoveryRules()...)
+}
+
+func markerReaderRule() rbacv1.PolicyRule {
+	return named(rule("coordination.k8s.io", "leases", read...), scope.MarkerName)
+}
+
+func markerHolderRules() []rbacv1.PolicyRule {
+	return []rbacv1.PolicyRule{
+		rule("coordination.k8s.io", "leases", "create"), // cannot be limited to a name
+		named(rule("coordination.k8s.io", "leases", "get", "update", "delete"), scope.MarkerName),
+	}
+}
+
+// plannerRules let the operator bind one role without holding its rights.
+func plannerRules(clusterRole string) []rbacv1.PolicyRule {
+	if clusterRole == "" {
+		return nil
+	}
+	return []rbacv1.PolicyRule{named(rule(rbacv1.GroupName, "clusterroles", "bind"), clusterRole)}
+}
+
+func electionRules(id string) []rbacv1.PolicyRule {
+	return []rbacv1.PolicyRule{
+		rule("coordination.k8s.io", "leases", "create"),
+		named(rule("coordination.k8s.io", "leases", "get", "update"), id),
+		rule("", "events", "create", "patch"), // who became the leader
+	}
+}
+
+func metricsRules() []rbacv1.PolicyRule {
+	return []rbacv1.PolicyRule{
+		rule("authentication.k8s.io", "tokenreviews", "create"),
+		rule("authorization.k8s.io", "subjectaccessreviews", "create"),
+	}
+}
+
+func rule(group, resource string, verbs ...string) rbacv1.PolicyRule {
+	return rbacv1.PolicyRule{APIGroups: []string{group}, Resources: []string{resource}, Verbs: verbs}
+}
+
+func named(r rbacv1.PolicyRule, name string) rbacv1.PolicyRule {
+	r.ResourceNames = []string{name}
+	return r
+}

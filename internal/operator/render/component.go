@@ -1,0 +1,202 @@
+package render
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+)
+
+// ComponentObjects is what runs one component.
+type ComponentObjects struct {
+	Deployment *appsv1.Deployment
+	Service    *corev1.Service
+	// Ingress is nil for a component that is not exposed.
+	Ingress *networkingv1.Ingress
+}
+
+// component is a DynamoComponentDeployment with everything that follows from
+// it and from the configuration.
+type component struct {
+	object *v1alpha1.DynamoComponentDeployment
+	spec   *v1alpha1.DynamoComponentDeploymentSharedSpec
+	config *config.OperatorConfiguration
+
+	// graph is the name of the parent, empty for a component written by hand.
+	graph            string
+	service          string
+	logicalNamespace string
+	discovery        string
+	kind             componentType
+	engine           v1alpha1.BackendFramework
+}
+
+// Component renders a component for which validate.Component found no error.
+func Component(dcd *v1alpha1.DynamoComponentDeployment, cfg *config.OperatorConfiguration) (*ComponentObjects, error) {
+	c, err := newComponent(dcd, cfg)
+	if err != nil {
+		return nil, err
+	}
+	deployment, err := c.deployment()
+	if err != nil {
+		return nil, err
+	}
+	ports := c.servicePorts(mainContainer(deployment.Spec.Template.Spec).Ports)
+	return &ComponentObjects{
+		Deployment: deployment,
+		Service:    c.networkService(ports),
+		Ingress:    c.ingress(ports[0].Name),
+	}, nil
+}
+
+func newComponent(dcd *v1alpha1.DynamoComponentDeployment, cfg *config.OperatorConfiguration) (*component, error) {
+	spec := &dcd.Spec.DynamoComponentDeploymentSharedSpec
+	engine, err := Engine(dcd.Spec.BackendFramework, spec)
+	if err != nil {
+		return nil, err
+	}
+	c := &component{
+		object:    dcd,
+		spec:      spec,
+		config:    cfg,
+		graph:     ParentGraph(dcd),
+		service:   firstOf(spec.ServiceName, dcd.Name),
+		discovery: firstOf(spec.Annotations[v1alpha1.AnnotationDiscoveryBackend], cfg.Discovery.Backend),
+		kind:      typeOf(spec.ComponentType),
+		engine:    engine,
+		// The graph controller computes it; a component written by hand may
+		// set it, and has a namespace of its own otherwise.
+		logicalNamespace: firstOf(spec.DynamoNamespace, dcd.Namespace+"-"+dcd.Name),
+	}
+	if spec.GlobalDynamoNamespace {
+		c.logicalNamespace = globalNamespace
+	}
+	return c, nil
+}
+
+// ParentGraph is the name of the graph that owns a component, or "".
+func ParentGraph(dcd *v1alpha1.DynamoComponentDeployment) string {
+	owner := metav1.GetControllerOf(dcd)
+	if owner == nil || owner.Kind != v1alpha1.KindGraphDeployment {
+		return ""
+	}
+	return owner.Name
+}
+
+func (c *component) usesKubernetesDiscovery() bool {
+	return c.discovery == config.DiscoveryKubernetes
+}
+
+func (c *component) deployment() (*appsv1.Deployment, error) {
+	template, err := c.podTemplate()
+	if err != nil {
+		return nil, err
+	}
+	replicas := c.spec.DesiredReplicas()
+	return &appsv1.Deployment{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
+		ObjectMeta: c.objectMeta(),
+		Spec: appsv1.DeploymentSpec{
+			Replicas: &replicas,
+			// Immutable in the API, so nothing that a user can change is in it.
+			Selector: &metav1.LabelSelector{MatchLabels: c.selector()},
+			Strategy: deploymentStrategy(c.spec.Annotations),
+			Template: template,
+		},
+	}, nil
+}
+
+func deploymentStrategy(annotations map[string]string) appsv1.DeploymentStrategy {
+	if annotations[v1alpha1.AnnotationDeploymentStrategy] == string(appsv1.RecreateDeploymentStrategyType) {
+		return appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType}
+	}
+	share := func(annotation string) *intstr.IntOrString {
+		value := intstr.Parse(firstOf(annotations[annotation], "25%"))
+		return &value
+	}
+	return appsv1.DeploymentStrategy{
+		Type: appsv1.RollingUpdateDeploymentStrategyType,
+		RollingUpdate: &appsv1.RollingUpdateDeployment{
+			MaxSurge:       share(v1alpha1.AnnotationRollingUpdateMaxSurge),
+			MaxUnavailable: share(v1alpha1.AnnotationRollingUpdateMaxUnavailable),
+		},
+	}
+}
+
+// networkService exposes the component inside the cluster. Every component has
+// one, because a pod is discovered through the EndpointSlices of a labelled
+// Service.
+func (c *component) networkService(ports []corev1.ServicePort) *corev1.Service {
+	meta := c.objectMeta()
+	if c.usesKubernetesDiscovery() {
+		meta.Labels[v1alpha1.LabelDiscoveryBackend] = c.discovery
+		meta.Labels[v1alpha1.LabelDiscoveryEnabled] = "true"
+	}
+	return &corev1.Service{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
+		ObjectMeta: meta,
+		Spec: corev1.ServiceSpec{
+			Selector: c.selector(),
+			Ports:    ports,
+		},
+	}
+}
+
+// servicePorts: a known type has one well-known port. A plain container shows
+// the ports it declares, and the system port when it declares none: a Service
+// must have a port, whether anybody listens there or not.
+func (c *component) servicePorts(declared []corev1.ContainerPort) []corev1.ServicePort {
+	if c.kind.port != nil {
+		return []corev1.ServicePort{{
+			Name: c.kind.port.Name, Port: c.kind.port.ContainerPort, Protocol: corev1.ProtocolTCP,
+			TargetPort: portReference(declared, c.kind.port),
+		}}
+	}
+	var ports []corev1.ServicePort
+	for _, p := range declared {
+		ports = append(ports, corev1.ServicePort{
+			Name: firstOf(p.Name, "port-"+itoa(p.ContainerPort)), Port: p.ContainerPort, Protocol: p.Protocol,
+			TargetPort: intstr.FromInt32(p.ContainerPort),
+		})
+	}
+	if len(ports) > 0 {
+		return ports
+	}
+	return []corev1.ServicePort{{
+		Name: worker.port.Name, Port: worker.port.ContainerPort, Protocol: corev1.ProtocolTCP,
+		TargetPort: intstr.FromInt32(worker.port.ContainerPort),
+	}}
+}
+
+// portReference names a well-known port as the container has it: by name, or
+// by number where the user declared the number under another name.
+func portReference(declared []corev1.ContainerPort, standard *corev1.ContainerPort) intstr.IntOrString {
+	for _, p := range declared {
+		if p.Name == standard.Name {
+			return intstr.FromString(p.Name)
+		}
+	}
+	return intstr.FromInt32(standard.ContainerPort)
+}
+
+func mainContainer(pod corev1.PodSpec) *corev1.Container {
+	for i := range pod.Containers {
+		if pod.Containers[i].Name == v1alpha1.MainContainerName {
+			return &pod.Containers[i]
+		}
+	}
+	return nil
+}
+
+func firstOf(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}

@@ -1,0 +1,124 @@
+package render
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func testConfig() *config.OperatorConfiguration {
+	cfg := config.Default()
+	cfg.Infrastructure.NATSAddress = "nats://nats.platform.svc:4222"
+	cfg.Infrastructure.EtcdAddress = "http://etcd.platform.svc:2379"
+	cfg.Ingress.ClassName = "nginx"
+	cfg.RBAC.PlannerClusterRoleName = "dynamo-platform-planner"
+	return cfg
+}
+
+var pullSecrets = []corev1.LocalObjectReference{{Name: "registry"}}
+
+func TestGolden(t *testing.T) {
+	inputs, err := filepath.Glob("testdata/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, input := range inputs {
+		if strings.HasSuffix(input, ".golden.yaml") {
+			continue
+		}
+		name := strings.TrimSuffix(filepath.Base(input), ".yaml")
+		t.Run(name, func(t *testing.T) {
+			data, err := os.ReadFile(input)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden := filepath.Join("testdata", name+".golden.yaml")
+			got := renderDocuments(t, parseGraph(t, data))
+			if *update {
+				if err := os.WriteFile(golden, got, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Errorf("%s (update with -update) -want +got:\n%s", golden, diff)
+			}
+		})
+	}
+}
+
+func parseGraph(t *testing.T, data []byte) *v1alpha1.DynamoGraphDeployment {
+	t.Helper()
+	dgd := &v1alpha1.DynamoGraphDeployment{}
+	if err := yaml.UnmarshalStrict(data, dgd); err != nil {
+		t.Fatal(err)
+	}
+	return dgd
+}
+
+// renderDocuments renders a graph and all of its components.
+func renderDocuments(t *testing.T, dgd *v1alpha1.DynamoGraphDeployment) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	write := func(object any) {
+		data, err := yaml.Marshal(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.WriteString("---\n")
+		out.Write(data)
+	}
+	for _, pvc := range dgd.Spec.PVCs {
+		if pvc.Create {
+			write(Claim(dgd, pvc))
+		}
+	}
+	objects := Graph(dgd, testConfig(), pullSecrets)
+	if p := objects.Planner; p != nil {
+		write(p.ServiceAccount)
+		write(p.RoleBinding)
+	}
+	if d := objects.Discovery; d != nil {
+		write(d.ServiceAccount)
+		write(d.Role)
+		write(d.RoleBinding)
+	}
+	for _, dcd := range objects.Components {
+		rendered, err := Component(owned(dgd, dcd), testConfig())
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(rendered.Deployment)
+		write(rendered.Service)
+		if rendered.Ingress != nil {
+			write(rendered.Ingress)
+		}
+	}
+	return out.Bytes()
+}
+
+// owned is a component as the API server has it after the graph applied it.
+func owned(dgd *v1alpha1.DynamoGraphDeployment, dcd *v1alpha1.DynamoComponentDeployment) *v1alpha1.DynamoComponentDeployment {
+	dcd.OwnerReferences = []metav1.OwnerReference{{
+		APIVersion: v1alpha1.GroupVersion.String(), Kind: v1alpha1.KindGraphDeployment,
+		Name: dgd.Name, UID: "0", Controller: ptr.To(true),
+	}}
+	return dcd
+}

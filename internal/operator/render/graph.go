@@ -1,0 +1,132 @@
+package render
+
+import (
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+)
+
+// GraphObjects is what a graph consists of, besides its claims (see Claim).
+type GraphObjects struct {
+	// Components, one per service, in the order of the services' names.
+	Components []*v1alpha1.DynamoComponentDeployment
+	// Discovery is nil when the graph does not discover through Kubernetes.
+	Discovery *DiscoveryAccess
+	// Planner is nil where the graph has no planner, and in restricted mode,
+	// where the chart creates it.
+	Planner *PlannerAccess
+}
+
+// DiscoveryAccess lets the pods of one graph discover one another.
+type DiscoveryAccess struct {
+	ServiceAccount *corev1.ServiceAccount
+	Role           *rbacv1.Role
+	RoleBinding    *rbacv1.RoleBinding
+}
+
+// PlannerAccess lets planners scale the graphs of their namespace. All graphs
+// with a planner share it, so none of them owns it.
+type PlannerAccess struct {
+	ServiceAccount *corev1.ServiceAccount
+	RoleBinding    *rbacv1.RoleBinding
+}
+
+// Graph renders a graph for which validate.Graph found no error. pullSecrets
+// are those of the namespace's default ServiceAccount: pods that run under one
+// of ours need them just as much.
+func Graph(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration, pullSecrets []corev1.LocalObjectReference) *GraphObjects {
+	objects := &GraphObjects{}
+	for _, name := range slices.Sorted(maps.Keys(dgd.Spec.Services)) {
+		objects.Components = append(objects.Components, graphComponent(dgd, name, cfg))
+	}
+	if DiscoveryBackend(dgd, cfg) == config.DiscoveryKubernetes {
+		objects.Discovery = discoveryAccess(dgd, pullSecrets)
+	}
+	if cfg.ClusterWide() && HasPlanner(dgd) {
+		objects.Planner = plannerAccess(dgd.Namespace, cfg.RBAC.PlannerClusterRoleName, pullSecrets)
+	}
+	return objects
+}
+
+// DiscoveryBackend is the graph's own wish, or else the operator's setting.
+func DiscoveryBackend(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration) string {
+	return firstOf(dgd.Annotations[v1alpha1.AnnotationDiscoveryBackend], cfg.Discovery.Backend)
+}
+
+// HasPlanner reports whether one of the graph's services is a planner.
+func HasPlanner(dgd *v1alpha1.DynamoGraphDeployment) bool {
+	for _, service := range dgd.Spec.Services {
+		if service != nil && service.ComponentType == v1alpha1.ComponentTypePlanner {
+			return true
+		}
+	}
+	return false
+}
+
+// graphComponent is the service as a component that stands for itself: what it
+// inherits from the graph is written into its spec.
+func graphComponent(dgd *v1alpha1.DynamoGraphDeployment, name string, cfg *config.OperatorConfiguration) *v1alpha1.DynamoComponentDeployment {
+	service := dgd.Spec.Services[name]
+	spec := service.DeepCopy()
+	spec.ServiceName = name
+	spec.DynamoNamespace = LogicalNamespace(dgd, service)
+	replicas := service.DesiredReplicas()
+	spec.Replicas = &replicas
+	spec.Annotations = mergeMaps(service.Annotations, inheritedAnnotations(dgd, cfg))
+	inheritEnvs(spec, dgd.Spec.Envs)
+
+	labels := map[string]string{
+		v1alpha1.LabelComponent: name,
+		v1alpha1.LabelNamespace: spec.DynamoNamespace,
+	}
+	return &v1alpha1.DynamoComponentDeployment{
+		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: v1alpha1.KindComponentDeployment},
+		ObjectMeta: metav1.ObjectMeta{
+			Name:      ComponentName(dgd.Name, name),
+			Namespace: dgd.Namespace,
+			Labels:    mergeMaps(service.Labels, labels, graphLabels(dgd.Name), managedBy()),
+		},
+		Spec: v1alpha1.DynamoComponentDeploymentSpec{
+			BackendFramework:                    dgd.Spec.BackendFramework,
+			DynamoComponentDeploymentSharedSpec: *spec,
+		},
+	}
+}
+
+// inheritedAnnotations are those of the graph that concern its components. The
+// discovery backend is written down in every case, so that a change of the
+// operator's setting reaches the components through their spec.
+func inheritedAnnotations(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration) map[string]string {
+	inherited := map[string]string{v1alpha1.AnnotationDiscoveryBackend: DiscoveryBackend(dgd, cfg)}
+	for _, key := range []string{v1alpha1.AnnotationEnableMetrics, v1alpha1.AnnotationOperatorOriginVersion} {
+		if value, ok := dgd.Annotations[key]; ok {
+			inherited[key] = value
+		}
+	}
+	return inherited
+}
+
+// inheritEnvs puts the graph's variables below those of the main container.
+func inheritEnvs(spec *v1alpha1.DynamoComponentDeploymentSharedSpec, envs []corev1.EnvVar) {
+	if len(envs) == 0 {
+		return
+	}
+	if spec.ExtraPodSpec == nil {
+		spec.ExtraPodSpec = &v1alpha1.ExtraPodSpec{}
+	}
+	if spec.ExtraPodSpec.MainContainer == nil {
+		spec.ExtraPodSpec.MainContainer = &corev1.Container{Name: v1alpha1.MainContainerName}
+	}
+	main := spec.ExtraPodSpec.MainContainer
+	main.Env = mergeEnv(envs, main.Env)
+}
+
+func graphLabels(graph string) map[string]string {
+	return map[string]string{v1alpha1.LabelGraphDeploymentName: graph}
+}

@@ -1,0 +1,89 @@
+package render
+
+import (
+	"strings"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+)
+
+// ingress exposes the component outside the cluster where its spec asks for
+// that, and a frontend that says nothing where the operator has a class for it.
+func (c *component) ingress(port string) *networkingv1.Ingress {
+	spec := c.ingressSpec()
+	if spec == nil || !spec.Enabled || spec.UseVirtualService {
+		return nil
+	}
+	host := c.host(spec)
+	prefix := networkingv1.PathTypePrefix
+	meta := c.objectMeta()
+	meta.Annotations = mergeMaps(meta.Annotations, spec.Annotations)
+	meta.Labels = mergeMaps(spec.Labels, meta.Labels)
+
+	ingress := &networkingv1.Ingress{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "Ingress"},
+		ObjectMeta: meta,
+		Spec: networkingv1.IngressSpec{
+			Rules: []networkingv1.IngressRule{{
+				Host: host,
+				IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{
+					Paths: []networkingv1.HTTPIngressPath{{
+						Path: "/", PathType: &prefix,
+						Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{
+							Name: c.object.Name,
+							Port: networkingv1.ServiceBackendPort{Name: port},
+						}},
+					}},
+				}},
+			}},
+		},
+	}
+	if spec.IngressControllerClassName != nil && *spec.IngressControllerClassName != "" {
+		ingress.Spec.IngressClassName = spec.IngressControllerClassName
+	}
+	if spec.TLS != nil && spec.TLS.SecretName != "" {
+		ingress.Spec.TLS = []networkingv1.IngressTLS{{Hosts: []string{host}, SecretName: spec.TLS.SecretName}}
+	}
+	return ingress
+}
+
+// ingressSpec is the user's, with the operator's class where it names none.
+func (c *component) ingressSpec() *v1alpha1.IngressSpec {
+	defaults := c.config.Ingress
+	if c.spec.Ingress == nil {
+		if c.spec.ComponentType != v1alpha1.ComponentTypeFrontend || defaults.ClassName == "" {
+			return nil
+		}
+		return &v1alpha1.IngressSpec{
+			Enabled: true, Host: firstOf(c.graph, c.object.Name),
+			IngressControllerClassName: &defaults.ClassName,
+			TLS:                        &v1alpha1.IngressTLSSpec{SecretName: defaults.TLSSecretName},
+		}
+	}
+	spec := c.spec.Ingress.DeepCopy()
+	if spec.IngressControllerClassName == nil && defaults.ClassName != "" {
+		spec.IngressControllerClassName = &defaults.ClassName
+	}
+	return spec
+}
+
+// host is prefix + host + suffix. The operator's suffix completes a bare name
+// only; a name with a dot is a full one already.
+func (c *component) host(spec *v1alpha1.IngressSpec) string {
+	host := spec.Host
+	if spec.HostPrefix != nil {
+		host = *spec.HostPrefix + host
+	}
+	suffix := c.config.Ingress.HostSuffix
+	if spec.HostSuffix != nil {
+		suffix = *spec.HostSuffix
+	} else if strings.Contains(spec.Host, ".") {
+		suffix = ""
+	}
+	if suffix == "" {
+		return host
+	}
+	return host + "." + strings.TrimPrefix(suffix, ".")
+}

@@ -1,0 +1,73 @@
+package render
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+)
+
+// Capabilities are the orchestrators for groups of nodes that the cluster has.
+type Capabilities struct {
+	Grove           bool
+	LeaderWorkerSet bool
+	Volcano         bool
+}
+
+// UnsupportedError says what a graph needs that this operator, or the cluster,
+// has not got. Nothing of such a graph is created.
+type UnsupportedError struct {
+	Service string
+	// Need is the rest of the sentence that begins with the service.
+	Need string
+	// Multinode is true when what is missing is an orchestrator.
+	Multinode bool
+}
+
+func (e *UnsupportedError) Error() string {
+	return fmt.Sprintf("service %s: %s", e.Service, e.Need)
+}
+
+// CheckPathway is the one place that decides how a graph is deployed. So far
+// there is one way, a Deployment per service, and the error names the first
+// service that cannot go it.
+func CheckPathway(dgd *v1alpha1.DynamoGraphDeployment, cluster Capabilities) error {
+	for _, name := range slices.Sorted(maps.Keys(dgd.Spec.Services)) {
+		if err := CheckService(name, dgd.Spec.Services[name], cluster); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CheckService is CheckPathway for a single service or component.
+func CheckService(name string, service *v1alpha1.DynamoComponentDeploymentSharedSpec, cluster Capabilities) error {
+	need := func(sentence string) error { return &UnsupportedError{Service: name, Need: sentence} }
+	switch {
+	case service.NodeCount() > 1:
+		return &UnsupportedError{Service: name, Need: multinodeNeed(cluster), Multinode: true}
+	case service.ComponentType == v1alpha1.ComponentTypeEPP:
+		return need("componentType epp needs the Gateway API inference extension, which this version of the operator does not support")
+	case service.Checkpoint != nil && service.Checkpoint.Enabled:
+		return need("checkpoint.enabled needs checkpoint support, which this version of the operator does not have")
+	case service.ScalingAdapter != nil && service.ScalingAdapter.Enabled:
+		return need("scalingAdapter.enabled needs scaling adapters, which this version of the operator does not have")
+	case service.Ingress != nil && service.Ingress.Enabled && service.Ingress.UseVirtualService:
+		return need("ingress.useVirtualService needs Istio support, which this version of the operator does not have: use an Ingress")
+	}
+	return nil
+}
+
+func multinodeNeed(cluster Capabilities) string {
+	switch {
+	case cluster.Grove:
+		return "multinode over Grove is not supported by this version of the operator"
+	case cluster.LeaderWorkerSet && cluster.Volcano:
+		return "multinode over LeaderWorkerSet is not supported by this version of the operator"
+	case cluster.LeaderWorkerSet:
+		return "multinode needs Grove or LeaderWorkerSet with Volcano, and the cluster has only LeaderWorkerSet"
+	default:
+		return "multinode needs Grove or LeaderWorkerSet with Volcano, and the cluster has neither"
+	}
+}

@@ -1,0 +1,370 @@
+package render
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+)
+
+// renderService renders the only service, "S", of a graph with the given spec.
+func renderService(t *testing.T, spec string) *ComponentObjects {
+	t.Helper()
+	dgd := parseGraph(t, []byte("metadata: {name: g, namespace: ns}\nspec:\n"+indent(spec)))
+	objects, err := Component(owned(dgd, Graph(dgd, testConfig(), nil).Components[0]), testConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return objects
+}
+
+func indent(text string) string {
+	return "  " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  ") + "\n"
+}
+
+func mainOf(t *testing.T, objects *ComponentObjects) *corev1.Container {
+	t.Helper()
+	main := mainContainer(objects.Deployment.Spec.Template.Spec)
+	if main == nil {
+		t.Fatal("the pod has no main container")
+	}
+	return main
+}
+
+func TestEnvironmentPrecedence(t *testing.T) {
+	main := mainOf(t, renderService(t, `
+envs: [{name: A, value: graph}, {name: B, value: graph}, {name: C, value: graph}, {name: NATS_SERVER, value: graph}]
+services:
+  S:
+    componentType: worker
+    envs: [{name: C, value: service}]
+    extraPodSpec:
+      mainContainer:
+        env: [{name: B, value: main}, {name: C, value: main}, {name: DYN_SYSTEM_PORT, value: "1"}]
+`))
+	got := map[string]string{}
+	for _, v := range main.Env {
+		if _, twice := got[v.Name]; twice {
+			t.Errorf("%s is set twice", v.Name)
+		}
+		got[v.Name] = v.Value
+	}
+	for name, want := range map[string]string{
+		"A": "graph", "B": "main", "C": "service",
+		"NATS_SERVER": "graph", "DYN_SYSTEM_PORT": "1",
+		"DYN_NAMESPACE": "ns-g", "DYN_COMPONENT": "worker", "ETCD_ENDPOINTS": "http://etcd.platform.svc:2379",
+	} {
+		if got[name] != want {
+			t.Errorf("%s = %q, want %q", name, got[name], want)
+		}
+	}
+}
+
+func TestMergeEnvKeepsChainsWhole(t *testing.T) {
+	env := func(pairs ...string) []corev1.EnvVar {
+		var vars []corev1.EnvVar
+		for _, pair := range pairs {
+			name, value, _ := strings.Cut(pair, "=")
+			vars = append(vars, corev1.EnvVar{Name: name, Value: value})
+		}
+		return vars
+	}
+	for name, tc := range map[string]struct{ weak, strong, want []corev1.EnvVar }{
+		"the user's order stays":             {env("Z=1", "Y=$(Z)"), env("B=2", "A=$(B)"), env("Z=1", "Y=$(Z)", "B=2", "A=$(B)")},
+		"an override takes the strong place": {env("A=1", "B=2"), env("C=3", "A=$(C)"), env("B=2", "C=3", "A=$(C)")},
+		"what is referred to comes first":    {env("A=1", "B=$(A)/x"), env("A=2"), env("A=2", "B=$(A)/x")},
+		"an escaped reference is text":       {env("B=$$(A)"), env("A=2"), env("B=$$(A)", "A=2")},
+		"a circle stays as written":          {env("A=$(B)"), env("B=$(A)"), env("B=$(A)", "A=$(B)")},
+		"the last of a name wins":            {nil, env("A=1", "B=0", "A=2"), env("B=0", "A=2")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, mergeEnv(tc.weak, tc.strong)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestProbesAreTakenWhole(t *testing.T) {
+	main := mainOf(t, renderService(t, `
+services:
+  S:
+    componentType: worker
+    readinessProbe: {exec: {command: [service]}}
+    extraPodSpec:
+      mainContainer:
+        livenessProbe: {exec: {command: [main]}}
+        readinessProbe: {exec: {command: [main]}}
+`))
+	if main.LivenessProbe.HTTPGet != nil || main.LivenessProbe.Exec.Command[0] != "main" {
+		t.Errorf("liveness %+v, want the main container's alone", main.LivenessProbe)
+	}
+	if main.ReadinessProbe.HTTPGet != nil || main.ReadinessProbe.Exec.Command[0] != "service" {
+		t.Errorf("readiness %+v, want the service's alone", main.ReadinessProbe)
+	}
+	if main.StartupProbe == nil || main.StartupProbe.HTTPGet.Path != "/live" {
+		t.Errorf("startup %+v, want the default", main.StartupProbe)
+	}
+}
+
+func TestPorts(t *testing.T) {
+	for name, tc := range map[string]struct {
+		ports      string
+		want       []corev1.ContainerPort
+		target     string
+		portEnvVar string
+	}{
+		"none":           {"[]", []corev1.ContainerPort{{Name: "http", ContainerPort: 8000, Protocol: "TCP"}}, "http", "8000"},
+		"another":        {"[{name: grpc, containerPort: 9}]", []corev1.ContainerPort{{Name: "grpc", ContainerPort: 9, Protocol: "TCP"}, {Name: "http", ContainerPort: 8000, Protocol: "TCP"}}, "http", "8000"},
+		"same name":      {"[{name: http, containerPort: 80}]", []corev1.ContainerPort{{Name: "http", ContainerPort: 80, Protocol: "TCP"}}, "http", "80"},
+		"same number":    {"[{containerPort: 8000, hostPort: 80}]", []corev1.ContainerPort{{Name: "http", ContainerPort: 8000, HostPort: 80, Protocol: "TCP"}}, "http", "8000"},
+		"another's name": {"[{name: web, containerPort: 8000}]", []corev1.ContainerPort{{Name: "web", ContainerPort: 8000, Protocol: "TCP"}}, "8000", "8000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			objects := renderService(t, "services: {S: {componentType: frontend, extraPodSpec: {mainContainer: {ports: "+tc.ports+"}}}}")
+			main := mainOf(t, objects)
+			if diff := cmp.Diff(tc.want, main.Ports); diff != "" {
+				t.Errorf("ports -want +got:\n%s", diff)
+			}
+			service := objects.Service.Spec.Ports[0]
+			if service.Port != 8000 || service.TargetPort.String() != tc.target {
+				t.Errorf("the Service leads from %d to %s, want from 8000 to %s", service.Port, service.TargetPort.String(), tc.target)
+			}
+			if probe := main.LivenessProbe.HTTPGet.Port.String(); probe != tc.target {
+				t.Errorf("the probe asks port %s, want %s", probe, tc.target)
+			}
+			for _, v := range main.Env {
+				if v.Name == "DYN_HTTP_PORT" && v.Value != tc.portEnvVar {
+					t.Errorf("DYN_HTTP_PORT=%s, want %s", v.Value, tc.portEnvVar)
+				}
+			}
+		})
+	}
+}
+
+func TestCommand(t *testing.T) {
+	for name, tc := range map[string]struct {
+		service       string
+		command, args []string
+	}{
+		"frontend default":    {"{componentType: frontend}", []string{"python3"}, []string{"-m", "dynamo.frontend"}},
+		"frontend, args only": {"{componentType: frontend, extraPodSpec: {mainContainer: {args: [-m, mine]}}}", []string{"python3"}, []string{"-m", "mine"}},
+		"frontend, command":   {"{componentType: frontend, extraPodSpec: {mainContainer: {command: [mine]}}}", []string{"mine"}, nil},
+		"worker, args only":   {"{componentType: worker, extraPodSpec: {mainContainer: {args: [python3 x.py]}}}", []string{"/bin/sh", "-c"}, []string{"python3 x.py"}},
+		"worker, nothing":     {"{componentType: worker}", nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			main := mainOf(t, renderService(t, "services: {S: "+tc.service+"}"))
+			if diff := cmp.Diff([][]string{tc.command, tc.args}, [][]string{main.Command, main.Args}); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestEngine(t *testing.T) {
+	for name, tc := range map[string]struct {
+		declared v1alpha1.BackendFramework
+		kind     string
+		command  []string
+		want     v1alpha1.BackendFramework
+		err      string
+	}{
+		"list":              {"", "worker", []string{"python3", "-m", "dynamo.vllm", "--model", "x"}, "vllm", ""},
+		"interpreter path":  {"", "prefill", []string{"/opt/venv/bin/python3.12", "-u", "-m", "dynamo.sglang"}, "sglang", ""},
+		"shell line":        {"", "worker", []string{"/bin/sh", "-c", "cd /x && exec python3 -m dynamo.trtllm \\\n  --x"}, "trtllm", ""},
+		"continued line":    {"", "worker", []string{"sh", "-c", "python3 \\\n -m dynamo.vllm"}, "vllm", ""},
+		"not one command":   {"", "worker", []string{"sh", "-c", "python3 -m other; echo dynamo.vllm"}, "", ""},
+		"declared":          {"vllm", "worker", []string{"python3", "hello.py"}, "vllm", ""},
+		"not a worker":      {"vllm", "frontend", []string{"python3", "-m", "dynamo.sglang"}, "", ""},
+		"contradiction":     {"vllm", "worker", []string{"python3", "-m", "dynamo.sglang"}, "", "runs dynamo.sglang, but backendFramework is vllm"},
+		"two in one script": {"", "worker", []string{"sh", "-c", "python3 -m dynamo.vllm & python3 -m dynamo.sglang"}, "", "both dynamo.vllm and dynamo.sglang"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec := &v1alpha1.DynamoComponentDeploymentSharedSpec{
+				ComponentType: tc.kind,
+				ExtraPodSpec:  &v1alpha1.ExtraPodSpec{MainContainer: &corev1.Container{Command: tc.command[:1], Args: tc.command[1:]}},
+			}
+			got, err := Engine(tc.declared, spec)
+			if tc.err != "" {
+				if err == nil || !strings.Contains(err.Error(), tc.err) {
+					t.Errorf("got error %v, want %q", err, tc.err)
+				}
+				return
+			}
+			if err != nil || got != tc.want {
+				t.Errorf("got %q, %v, want %q", got, err, tc.want)
+			}
+		})
+	}
+}
+
+func TestResourceRequirements(t *testing.T) {
+	for name, tc := range map[string]struct {
+		in               v1alpha1.Resources
+		requests, limits map[string]string
+	}{
+		"requested GPUs are limited too": {
+			v1alpha1.Resources{Requests: &v1alpha1.ResourceItem{GPU: "2", CPU: "1"}},
+			map[string]string{"nvidia.com/gpu": "2", "cpu": "1"}, map[string]string{"nvidia.com/gpu": "2"},
+		},
+		"a limit alone stays alone": {
+			v1alpha1.Resources{Limits: &v1alpha1.ResourceItem{GPU: "2", Memory: "1Gi"}},
+			map[string]string{}, map[string]string{"nvidia.com/gpu": "2", "memory": "1Gi"},
+		},
+		"the limit's type counts for the request": {
+			v1alpha1.Resources{Requests: &v1alpha1.ResourceItem{GPU: "1"}, Limits: &v1alpha1.ResourceItem{GPU: "1", GPUType: "example.com/gpu"}},
+			map[string]string{"example.com/gpu": "1"}, map[string]string{"example.com/gpu": "1"},
+		},
+		"custom": {
+			v1alpha1.Resources{Requests: &v1alpha1.ResourceItem{Custom: map[string]string{"rdma/ib": "1", "hugepages-2Mi": "4Mi"}}},
+			map[string]string{"rdma/ib": "1", "hugepages-2Mi": "4Mi"}, map[string]string{"rdma/ib": "1"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := ResourceRequirements(&tc.in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			flat := func(list corev1.ResourceList) map[string]string {
+				out := map[string]string{}
+				for name, quantity := range list {
+					out[string(name)] = quantity.String()
+				}
+				return out
+			}
+			if diff := cmp.Diff([]map[string]string{tc.requests, tc.limits}, []map[string]string{flat(got.Requests), flat(got.Limits)}); diff != "" {
+				t.Errorf("requests, limits: -want +got:\n%s", diff)
+			}
+		})
+	}
+	if _, err := ResourceRequirements(&v1alpha1.Resources{Limits: &v1alpha1.ResourceItem{GPU: "two"}}); err == nil || !strings.Contains(err.Error(), `resources.limits.gpu: "two"`) {
+		t.Errorf("got %v, want an error naming resources.limits.gpu", err)
+	}
+}
+
+func TestLabelsOfUsersNeverReplaceOurs(t *testing.T) {
+	objects := renderService(t, `
+services:
+  S:
+    labels: {nvidia.com/selector: evil, team: a}
+    extraPodMetadata: {labels: {nvidia.com/dynamo-namespace: evil, tier: b}}
+`)
+	pod := objects.Deployment.Spec.Template.Labels
+	for key, want := range map[string]string{
+		v1alpha1.LabelSelector: "g-s", v1alpha1.LabelNamespace: "ns-g", v1alpha1.LabelComponent: "S", "team": "a", "tier": "b",
+	} {
+		if pod[key] != want {
+			t.Errorf("pod label %s = %q, want %q", key, pod[key], want)
+		}
+	}
+	if diff := cmp.Diff(map[string]string{v1alpha1.LabelSelector: "g-s"}, objects.Service.Spec.Selector); diff != "" {
+		t.Errorf("Service selector -want +got:\n%s", diff)
+	}
+}
+
+func TestDirectivesStayOffThePods(t *testing.T) {
+	template := renderService(t, `
+services:
+  S: {annotations: {nvidia.com/deployment-strategy: Recreate, example.com/a: b, nvidia.com/restartAt: "1"}}
+`).Deployment
+	want := map[string]string{"example.com/a": "b", "nvidia.com/restartAt": "1"}
+	if diff := cmp.Diff(want, template.Spec.Template.Annotations); diff != "" {
+		t.Errorf("pod annotations -want +got:\n%s", diff)
+	}
+	if _, ok := template.Annotations[v1alpha1.AnnotationRestartAt]; ok {
+		t.Error("a restart belongs to the pods, not to the Deployment")
+	}
+}
+
+func TestHandWrittenComponentStandsAlone(t *testing.T) {
+	dcd := &v1alpha1.DynamoComponentDeployment{ObjectMeta: metav1.ObjectMeta{Name: "solo", Namespace: "ns"}}
+	dcd.Spec.ComponentType = "worker"
+	objects, err := Component(dcd, testConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod := objects.Deployment.Spec.Template
+	if pod.Spec.ServiceAccountName != "" {
+		t.Errorf("ServiceAccount %q, want the namespace's default: without a graph there is no other", pod.Spec.ServiceAccountName)
+	}
+	if pod.Labels[v1alpha1.LabelNamespace] != "ns-solo" || pod.Labels[v1alpha1.LabelComponent] != "solo" {
+		t.Errorf("labels %v, want a logical namespace and component of its own", pod.Labels)
+	}
+}
+
+func TestIngressHost(t *testing.T) {
+	for name, tc := range map[string]struct{ ingress, want string }{
+		"bare":            {"{enabled: true, host: chat}", "chat.local"},
+		"full":            {"{enabled: true, host: chat.example.com}", "chat.example.com"},
+		"prefix, suffix":  {"{enabled: true, host: chat, hostPrefix: a-, hostSuffix: example.com}", "a-chat.example.com"},
+		"suffix on a dot": {"{enabled: true, host: chat.x, hostSuffix: example.com}", "chat.x.example.com"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			objects := renderService(t, "services: {S: {componentType: frontend, ingress: "+tc.ingress+"}}")
+			if got := objects.Ingress.Spec.Rules[0].Host; got != tc.want {
+				t.Errorf("host %s, want %s", got, tc.want)
+			}
+		})
+	}
+	if renderService(t, "services: {S: {componentType: frontend, ingress: {enabled: false}}}").Ingress != nil {
+		t.Error("a disabled ingress was rendered")
+	}
+	if renderService(t, "services: {S: {componentType: worker}}").Ingress != nil {
+		t.Error("a worker got an Ingress that nobody asked for")
+	}
+}
+
+func TestRestrictedModeLeavesThePlannersAccessToTheChart(t *testing.T) {
+	cfg := testConfig()
+	cfg.Namespace.Restricted = "ns"
+	dgd := parseGraph(t, []byte("metadata: {name: g, namespace: ns}\nspec: {services: {P: {componentType: planner}}}"))
+	if Graph(dgd, cfg, nil).Planner != nil {
+		t.Error("a restricted operator rendered the planner's ServiceAccount")
+	}
+}
+
+func TestRenderingLeavesTheGraphAlone(t *testing.T) {
+	dgd := parseGraph(t, []byte("metadata: {name: g, namespace: ns}\nspec: {envs: [{name: A, value: b}], services: {S: {componentType: worker, extraPodSpec: {mainContainer: {env: [{name: C, value: d}]}}}}}"))
+	before := dgd.DeepCopy()
+	for _, dcd := range Graph(dgd, testConfig(), pullSecrets).Components {
+		if _, err := Component(dcd, testConfig()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(before, dgd); diff != "" {
+		t.Errorf("rendering changed its input:\n%s", diff)
+	}
+}
+
+func TestCheckPathway(t *testing.T) {
+	for name, tc := range map[string]struct {
+		service string
+		cluster Capabilities
+		want    string
+	}{
+		"one node":          {"{componentType: worker}", Capabilities{}, ""},
+		"several, nothing":  {"{multinode: {nodeCount: 2}}", Capabilities{}, "service S: multinode needs Grove or LeaderWorkerSet with Volcano, and the cluster has neither"},
+		"several, half":     {"{multinode: {nodeCount: 2}}", Capabilities{LeaderWorkerSet: true}, "the cluster has only LeaderWorkerSet"},
+		"several, Grove":    {"{multinode: {nodeCount: 2}}", Capabilities{Grove: true}, "multinode over Grove is not supported"},
+		"endpoint picker":   {"{componentType: epp}", Capabilities{}, "service S: componentType epp needs"},
+		"checkpoint":        {"{checkpoint: {enabled: true, checkpointRef: c}}", Capabilities{}, "service S: checkpoint.enabled needs"},
+		"disabled features": {"{checkpoint: {enabled: false}, scalingAdapter: {enabled: false}}", Capabilities{}, ""},
+		"scaling adapter":   {"{scalingAdapter: {enabled: true}}", Capabilities{}, "service S: scalingAdapter.enabled needs"},
+		"an Istio route":    {"{ingress: {enabled: true, host: x, useVirtualService: true}}", Capabilities{}, "service S: ingress.useVirtualService needs"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := CheckPathway(parseGraph(t, []byte("spec: {services: {S: "+tc.service+"}}")), tc.cluster)
+			if tc.want == "" && err != nil {
+				t.Errorf("got %v, want none", err)
+			}
+			if tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+				t.Errorf("got %v, want %q", err, tc.want)
+			}
+		})
+	}
+}

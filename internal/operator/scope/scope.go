@@ -1,0 +1,67 @@
+// Package scope decides which namespaces an operator serves.
+//
+// A restricted operator claims its namespace with a marker Lease, renews it
+// while it lives and deletes it when it stops. A cluster-wide operator leaves
+// alone every namespace with a valid claim. Installations are not meant to
+// overlap; the marker protects graphs from two masters where they do.
+package scope
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// MarkerName is the name of the Lease in a claimed namespace.
+const MarkerName = "dynamo-operator-namespace-scope"
+
+// HandOver is how long after the deletion of a marker a cluster-wide operator
+// waits before it takes the namespace: a restarted restricted operator needs
+// that long to become the leader and to claim its namespace again.
+const HandOver = 5 * time.Second
+
+// Scope is what a controller asks before it acts.
+type Scope interface {
+	// Serves reports whether the namespace is this operator's to serve. If
+	// not, the answer can change after retryAfter.
+	Serves(ctx context.Context, namespace string) (serves bool, retryAfter time.Duration, err error)
+}
+
+// ClusterWide serves every namespace that has no valid claim.
+type ClusterWide struct {
+	// Markers reads marker Leases, usually from a cache of just those.
+	Markers client.Reader
+}
+
+// Serves implements Scope.
+func (s ClusterWide) Serves(ctx context.Context, namespace string) (bool, time.Duration, error) {
+	var marker coordinationv1.Lease
+	err := s.Markers.Get(ctx, client.ObjectKey{Namespace: namespace, Name: MarkerName}, &marker)
+	if apierrors.IsNotFound(err) {
+		return true, 0, nil
+	}
+	if err != nil {
+		return false, 0, fmt.Errorf("read the marker Lease of namespace %s: %w", namespace, err)
+	}
+	if remaining := time.Until(Expiry(&marker)); remaining > 0 {
+		return false, remaining, nil
+	}
+	return true, 0, nil
+}
+
+// Expiry is when a claim ends unless it is renewed; the zero time for a Lease
+// that claims nothing. A claim without a renewal counts from its acquisition.
+func Expiry(marker *coordinationv1.Lease) time.Time {
+	since := marker.Spec.RenewTime
+	if since == nil {
+		since = marker.Spec.AcquireTime
+	}
+	if since == nil || marker.Spec.LeaseDurationSeconds == nil {
+		return time.Time{}
+	}
+	return since.Add(time.Duration(*marker.Spec.LeaseDurationSeconds) * time.Second)
+}

@@ -1,0 +1,175 @@
+package validate
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+)
+
+var (
+	specPath        = field.NewPath("spec")
+	annotationsPath = field.NewPath("metadata", "annotations")
+)
+
+// https://semver.org, as one expression without the capture groups.
+var semver = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$`)
+
+// Graph checks a graph by itself. Every service is checked, not only up to the
+// first mistake.
+func Graph(dgd *v1alpha1.DynamoGraphDeployment) (errs field.ErrorList, warnings []string) {
+	errs = append(errs, graphAnnotations(dgd.Annotations)...)
+	errs = append(errs, claims(dgd.Spec.PVCs)...)
+	errs = append(errs, restart(dgd)...)
+
+	services := specPath.Child("services")
+	if len(dgd.Spec.Services) == 0 {
+		errs = append(errs, field.Required(services, "a graph has at least one service"))
+	}
+	errs = append(errs, sameNames(services, dgd)...)
+	for _, name := range slices.Sorted(maps.Keys(dgd.Spec.Services)) {
+		path, service := services.Key(name), dgd.Spec.Services[name]
+		if service == nil {
+			errs = append(errs, field.Required(path, "a service cannot be null: give it at least {}"))
+			continue
+		}
+		errs = append(errs, serviceNames(path, dgd, name, service)...)
+		serviceErrs, serviceWarnings := sharedSpec(path, dgd.Spec.BackendFramework, service)
+		errs = append(errs, serviceErrs...)
+		warnings = append(warnings, serviceWarnings...)
+	}
+	return errs, warnings
+}
+
+func graphAnnotations(annotations map[string]string) field.ErrorList {
+	var errs field.ErrorList
+	if version, ok := annotations[v1alpha1.AnnotationOperatorOriginVersion]; ok && !semver.MatchString(version) {
+		errs = append(errs, field.Invalid(annotationsPath.Key(v1alpha1.AnnotationOperatorOriginVersion), version, "must be a semantic version such as 1.0.0"))
+	}
+	return append(errs, discoveryAnnotation(annotationsPath, annotations)...)
+}
+
+func discoveryAnnotation(path *field.Path, annotations map[string]string) field.ErrorList {
+	backend, ok := annotations[v1alpha1.AnnotationDiscoveryBackend]
+	if !ok || backend == config.DiscoveryKubernetes || backend == config.DiscoveryEtcd {
+		return nil
+	}
+	return field.ErrorList{field.NotSupported(path.Key(v1alpha1.AnnotationDiscoveryBackend), backend,
+		[]string{config.DiscoveryKubernetes, config.DiscoveryEtcd})}
+}
+
+func claims(pvcs []v1alpha1.PVC) field.ErrorList {
+	var errs field.ErrorList
+	seen := map[string]bool{}
+	for i, pvc := range pvcs {
+		path := specPath.Child("pvcs").Index(i)
+		switch {
+		case pvc.Name == "":
+			errs = append(errs, field.Required(path.Child("name"), "name the claim"))
+		case seen[pvc.Name]:
+			errs = append(errs, field.Duplicate(path.Child("name"), pvc.Name))
+		}
+		seen[pvc.Name] = true
+		if !pvc.Create {
+			continue
+		}
+		missing := func(name string) {
+			errs = append(errs, field.Required(path.Child(name), "needed to create the claim"))
+		}
+		if pvc.Size.IsZero() {
+			missing("size")
+		}
+		if pvc.StorageClass == "" {
+			missing("storageClass")
+		}
+		if pvc.VolumeAccessMode == "" {
+			missing("volumeAccessMode")
+		}
+	}
+	return errs
+}
+
+func restart(dgd *v1alpha1.DynamoGraphDeployment) field.ErrorList {
+	r := dgd.Spec.Restart
+	if r == nil {
+		return nil
+	}
+	var errs field.ErrorList
+	path := specPath.Child("restart")
+	if r.ID == "" {
+		errs = append(errs, field.Required(path.Child("id"), "every new id asks for one restart"))
+	}
+	if r.Strategy == nil || len(r.Strategy.Order) == 0 {
+		return errs
+	}
+	order := path.Child("strategy", "order")
+	if r.Strategy.Type == v1alpha1.RestartStrategyParallel {
+		errs = append(errs, field.Forbidden(order, "services that restart in parallel have no order"))
+	}
+	seen := map[string]bool{}
+	for i, name := range r.Strategy.Order {
+		if _, exists := dgd.Spec.Services[name]; !exists {
+			errs = append(errs, field.Invalid(order.Index(i), name, "is not a service of this graph"))
+		}
+		if seen[name] {
+			errs = append(errs, field.Duplicate(order.Index(i), name))
+		}
+		seen[name] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(dgd.Spec.Services)) {
+		if !seen[name] {
+			errs = append(errs, field.Required(order, fmt.Sprintf("must name every service, and lacks %s", name)))
+		}
+	}
+	return errs
+}
+
+// sameNames finds services whose objects would have one name.
+func sameNames(path *field.Path, dgd *v1alpha1.DynamoGraphDeployment) field.ErrorList {
+	var errs field.ErrorList
+	first := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(dgd.Spec.Services)) {
+		lower := strings.ToLower(name)
+		if other, taken := first[lower]; taken {
+			errs = append(errs, field.Invalid(path.Key(name), name,
+				fmt.Sprintf("differs from %s only by case, and both would be named %s", other, render.ComponentName(dgd.Name, name))))
+			continue
+		}
+		first[lower] = name
+	}
+	return errs
+}
+
+// serviceNames checks what the names of the graph, its namespace and the
+// service become: names of objects and values of labels.
+func serviceNames(path *field.Path, dgd *v1alpha1.DynamoGraphDeployment, name string, service *v1alpha1.DynamoComponentDeploymentSharedSpec) field.ErrorList {
+	var errs field.ErrorList
+	component := render.ComponentName(dgd.Name, name)
+	for _, msg := range validation.IsDNS1035Label(component) {
+		errs = append(errs, field.Invalid(path, name, fmt.Sprintf("its objects would be named %s: %s", component, lengthHint(component, msg))))
+	}
+	for _, msg := range validation.IsValidLabelValue(name) {
+		errs = append(errs, field.Invalid(path, name, "becomes a label: "+msg))
+	}
+	namespace := render.LogicalNamespace(dgd, service)
+	for _, msg := range validation.IsValidLabelValue(namespace) {
+		errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), dgd.Name,
+			fmt.Sprintf("with its namespace it makes the label %s: %s", namespace, lengthHint(namespace, msg))))
+	}
+	return errs
+}
+
+func lengthHint(name, msg string) string {
+	if excess := len(name) - validation.DNS1035LabelMaxLength; excess > 0 {
+		return fmt.Sprintf("%d characters too long, 63 are allowed", excess)
+	}
+	return msg
+}

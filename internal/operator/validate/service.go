@@ -1,0 +1,156 @@
+package validate
+
+import (
+	"fmt"
+	"regexp"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+)
+
+// Component checks a component by itself.
+func Component(dcd *v1alpha1.DynamoComponentDeployment) (errs field.ErrorList, warnings []string) {
+	for _, msg := range validation.IsDNS1035Label(dcd.Name) {
+		errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), dcd.Name, "its Service would have this name: "+lengthHint(dcd.Name, msg)))
+	}
+	specErrs, warnings := sharedSpec(specPath, dcd.Spec.BackendFramework, &dcd.Spec.DynamoComponentDeploymentSharedSpec)
+	return append(errs, specErrs...), warnings
+}
+
+func sharedSpec(path *field.Path, framework v1alpha1.BackendFramework, s *v1alpha1.DynamoComponentDeploymentSharedSpec) (errs field.ErrorList, warnings []string) {
+	if s.DynamoNamespace != "" && s.ServiceName == "" {
+		warnings = append(warnings, path.Child("dynamoNamespace").String()+" is ignored: the logical namespace follows from the graph's name")
+	}
+	if s.Autoscaling != nil {
+		warnings = append(warnings, path.Child("autoscaling").String()+" is ignored: use scalingAdapter with an autoscaler of your choice")
+	}
+	if s.Replicas != nil && *s.Replicas < 0 {
+		errs = append(errs, field.Invalid(path.Child("replicas"), *s.Replicas, "must not be negative"))
+	}
+	if s.Ingress != nil && s.Ingress.Enabled && s.Ingress.Host == "" {
+		errs = append(errs, field.Required(path.Child("ingress", "host"), "needed when ingress is enabled"))
+	}
+	if m := s.SharedMemory; m != nil && !m.Disabled && m.Size.Sign() <= 0 {
+		errs = append(errs, field.Required(path.Child("sharedMemory", "size"), "needed unless disabled is true"))
+	}
+	errs = append(errs, labelValues(path, s)...)
+	errs = append(errs, discoveryAnnotation(path.Child("annotations"), s.Annotations)...)
+	errs = append(errs, strategy(path.Child("annotations"), s.Annotations)...)
+	errs = append(errs, resources(path.Child("resources"), s.Resources)...)
+	errs = append(errs, containers(path.Child("extraPodSpec"), s.ExtraPodSpec)...)
+	errs = append(errs, endpointPicker(path, s)...)
+
+	engine, err := render.Engine(framework, s)
+	if err != nil {
+		errs = append(errs, field.Invalid(path.Child("extraPodSpec", "mainContainer", "command"), field.OmitValueType{}, err.Error()))
+	}
+	errs = append(errs, volumeMounts(path.Child("volumeMounts"), engine, s)...)
+	return errs, warnings
+}
+
+func labelValues(path *field.Path, s *v1alpha1.DynamoComponentDeploymentSharedSpec) field.ErrorList {
+	var errs field.ErrorList
+	check := func(name, value string) {
+		for _, msg := range validation.IsValidLabelValue(value) {
+			errs = append(errs, field.Invalid(path.Child(name), value, "becomes a label: "+msg))
+		}
+	}
+	check("componentType", s.ComponentType)
+	check("subComponentType", s.SubComponentType)
+	return errs
+}
+
+var share = regexp.MustCompile(`^\d+%?$`)
+
+func strategy(path *field.Path, annotations map[string]string) field.ErrorList {
+	var errs field.ErrorList
+	const key = v1alpha1.AnnotationDeploymentStrategy
+	allowed := []string{string(appsv1.RollingUpdateDeploymentStrategyType), string(appsv1.RecreateDeploymentStrategyType)}
+	if value, ok := annotations[key]; ok && value != allowed[0] && value != allowed[1] {
+		errs = append(errs, field.NotSupported(path.Key(key), value, allowed))
+	}
+	for _, key := range []string{v1alpha1.AnnotationRollingUpdateMaxSurge, v1alpha1.AnnotationRollingUpdateMaxUnavailable} {
+		if value, ok := annotations[key]; ok && !share.MatchString(value) {
+			errs = append(errs, field.Invalid(path.Key(key), value, "must be a number of pods or a percentage, such as 1 or 25%"))
+		}
+	}
+	return errs
+}
+
+func resources(path *field.Path, r *v1alpha1.Resources) field.ErrorList {
+	converted, err := render.ResourceRequirements(r)
+	if err != nil {
+		return field.ErrorList{field.Invalid(path, field.OmitValueType{}, err.Error())}
+	}
+	var errs field.ErrorList
+	for _, name := range sortedNames(converted.Requests) {
+		request, limit := converted.Requests[name], converted.Limits[name]
+		if !limit.IsZero() && request.Cmp(limit) > 0 {
+			errs = append(errs, field.Invalid(path.Child("requests"), request.String(), fmt.Sprintf("more %s than the limit of %s", name, limit.String())))
+		}
+	}
+	return errs
+}
+
+func containers(path *field.Path, extra *v1alpha1.ExtraPodSpec) field.ErrorList {
+	if extra == nil || extra.PodSpec == nil {
+		return nil
+	}
+	var errs field.ErrorList
+	check := func(list string, all []corev1.Container) {
+		for i, c := range all {
+			if c.Name == v1alpha1.MainContainerName {
+				errs = append(errs, field.Invalid(path.Child(list).Index(i).Child("name"), c.Name, "is the name of the main container: use mainContainer"))
+			}
+		}
+	}
+	check("containers", extra.Containers)
+	check("initContainers", extra.InitContainers)
+	return errs
+}
+
+func volumeMounts(path *field.Path, engine v1alpha1.BackendFramework, s *v1alpha1.DynamoComponentDeploymentSharedSpec) field.ErrorList {
+	var errs field.ErrorList
+	for i, mount := range s.VolumeMounts {
+		at := path.Index(i)
+		if mount.Name == "" {
+			errs = append(errs, field.Required(at.Child("name"), "name the claim to mount"))
+		}
+		switch {
+		case mount.MountPoint != "":
+		case !mount.UseAsCompilationCache:
+			errs = append(errs, field.Required(at.Child("mountPoint"), "needed unless useAsCompilationCache is true"))
+		case engine != v1alpha1.BackendFrameworkVLLM:
+			errs = append(errs, field.Required(at.Child("mountPoint"), "only vLLM has a known place for its compilation cache"))
+		}
+	}
+	return errs
+}
+
+func endpointPicker(path *field.Path, s *v1alpha1.DynamoComponentDeploymentSharedSpec) field.ErrorList {
+	if s.ComponentType != v1alpha1.ComponentTypeEPP {
+		return nil
+	}
+	var errs field.ErrorList
+	if s.NodeCount() > 1 {
+		errs = append(errs, field.Forbidden(path.Child("multinode"), "an endpoint picker runs on one node"))
+	}
+	if s.DesiredReplicas() != 1 {
+		errs = append(errs, field.Invalid(path.Child("replicas"), s.DesiredReplicas(), "an endpoint picker has exactly 1 replica"))
+	}
+	at := path.Child("eppConfig")
+	switch c := s.EPPConfig; {
+	case c == nil:
+		errs = append(errs, field.Required(at, "an endpoint picker needs its configuration"))
+	case (c.Config == nil) == (c.ConfigMapRef == nil):
+		errs = append(errs, field.Invalid(at, field.OmitValueType{}, "exactly one of config and configMapRef must be set"))
+	case c.ConfigMapRef != nil && c.ConfigMapRef.Name == "":
+		errs = append(errs, field.Required(at.Child("configMapRef", "name"), "name the ConfigMap"))
+	}
+	return errs
+}

@@ -1,0 +1,69 @@
+package validate
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+)
+
+// GraphUpdate checks what may not change from one version of a graph to the
+// next. mayScale says whether the author may change the replicas of a service
+// that has a scaling adapter; only the operator and planners may.
+func GraphUpdate(old, updated *v1alpha1.DynamoGraphDeployment, mayScale bool) field.ErrorList {
+	errs := framework(old.Spec.BackendFramework, updated.Spec.BackendFramework)
+	services := specPath.Child("services")
+	errs = append(errs, topology(services, old, updated)...)
+	for _, name := range slices.Sorted(maps.Keys(updated.Spec.Services)) {
+		before, after := old.Spec.Services[name], updated.Spec.Services[name]
+		if before == nil || after == nil {
+			continue
+		}
+		path := services.Key(name)
+		if (before.NodeCount() > 1) != (after.NodeCount() > 1) {
+			errs = append(errs, field.Forbidden(path.Child("multinode"), "a service cannot change between one node and several: delete the graph and create it anew"))
+		}
+		adapted := after.ScalingAdapter != nil && after.ScalingAdapter.Enabled
+		if adapted && !mayScale && before.DesiredReplicas() != after.DesiredReplicas() {
+			errs = append(errs, field.Forbidden(path.Child("replicas"), "the scaling adapter owns the replicas: scale the DynamoGraphDeploymentScalingAdapter"))
+		}
+	}
+	return errs
+}
+
+// ComponentUpdate checks what may not change from one version of a component
+// to the next.
+func ComponentUpdate(old, updated *v1alpha1.DynamoComponentDeployment) field.ErrorList {
+	return framework(old.Spec.BackendFramework, updated.Spec.BackendFramework)
+}
+
+func framework(old, updated v1alpha1.BackendFramework) field.ErrorList {
+	if old == updated {
+		return nil
+	}
+	return field.ErrorList{field.Forbidden(specPath.Child("backendFramework"),
+		fmt.Sprintf("cannot change from %q to %q: delete the object and create it anew", old, updated))}
+}
+
+func topology(path *field.Path, old, updated *v1alpha1.DynamoGraphDeployment) field.ErrorList {
+	var errs field.ErrorList
+	for _, name := range slices.Sorted(maps.Keys(old.Spec.Services)) {
+		if _, kept := updated.Spec.Services[name]; !kept {
+			errs = append(errs, field.Forbidden(path.Key(name), "services cannot be removed: delete the graph and create it anew"))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(updated.Spec.Services)) {
+		if _, existed := old.Spec.Services[name]; !existed {
+			errs = append(errs, field.Forbidden(path.Key(name), "services cannot be added: delete the graph and create it anew"))
+		}
+	}
+	return errs
+}
+
+func sortedNames(list corev1.ResourceList) []corev1.ResourceName {
+	return slices.Sorted(maps.Keys(list))
+}

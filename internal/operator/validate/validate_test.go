@@ -1,0 +1,133 @@
+package validate
+
+import (
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+)
+
+func graphFrom(t *testing.T, text string) *v1alpha1.DynamoGraphDeployment {
+	t.Helper()
+	dgd := &v1alpha1.DynamoGraphDeployment{}
+	dgd.Name, dgd.Namespace = "chat", "team-a"
+	if err := yaml.UnmarshalStrict([]byte(text), dgd); err != nil {
+		t.Fatal(err)
+	}
+	return dgd
+}
+
+func TestGraph(t *testing.T) {
+	service := func(spec string) string { return "spec: {services: {S: {" + spec + "}}}" }
+	for name, tc := range map[string]struct{ graph, want string }{
+		"the least":               {service(""), ""},
+		"null service":            {"spec: {services: {S: null}}", "spec.services[S]: Required value"},
+		"no services":             {"spec: {}", "spec.services: Required value: a graph has at least one service"},
+		"origin version":          {"metadata: {name: chat, annotations: {nvidia.com/dynamo-operator-origin-version: v1}}\n" + service(""), "metadata.annotations[nvidia.com/dynamo-operator-origin-version]"},
+		"discovery backend":       {"metadata: {name: chat, annotations: {nvidia.com/dynamo-discovery-backend: foo}}\n" + service(""), `Unsupported value: "foo": supported values: "kubernetes", "etcd"`},
+		"claim without size":      {"spec: {pvcs: [{name: c, create: true, storageClass: s, volumeAccessMode: ReadWriteOnce}], services: {S: {}}}", "spec.pvcs[0].size: Required value"},
+		"claim twice":             {"spec: {pvcs: [{name: c}, {name: c}], services: {S: {}}}", "spec.pvcs[1].name: Duplicate value"},
+		"claim without name":      {"spec: {pvcs: [{name: ''}], services: {S: {}}}", "spec.pvcs[0].name: Required value"},
+		"restart without id":      {"spec: {restart: {id: ''}, services: {S: {}}}", "spec.restart.id: Required value"},
+		"parallel order":          {"spec: {restart: {id: a, strategy: {type: Parallel, order: [S]}}, services: {S: {}}}", "spec.restart.strategy.order: Forbidden"},
+		"order: unknown":          {"spec: {restart: {id: a, strategy: {order: [S, T]}}, services: {S: {}}}", `spec.restart.strategy.order[1]: Invalid value: "T"`},
+		"order: incomplete":       {"spec: {restart: {id: a, strategy: {order: [S]}}, services: {S: {}, T: {}}}", "and lacks T"},
+		"names by case":           {"spec: {services: {decode: {}, Decode: {}}}", "both would be named chat-decode"},
+		"underscore":              {"spec: {services: {de_code: {}}}", "spec.services[de_code]: Invalid value"},
+		"name too long":           {"spec: {services: {" + strings.Repeat("s", 60) + ": {}}}", "2 characters too long, 63 are allowed"},
+		"dot in the graph's name": {"metadata: {name: a.b}\n" + service(""), "its objects would be named a.b-s"},
+		"label too long":          {"metadata: {name: " + strings.Repeat("g", 57) + ", namespace: team-a}\n" + service(""), "metadata.name: Invalid value"},
+		"negative replicas":       {service("replicas: -1"), "spec.services[S].replicas: Invalid value: -1"},
+		"ingress without host":    {service("ingress: {enabled: true}"), "spec.services[S].ingress.host: Required value"},
+		"mount without point":     {service("volumeMounts: [{name: c}]"), "spec.services[S].volumeMounts[0].mountPoint: Required value"},
+		"cache of an unknown":     {service("componentType: worker, volumeMounts: [{name: c, useAsCompilationCache: true}]"), "only vLLM has a known place"},
+		"shared memory":           {service("sharedMemory: {disabled: false}"), "spec.services[S].sharedMemory.size: Required value"},
+		"no shared memory":        {service("sharedMemory: {disabled: true}"), ""},
+		"component type":          {service(`componentType: "a b"`), "spec.services[S].componentType: Invalid value"},
+		"quantity":                {service(`resources: {limits: {gpu: two}}`), `resources.limits.gpu: "two" is not a quantity`},
+		"request over limit":      {service(`resources: {limits: {cpu: "1"}, requests: {cpu: "2"}}`), "more cpu than the limit of 1"},
+		"strategy":                {service("annotations: {nvidia.com/deployment-strategy: Fast}"), `Unsupported value: "Fast"`},
+		"max surge":               {service("annotations: {nvidia.com/deployment-rolling-update-max-surge: half}"), "must be a number of pods or a percentage"},
+		"main twice":              {service("extraPodSpec: {containers: [{name: main}]}"), "spec.services[S].extraPodSpec.containers[0].name"},
+		"two engines":             {service("componentType: worker, extraPodSpec: {mainContainer: {command: [sh, -c, python -m dynamo.vllm; python -m dynamo.sglang]}}"), "spec.services[S].extraPodSpec.mainContainer.command"},
+		"picker, no config":       {service("componentType: epp"), "spec.services[S].eppConfig: Required value"},
+		"picker, two configs":     {service("componentType: epp, eppConfig: {config: {plugins: [], schedulingProfiles: []}, configMapRef: {name: a, key: b}}"), "exactly one of config and configMapRef"},
+		"picker, several":         {service("componentType: epp, replicas: 2, eppConfig: {configMapRef: {name: a, key: b}}"), "exactly 1 replica"},
+		"picker, no map":          {service("componentType: epp, eppConfig: {configMapRef: {key: b}}"), "eppConfig.configMapRef.name: Required value"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			errs, _ := Graph(graphFrom(t, tc.graph))
+			if tc.want == "" {
+				if len(errs) > 0 {
+					t.Errorf("got %v, want no error", errs.ToAggregate())
+				}
+				return
+			}
+			if len(errs) == 0 || !strings.Contains(errs.ToAggregate().Error(), tc.want) {
+				t.Errorf("got %v, want %q", errs.ToAggregate(), tc.want)
+			}
+		})
+	}
+}
+
+func TestGraphReportsEveryMistake(t *testing.T) {
+	errs, _ := Graph(graphFrom(t, "spec: {services: {A: {replicas: -1}, B: null, C: {sharedMemory: {}}}}"))
+	if len(errs) != 3 {
+		t.Errorf("got %v, want one error for each of A, B and C", errs.ToAggregate())
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	_, warnings := Graph(graphFrom(t, "spec: {services: {S: {dynamoNamespace: x, autoscaling: {enabled: true}}}}"))
+	if len(warnings) != 2 || !strings.Contains(warnings[0], "spec.services[S].dynamoNamespace is ignored") {
+		t.Errorf("got %q, want one warning for dynamoNamespace and one for autoscaling", warnings)
+	}
+}
+
+func TestComponent(t *testing.T) {
+	dcd := &v1alpha1.DynamoComponentDeployment{}
+	dcd.Name = "solo"
+	if errs, _ := Component(dcd); len(errs) > 0 {
+		t.Errorf("got %v, want no error", errs.ToAggregate())
+	}
+	dcd.Name = "solo.one"
+	negative := int32(-1)
+	dcd.Spec.Replicas = &negative
+	errs, _ := Component(dcd)
+	for _, want := range []string{"metadata.name: Invalid value", "spec.replicas: Invalid value: -1"} {
+		if len(errs) == 0 || !strings.Contains(errs.ToAggregate().Error(), want) {
+			t.Errorf("got %v, want %q", errs.ToAggregate(), want)
+		}
+	}
+}
+
+func TestGraphUpdate(t *testing.T) {
+	for name, tc := range map[string]struct {
+		old, updated string
+		mayScale     bool
+		want         string
+	}{
+		"image":                 {"spec: {services: {S: {}}}", "spec: {services: {S: {extraPodSpec: {mainContainer: {image: x}}}}}", false, ""},
+		"framework":             {"spec: {backendFramework: vllm, services: {S: {}}}", "spec: {backendFramework: sglang, services: {S: {}}}", false, `spec.backendFramework: Forbidden: cannot change from "vllm" to "sglang"`},
+		"added":                 {"spec: {services: {S: {}}}", "spec: {services: {S: {}, T: {}}}", false, "spec.services[T]: Forbidden"},
+		"removed":               {"spec: {services: {S: {}, T: {}}}", "spec: {services: {S: {}}}", false, "spec.services[T]: Forbidden"},
+		"to several nodes":      {"spec: {services: {S: {}}}", "spec: {services: {S: {multinode: {nodeCount: 2}}}}", false, "spec.services[S].multinode: Forbidden"},
+		"more nodes":            {"spec: {services: {S: {multinode: {nodeCount: 2}}}}", "spec: {services: {S: {multinode: {nodeCount: 4}}}}", false, ""},
+		"replicas":              {"spec: {services: {S: {}}}", "spec: {services: {S: {replicas: 3}}}", false, ""},
+		"replicas, adapted":     {"spec: {services: {S: {}}}", "spec: {services: {S: {replicas: 3, scalingAdapter: {enabled: true}}}}", false, "spec.services[S].replicas: Forbidden"},
+		"replicas, the planner": {"spec: {services: {S: {}}}", "spec: {services: {S: {replicas: 3, scalingAdapter: {enabled: true}}}}", true, ""},
+		"null before":           {"spec: {services: {S: null}}", "spec: {services: {S: {}}}", false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			errs := GraphUpdate(graphFrom(t, tc.old), graphFrom(t, tc.updated), tc.mayScale)
+			if tc.want == "" && len(errs) > 0 {
+				t.Errorf("got %v, want no error", errs.ToAggregate())
+			}
+			if tc.want != "" && (len(errs) == 0 || !strings.Contains(errs.ToAggregate().Error(), tc.want)) {
+				t.Errorf("got %v, want %q", errs.ToAggregate(), tc.want)
+			}
+		})
+	}
+}

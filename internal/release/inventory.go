@@ -1,0 +1,96 @@
+package release
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+)
+
+// Labels that we put on a release. Helm stores them on the Secret of each
+// revision, so that one metadata-only list tells what has changed.
+const (
+	labelFleet    = "wheelhouse.dev/fleet"
+	labelChart    = "wheelhouse.dev/chart"
+	labelCharts   = "wheelhouse.dev/chart-digest"
+	labelValues   = "wheelhouse.dev/values-digest"
+	labelRevision = "wheelhouse.dev/revision"
+)
+
+// labelsFor describes a revision. The revision is part of it because Helm
+// copies labels from one revision to the next: where it does not match, the
+// other labels are hearsay.
+func labelsFor(target rollout.Target, revision int) map[string]string {
+	return map[string]string{
+		labelFleet:    target.FleetName,
+		labelChart:    strings.ReplaceAll(target.Source.String(), "+", "_"),
+		labelCharts:   target.Digest.Chart,
+		labelValues:   target.Digest.Values,
+		labelRevision: strconv.Itoa(revision),
+	}
+}
+
+var secrets = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
+
+// pageSize keeps one answer of the API server small.
+const pageSize = 2000
+
+// Inventory lists the newest revision of every release in the cluster.
+func (s *Store) Inventory(ctx context.Context) (map[fleet.Key]rollout.Record, error) {
+	out := map[fleet.Key]rollout.Record{}
+	options := metav1.ListOptions{LabelSelector: "owner=helm", Limit: pageSize}
+	for {
+		page, err := s.session.Metadata.Resource(secrets).List(ctx, options)
+		if apierrors.IsForbidden(err) {
+			return nil, fmt.Errorf("cannot list Helm releases: %w; ask for list on secrets", err)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("list Helm releases: %w", err)
+		}
+		for i := range page.Items {
+			record := recordOfSecret(&page.Items[i])
+			if record.Name != "" && record.Revision > out[record.Key].Revision {
+				out[record.Key] = record
+			}
+		}
+		if page.Continue == "" {
+			return out, nil
+		}
+		options.Continue = page.Continue
+	}
+}
+
+func recordOfSecret(m *metav1.PartialObjectMetadata) rollout.Record {
+	labels := m.Labels
+	return recordFrom(m.Namespace, labels["name"], atoi(labels["version"]), labels["status"], labels, updated(m))
+}
+
+// updated prefers Helm's own stamp to the age of the Secret.
+func updated(m *metav1.PartialObjectMetadata) time.Time {
+	for _, field := range m.ManagedFields {
+		if field.Time != nil && field.Time.After(m.CreationTimestamp.Time) {
+			return field.Time.Time
+		}
+	}
+	return m.CreationTimestamp.Time
+}
+
+func recordFrom(namespace, name string, revision int, status string, labels map[string]string, at time.Time) rollout.Record {
+	record := rollout.Record{
+		Key: fleet.Key{Namespace: namespace, Name: name}, Revision: revision, Status: status,
+		Fleet: labels[labelFleet], Ours: labels[labelRevision] != "", Updated: at,
+	}
+	if labels[labelRevision] == strconv.Itoa(revision) {
+		record.Chart = labels[labelChart]
+		record.Digest = rollout.Digest{Chart: labels[labelCharts], Values: labels[labelValues]}
+	}
+	return record
+}

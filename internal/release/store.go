@@ -1,0 +1,216 @@
+// Package release is the only room that knows the Helm SDK. It keeps releases
+// ordinary: `helm list`, `history`, `rollback` and `uninstall` work on them.
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+
+	"helm.sh/helm/v4/pkg/action"
+	"helm.sh/helm/v4/pkg/kube"
+	"helm.sh/helm/v4/pkg/release/common"
+	helmrelease "helm.sh/helm/v4/pkg/release/v1"
+	"helm.sh/helm/v4/pkg/storage"
+	"helm.sh/helm/v4/pkg/storage/driver"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/cluster"
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+)
+
+// MaxHistory is how many revisions of a release are kept.
+const MaxHistory = 10
+
+// Store reads and writes Helm releases over one cluster session. It is safe
+// for concurrent use on different releases.
+type Store struct {
+	session *cluster.Session
+	// ForceConflicts takes fields over from other field managers.
+	ForceConflicts bool
+	log            slog.Handler
+}
+
+var _ rollout.Releases = (*Store)(nil)
+
+// NewStore opens the store. The handler receives what the Helm SDK logs.
+func NewStore(session *cluster.Session, log slog.Handler) *Store {
+	// A package variable of the SDK: with the default, the name of this
+	// binary, the helm command would conflict with us.
+	kube.ManagedFieldsManager = cluster.FieldManager
+	return &Store{session: session, log: log}
+}
+
+// Apply installs or upgrades a release. A revision that an earlier client left
+// pending is marked failed first, one that was being uninstalled is removed.
+func (s *Store) Apply(ctx context.Context, target rollout.Target, _ rollout.Action, last rollout.Record) (rollout.Record, error) {
+	cfg, err := s.configuration(ctx, target.Namespace, !last.Ours && last.Revision > 0)
+	if err != nil {
+		return last, err
+	}
+	install, err := clear(cfg, target.Key)
+	if err != nil {
+		return last, fmt.Errorf("repair release %s: %w", target.Key, err)
+	}
+	labels := labelsFor(target, last.Revision+1)
+	var done *helmrelease.Release
+	if install {
+		done, err = s.install(ctx, cfg, target, labels)
+	} else {
+		done, err = s.upgrade(ctx, cfg, target, labels)
+	}
+	if err != nil {
+		return last, fmt.Errorf("%w%s", err, conflictAdvice(err))
+	}
+	return recordOf(done), nil
+}
+
+// clear makes the way free for the next operation and tells whether that is an
+// install.
+func clear(cfg *action.Configuration, key fleet.Key) (install bool, err error) {
+	found, err := cfg.Releases.Last(key.Name)
+	if errors.Is(err, driver.ErrReleaseNotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	rel, ok := found.(*helmrelease.Release)
+	if !ok {
+		return false, fmt.Errorf("unexpected record %T", found)
+	}
+	switch {
+	case rel.Info.Status.IsPending():
+		rel.SetStatus(common.StatusFailed, fmt.Sprintf("Left %s by an interrupted client, marked failed by wheelhouse", rel.Info.Status))
+		return false, cfg.Releases.Update(rel)
+	case rel.Info.Status == common.StatusUninstalling:
+		return true, uninstall(cfg, key)
+	case rel.Info.Status == common.StatusUninstalled:
+		return true, uninstall(cfg, key)
+	default:
+		return false, nil
+	}
+}
+
+func (s *Store) install(ctx context.Context, cfg *action.Configuration, target rollout.Target, labels map[string]string) (*helmrelease.Release, error) {
+	labels[labelRevision] = "1"
+	act := action.NewInstall(cfg)
+	act.ReleaseName, act.Namespace = target.Name, target.Namespace
+	act.ServerSideApply, act.ForceConflicts = true, s.ForceConflicts
+	// CRDs have a release of their own; Helm would overwrite newer ones.
+	act.SkipCRDs = true
+	// The API server validates every server-side apply strictly.
+	act.DisableOpenAPIValidation = true
+	// The manager has validated them, with better messages.
+	act.SkipSchemaValidation = true
+	act.WaitStrategy = kube.HookOnlyStrategy
+	act.Timeout = hookTimeout
+	act.Labels = labels
+	done, err := act.RunWithContext(context.WithoutCancel(ctx), target.Source.Helm(), target.Overrides.PlainMap())
+	return asRelease(done, err)
+}
+
+func (s *Store) upgrade(ctx context.Context, cfg *action.Configuration, target rollout.Target, labels map[string]string) (*helmrelease.Release, error) {
+	act := action.NewUpgrade(cfg)
+	act.Namespace = target.Namespace
+	act.ServerSideApply, act.ForceConflicts = "true", s.ForceConflicts
+	act.SkipCRDs = true
+	act.DisableOpenAPIValidation = true
+	act.SkipSchemaValidation = true
+	act.WaitStrategy = kube.HookOnlyStrategy
+	act.Timeout = hookTimeout
+	act.MaxHistory = MaxHistory
+	act.ResetValues = true
+	act.Labels = labels
+	done, err := act.RunWithContext(context.WithoutCancel(ctx), target.Name, target.Source.Helm(), target.Overrides.PlainMap())
+	return asRelease(done, err)
+}
+
+func asRelease(done any, err error) (*helmrelease.Release, error) {
+	if err != nil {
+		return nil, err
+	}
+	rel, ok := done.(*helmrelease.Release)
+	if !ok {
+		return nil, fmt.Errorf("unexpected result %T of a Helm operation", done)
+	}
+	return rel, nil
+}
+
+// Uninstall removes a release and its history.
+func (s *Store) Uninstall(ctx context.Context, key fleet.Key) error {
+	cfg, err := s.configuration(ctx, key.Namespace, false)
+	if err != nil {
+		return err
+	}
+	return uninstall(cfg, key)
+}
+
+func uninstall(cfg *action.Configuration, key fleet.Key) error {
+	act := action.NewUninstall(cfg)
+	act.IgnoreNotFound = true
+	act.WaitStrategy = kube.HookOnlyStrategy
+	act.Timeout = hookTimeout
+	act.DeletionPropagation = "background"
+	if _, err := act.Run(key.Name); err != nil {
+		return fmt.Errorf("uninstall release %s: %w", key, err)
+	}
+	return nil
+}
+
+// Stored returns the objects of a release's newest revision; none if there is
+// no such release.
+func (s *Store) Stored(ctx context.Context, key fleet.Key) ([]chart.Object, error) {
+	cfg, err := s.configuration(ctx, key.Namespace, false)
+	if err != nil {
+		return nil, err
+	}
+	found, err := cfg.Releases.Last(key.Name)
+	if errors.Is(err, driver.ErrReleaseNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read release %s: %w", key, err)
+	}
+	rel, ok := found.(*helmrelease.Release)
+	if !ok {
+		return nil, fmt.Errorf("read release %s: unexpected record %T", key, found)
+	}
+	objects, err := chart.ParseManifest(rel.Manifest)
+	if err != nil {
+		return nil, fmt.Errorf("read release %s: %w", key, err)
+	}
+	return objects, nil
+}
+
+// configuration builds what one Helm operation works with. It is cheap and
+// never shared: the SDK writes into it.
+func (s *Store) configuration(ctx context.Context, namespace string, foreign bool) (*action.Configuration, error) {
+	caps, err := s.session.Capabilities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cfg := action.NewConfiguration(action.ConfigurationSetLogger(s.log))
+	cfg.RESTClientGetter = s.session
+	cfg.Capabilities = caps
+	cfg.KubeClient = newClient(s.session, namespace, s.log, s.ForceConflicts, foreign)
+	secrets := driver.NewSecrets(s.session.Kube.CoreV1().Secrets(namespace))
+	secrets.SetLogger(s.log)
+	cfg.Releases = storage.Init(secrets)
+	return cfg, nil
+}
+
+func recordOf(rel *helmrelease.Release) rollout.Record {
+	return recordFrom(rel.Namespace, rel.Name, rel.Version, rel.Info.Status.String(), rel.Labels, rel.Info.LastDeployed)
+}
+
+func atoi(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0
+	}
+	return n
+}

@@ -1,0 +1,251 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+)
+
+// Progress prints what a rollout does while it does it: a line per change of
+// state, and on a terminal also what runs right now. It is never silent for
+// more than two seconds at first, ten later.
+type Progress struct {
+	mutex   sync.Mutex
+	out     io.Writer
+	live    bool
+	started time.Time
+	// running holds the latest message of each step that has begun, in order.
+	running []*active
+	painted int
+	spoke   time.Time
+	quiet   time.Duration
+	stop    chan struct{}
+	stopped sync.WaitGroup
+}
+
+type active struct {
+	id, message string
+	since       time.Time
+}
+
+// NewProgress starts printing to w. Close ends it.
+func NewProgress(w io.Writer) *Progress {
+	p := &Progress{
+		out: w, live: IsTerminal(w), started: time.Now(), spoke: time.Now(),
+		quiet: 2 * time.Second, stop: make(chan struct{}),
+	}
+	p.stopped.Go(p.tick)
+	return p
+}
+
+// Say prints one line that belongs to no step.
+func (p *Progress) Say(format string, args ...any) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.line(fmt.Sprintf(format, args...))
+}
+
+// Begin shows an activity that is not a step, such as reading the cluster,
+// until the returned function is called.
+func (p *Progress) Begin(what string) func() {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	a := &active{id: what, since: time.Now()}
+	p.running = append(p.running, a)
+	return func() {
+		p.mutex.Lock()
+		defer p.mutex.Unlock()
+		p.finish(a.id)
+		p.repaint()
+	}
+}
+
+// Notify prints an event of a rollout.
+func (p *Progress) Notify(e rollout.Event) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	switch e.State {
+	case rollout.StateStarted:
+		p.running = append(p.running, &active{id: e.Step.ID, since: e.Time})
+		if e.Step.Action.Changes() && !p.live {
+			p.line(withReason(e.Step.ID+": "+string(e.Step.Action), e.Message))
+		}
+	case rollout.StateProgress:
+		if a := p.find(e.Step.ID); a != nil {
+			a.message = e.Message
+		}
+		// What passes within a second is not worth a line.
+		if !p.live && e.Elapsed > time.Second {
+			p.line(e.Step.ID + ": " + e.Message)
+		}
+	default:
+		p.finish(e.Step.ID)
+		if text := ending(e); text != "" {
+			p.line(text)
+		}
+	}
+	p.repaint()
+}
+
+// ending is the last line of a step; steps with nothing to say have none.
+func ending(e rollout.Event) string {
+	switch {
+	case e.State == rollout.StateFailed:
+		return fmt.Sprintf("%s: FAILED after %s: %s", e.Step.ID, Seconds(e.Elapsed), e.Message)
+	case e.State == rollout.StateSkipped:
+		return fmt.Sprintf("%s: %s", e.Step.ID, e.Message)
+	case e.Step.Kind == rollout.StepGate && e.Elapsed < 100*time.Millisecond:
+		return ""
+	case e.Step.Kind == rollout.StepGate:
+		return fmt.Sprintf("%s: open (%s)", e.Step.ID, Seconds(e.Elapsed))
+	case e.Step.Action == rollout.ActionUnchanged:
+		return ""
+	case e.Step.Kind == rollout.StepNamespace && e.Record.Status != "":
+		return fmt.Sprintf("%s: %s", e.Step.ID, e.Record.Status)
+	case e.Record.Revision > 0 && e.Step.Action != rollout.ActionUninstall:
+		return fmt.Sprintf("%s: %s, revision %d (%s)", e.Step.ID, e.Record.Status, e.Record.Revision, Seconds(e.Elapsed))
+	default:
+		return fmt.Sprintf("%s: done (%s)", e.Step.ID, Seconds(e.Elapsed))
+	}
+}
+
+func withReason(text, reason string) string {
+	if reason == "" {
+		return text
+	}
+	return text + " (" + reason + ")"
+}
+
+// Close stops printing.
+func (p *Progress) Close() {
+	close(p.stop)
+	p.stopped.Wait()
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.running = nil
+	p.erase()
+}
+
+func (p *Progress) tick() {
+	ticker := time.NewTicker(200 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-p.stop:
+			return
+		case <-ticker.C:
+			p.mutex.Lock()
+			p.heartbeat()
+			p.mutex.Unlock()
+		}
+	}
+}
+
+// heartbeat repaints a terminal; elsewhere it breaks a long silence.
+func (p *Progress) heartbeat() {
+	if p.live {
+		p.repaint()
+		return
+	}
+	if len(p.running) == 0 || time.Since(p.spoke) < p.quiet {
+		return
+	}
+	oldest := p.running[0]
+	text := fmt.Sprintf("still busy: %s (%s)", oldest.describe(), Seconds(time.Since(oldest.since)))
+	if more := len(p.running) - 1; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	p.line(text)
+	p.quiet = 10 * time.Second
+}
+
+func (a *active) describe() string {
+	if a.message == "" {
+		return a.id
+	}
+	return a.id + ": " + a.message
+}
+
+func (p *Progress) find(id string) *active {
+	for _, a := range p.running {
+		if a.id == id {
+			return a
+		}
+	}
+	return nil
+}
+
+func (p *Progress) finish(id string) {
+	for i, a := range p.running {
+		if a.id == id {
+			p.running = append(p.running[:i], p.running[i+1:]...)
+			return
+		}
+	}
+}
+
+// line prints one permanent line with the time since the start.
+func (p *Progress) line(text string) {
+	p.erase()
+	fmt.Fprintf(p.out, "%7s  %s\n", Seconds(time.Since(p.started)), text)
+	p.spoke, p.quiet = time.Now(), 2*time.Second
+}
+
+// mostShown is how many running steps a terminal shows.
+const mostShown = 8
+
+// repaint redraws the running steps below the permanent lines.
+func (p *Progress) repaint() {
+	if !p.live {
+		return
+	}
+	p.erase()
+	width := terminalWidth(p.out)
+	for i, a := range p.running {
+		text := fmt.Sprintf("%7s  %s %s", Seconds(time.Since(a.since)), spinner(), a.describe())
+		if i == mostShown {
+			text = fmt.Sprintf("         ... and %d more", len(p.running)-mostShown)
+		}
+		fmt.Fprintf(p.out, "\x1b[2m%s\x1b[0m\n", shorten(text, width))
+		p.painted++
+		if i == mostShown {
+			return
+		}
+	}
+}
+
+func (p *Progress) erase() {
+	if p.painted > 0 {
+		fmt.Fprintf(p.out, "\x1b[%dA\x1b[J", p.painted)
+		p.painted = 0
+	}
+}
+
+func spinner() string {
+	frames := []string{"|", "/", "-", "\\"}
+	return frames[time.Now().UnixMilli()/200%int64(len(frames))]
+}
+
+func terminalWidth(w io.Writer) int {
+	if file, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 20 {
+			return width
+		}
+	}
+	return 80
+}
+
+func shorten(text string, width int) string {
+	runes := []rune(strings.ReplaceAll(text, "\n", " "))
+	if len(runes) < width {
+		return string(runes)
+	}
+	return string(runes[:width-2]) + "…"
+}

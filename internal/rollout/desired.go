@@ -1,0 +1,142 @@
+package rollout
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/check"
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+)
+
+// Source is where a fleet is read from.
+type Source struct {
+	// File is the path of the fleet file.
+	File  string
+	Files fleet.Files
+	// Charts holds the charts of the binary, one folder per chart key.
+	Charts   fs.FS
+	Profiles fs.FS
+	// Set are --set flags: CHART.PATH=VALUE.
+	Set []string
+}
+
+// Desired is a fleet that has been read, resolved and checked as far as that
+// is possible without a cluster.
+type Desired struct {
+	Fleet    *fleet.Fleet
+	Set      *fleet.Set
+	Charts   map[string]*chart.Chart
+	Warnings check.Findings
+}
+
+// Read loads a fleet file, its charts and its values, and runs the rules on
+// them. Every error names a place in a file.
+func Read(source Source) (*Desired, error) {
+	f, err := fleet.Load(source.Files, source.File)
+	if err != nil {
+		return nil, err
+	}
+	d := &Desired{Fleet: f, Charts: map[string]*chart.Chart{}}
+	defaults := map[string]*fleet.Value{}
+	for _, key := range fleet.ChartKeys {
+		c, err := openChart(f, key, source.Charts)
+		if err != nil {
+			return nil, err
+		}
+		d.Charts[key], defaults[key] = c, c.Defaults()
+	}
+	d.Set, err = fleet.Resolve(f, fleet.Input{Files: source.Files, Profiles: source.Profiles, Defaults: defaults, Set: source.Set})
+	if err != nil {
+		return nil, err
+	}
+	findings := check.Values(check.Input{Set: d.Set, Charts: d.Charts})
+	d.Warnings = findings.Warnings()
+	return d, findings.Err()
+}
+
+// openChart takes the chart that the fleet names, or the binary's own.
+func openChart(f *fleet.Fleet, key string, embedded fs.FS) (*chart.Chart, error) {
+	named, ok := f.Charts[key]
+	if !ok {
+		return chart.OpenFS(embedded, key)
+	}
+	c, err := chart.Open(f.Resolve(named.Value))
+	if err != nil {
+		return nil, fmt.Errorf("%s: spec.charts.%s: %w", named.Origin, key, err)
+	}
+	return c, nil
+}
+
+// Target is one release as it should be.
+type Target struct {
+	fleet.Release
+	// Source is the chart that Release.Chart names.
+	Source   *chart.Chart
+	Rendered *chart.Rendered
+	Digest   Digest
+	// FleetName is recorded with the release.
+	FleetName string
+}
+
+// Targets renders every release, in parallel, and runs the rules on the
+// rendered objects. The result has the order of the set.
+func (d *Desired) Targets(ctx context.Context, caps *chart.Capabilities) ([]Target, error) {
+	targets := make([]Target, len(d.Set.Releases))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, rel := range d.Set.Releases {
+		group.Go(func() error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			target, err := newTarget(d.Set.Name, rel, d.Charts[rel.Chart], caps)
+			targets[i] = target
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	rendered := make(map[fleet.Key]*chart.Rendered, len(targets))
+	for _, target := range targets {
+		rendered[target.Key] = target.Rendered
+	}
+	findings := check.Objects(check.Input{Set: d.Set, Charts: d.Charts, Rendered: rendered})
+	return targets, findings.Err()
+}
+
+func newTarget(fleetName string, rel fleet.Release, c *chart.Chart, caps *chart.Capabilities) (Target, error) {
+	overrides := rel.Overrides.PlainMap()
+	rendered, err := c.Render(chart.Release{Name: rel.Name, Namespace: rel.Namespace}, overrides, caps)
+	if err != nil {
+		return Target{}, fmt.Errorf("%s: release %s: %w", rel.Origin, rel.Key, err)
+	}
+	values, err := valuesDigest(overrides)
+	if err != nil {
+		return Target{}, fmt.Errorf("%s: release %s: %w", rel.Origin, rel.Key, err)
+	}
+	return Target{
+		Release: rel, Source: c, Rendered: rendered, FleetName: fleetName,
+		Digest: Digest{Chart: c.Digest(), Values: values},
+	}, nil
+}
+
+// valuesDigest identifies values by content; key order does not matter. It
+// fits a label value.
+func valuesDigest(values map[string]any) (string, error) {
+	data, err := json.Marshal(values)
+	if err != nil {
+		return "", fmt.Errorf("values cannot be recorded: %w", err)
+	}
+	sum := sha256.Sum256(data)
+	return strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:20])), nil
+}

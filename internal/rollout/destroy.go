@@ -1,0 +1,191 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+)
+
+// DestroyOptions widen what a destroy removes. By default it removes releases
+// and keeps graphs' kinds (CRDs), data and namespaces.
+type DestroyOptions struct {
+	// WithGraphs deletes the graphs first, while their operator lives.
+	WithGraphs bool
+	// PurgeData deletes the volume claims of the releases.
+	PurgeData bool
+	// PurgeCRDs deletes the CRDs and with them every object of their kinds.
+	PurgeCRDs bool
+	// PurgeNamespaces deletes namespaces that we created and that are empty.
+	PurgeNamespaces bool
+}
+
+// Ruins is what a destroy finds and what it will do about it.
+type Ruins struct {
+	Plan *Plan
+	// Releases are removed.
+	Releases []Record
+	// Graphs are at stake: deleted with WithGraphs, in the way otherwise.
+	Graphs []Graph
+	// CRDs counts the objects of each CRD of the fleet.
+	CRDs map[string]int
+	// Claims lists volume claims by release.
+	Claims map[fleet.Key][]string
+	// Namespaces that the fleet names and that exist.
+	Namespaces []string
+	Options    DestroyOptions
+}
+
+// PlanDestroy reads what the fleet has installed and plans its removal, in
+// reverse order. It writes nothing.
+func PlanDestroy(ctx context.Context, d *Desired, releases Releases, cluster Cluster, options DestroyOptions) (*Ruins, error) {
+	records, err := releases.Inventory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &Ruins{Claims: map[fleet.Key][]string{}, Options: options}
+	crdsKey, crdsInstalled := r.collect(d, records)
+
+	group, gctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		r.Graphs, err = cluster.Graphs(gctx, servedNamespaces(d.Set))
+		return err
+	})
+	group.Go(func() error {
+		if !crdsInstalled {
+			return nil
+		}
+		objects, err := releases.Stored(gctx, crdsKey)
+		if err != nil {
+			return err
+		}
+		counts, err := cluster.Custom(gctx, crdNames(objects))
+		r.CRDs = counts
+		for _, name := range crdNames(objects) {
+			r.CRDs[name] += 0
+		}
+		return err
+	})
+	group.Go(func() error { return r.survey(gctx, d, cluster) })
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	if len(r.Graphs) > 0 && !options.WithGraphs && len(r.Releases) > 0 {
+		return r, r.graphsInTheWay()
+	}
+	r.plan(d, crdsKey, crdsInstalled)
+	return r, nil
+}
+
+// collect finds the releases of the fleet, those it no longer names included.
+// The CRD release is set apart.
+func (r *Ruins) collect(d *Desired, records map[fleet.Key]Record) (crds fleet.Key, installed bool) {
+	named := map[fleet.Key]bool{}
+	for _, rel := range d.Set.Releases {
+		named[rel.Key] = true
+		if rel.Chart == fleet.ChartCRDs {
+			crds = rel.Key
+		}
+	}
+	for key, record := range records {
+		switch {
+		case key == crds:
+			installed = true
+		case named[key] || record.Fleet == d.Set.Name:
+			r.Releases = append(r.Releases, record)
+		}
+	}
+	slices.SortFunc(r.Releases, func(a, b Record) int { return strings.Compare(a.Key.String(), b.Key.String()) })
+	return crds, installed
+}
+
+// servedNamespaces lists the namespaces whose graphs the fleet's operators
+// serve; nil, for all, if one of them is cluster-wide.
+func servedNamespaces(set *fleet.Set) []string {
+	var out []string
+	for _, rel := range set.Platforms() {
+		if rel.Scope == fleet.ScopeCluster {
+			return nil
+		}
+		out = append(out, rel.Namespace)
+	}
+	return out
+}
+
+func (r *Ruins) survey(ctx context.Context, d *Desired, cluster Cluster) error {
+	states, err := cluster.Namespaces(ctx, namespacesOf(d.Set))
+	if err != nil {
+		return err
+	}
+	for name, state := range states {
+		if state == NamespaceActive && name != "default" {
+			r.Namespaces = append(r.Namespaces, name)
+		}
+	}
+	slices.Sort(r.Namespaces)
+	for _, record := range r.Releases {
+		claims, err := cluster.Claims(ctx, record.Key)
+		if err != nil {
+			return err
+		}
+		if len(claims) > 0 {
+			r.Claims[record.Key] = claims
+		}
+	}
+	return nil
+}
+
+func (r *Ruins) graphsInTheWay() error {
+	names := make([]string, 0, len(r.Graphs))
+	for _, g := range r.Graphs {
+		names = append(names, g.Namespace+"/"+g.Name)
+	}
+	const show = 5
+	more := ""
+	if len(names) > show {
+		more = fmt.Sprintf(" and %d more", len(names)-show)
+		names = names[:show]
+	}
+	return fmt.Errorf("graphs still run (%s%s): without an operator their finalizers would hang; delete them first, or let destroy do it with --with-graphs",
+		strings.Join(names, ", "), more)
+}
+
+// plan orders the removal: graphs while the operator lives, releases, then
+// what only explicit consent removes.
+func (r *Ruins) plan(d *Desired, crds fleet.Key, crdsInstalled bool) {
+	plan := &Plan{Fleet: d.Set.Name}
+	add := func(s Step) string {
+		plan.Steps = append(plan.Steps, s)
+		return s.ID
+	}
+	var graphs, releases []string
+	if r.Options.WithGraphs {
+		for _, g := range r.Graphs {
+			graphs = append(graphs, add(Step{ID: "graph " + g.Namespace + "/" + g.Name, Kind: StepGraph, Action: ActionDelete, Namespace: g.Namespace, Names: []string{g.Name}}))
+		}
+	}
+	for _, record := range r.Releases {
+		release := add(Step{ID: "release " + record.Key.String(), Kind: StepRelease, Action: ActionUninstall, Key: record.Key, Needs: graphs, last: record})
+		releases = append(releases, release)
+		if claims := r.Claims[record.Key]; r.Options.PurgeData && len(claims) > 0 {
+			releases = append(releases, add(Step{ID: "claims " + record.Key.String(), Kind: StepClaims, Action: ActionDelete, Namespace: record.Namespace, Names: claims, Needs: []string{release}}))
+		}
+	}
+	last := slices.Concat(graphs, releases)
+	if r.Options.PurgeCRDs && crdsInstalled {
+		names := slices.Sorted(maps.Keys(r.CRDs))
+		record := add(Step{ID: "release " + crds.String(), Kind: StepRelease, Action: ActionUninstall, Key: crds, Needs: last})
+		last = append(last, record, add(Step{ID: "crds", Kind: StepCRDs, Action: ActionDelete, Names: names, Needs: []string{record}}))
+	}
+	if r.Options.PurgeNamespaces {
+		for _, name := range r.Namespaces {
+			add(Step{ID: "namespace " + name, Kind: StepNamespace, Action: ActionDelete, Namespace: name, Needs: last})
+		}
+	}
+	r.Plan = plan
+}

@@ -1,0 +1,279 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// State is how far a step has come.
+type State string
+
+// The states of steps.
+const (
+	StateStarted  State = "started"
+	StateProgress State = "progress"
+	StateDone     State = "done"
+	StateFailed   State = "failed"
+	StateSkipped  State = "skipped"
+)
+
+// Event tells what happens to a step.
+type Event struct {
+	Time    time.Time `json:"time"`
+	Step    Step      `json:"step"`
+	State   State     `json:"state"`
+	Message string    `json:"message,omitempty"`
+	// Elapsed is the time since the step started.
+	Elapsed time.Duration `json:"elapsed,omitempty"`
+	// Record is the release after a release step that is done.
+	Record Record `json:"record,omitzero"`
+}
+
+// Options of an execution.
+type Options struct {
+	// Parallel bounds the steps that write at the same time; default 16.
+	// Waiting is not bounded.
+	Parallel int
+	// NoWait leaves out all gates but those for CRDs.
+	NoWait bool
+	// Patience is how long a gate may stand still; default 5 minutes.
+	Patience time.Duration
+	// Notify receives events, one at a time; may be nil.
+	Notify func(Event)
+}
+
+// Outcome is how a step ended.
+type Outcome struct {
+	Step   Step
+	State  State
+	Err    error
+	Record Record
+	Took   time.Duration
+}
+
+// Result lists the outcome of every step, in plan order.
+type Result struct {
+	Outcomes []Outcome
+	// Interrupted says that scheduling stopped before all steps had begun.
+	Interrupted bool
+}
+
+// Err joins the failures; nil if all steps succeeded.
+func (r *Result) Err() error {
+	var errs []error
+	for _, o := range r.Outcomes {
+		if o.State == StateFailed {
+			errs = append(errs, fmt.Errorf("%s: %w", o.Step.ID, o.Err))
+		}
+	}
+	if r.Interrupted {
+		errs = append(errs, errors.New("stopped on request before all was done; run the same command again to finish"))
+	}
+	return errors.Join(errs...)
+}
+
+// errNotStarted is the outcome of a step that an interrupt kept from starting.
+var errNotStarted = errors.New("not started: stopped on request")
+
+// Execute walks the plan. A step starts the moment its own needs are met; a
+// failed branch never holds an unrelated one. When ctx ends, no further step
+// starts and waiting ends, but a Helm operation that has begun is finished:
+// half of one is what must never be left behind.
+func Execute(ctx context.Context, plan *Plan, releases Releases, cluster Cluster, options Options) *Result {
+	if options.Parallel <= 0 {
+		options.Parallel = 16
+	}
+	if options.Patience <= 0 {
+		options.Patience = 5 * time.Minute
+	}
+	e := &execution{
+		releases: releases, cluster: cluster, Options: options,
+		slots: make(chan struct{}, options.Parallel),
+		nodes: map[string]*node{},
+	}
+	for _, step := range plan.Steps {
+		e.nodes[step.ID] = &node{Outcome: Outcome{Step: step}, done: make(chan struct{})}
+	}
+	var walk sync.WaitGroup
+	for _, n := range e.nodes {
+		walk.Go(func() { e.run(ctx, n) })
+	}
+	walk.Wait()
+	return e.result(plan)
+}
+
+type execution struct {
+	Options
+	releases Releases
+	cluster  Cluster
+	slots    chan struct{}
+	nodes    map[string]*node
+	notify   sync.Mutex
+}
+
+// node is a step with its outcome, which is written before done closes.
+type node struct {
+	Outcome
+	done chan struct{}
+}
+
+func (e *execution) run(ctx context.Context, n *node) {
+	defer close(n.done)
+	if culprit := e.awaitNeeds(n); culprit != nil {
+		n.State, n.Err = StateSkipped, fmt.Errorf("skipped because of %s", culprit.Step.ID)
+		e.tell(n, StateSkipped, n.Err.Error(), 0)
+		return
+	}
+	release, ok := e.slot(ctx, n)
+	if !ok {
+		n.State, n.Err = StateSkipped, errNotStarted
+		return
+	}
+	defer release()
+
+	started := time.Now()
+	e.tell(n, StateStarted, n.Step.Reason, 0)
+	n.Record, n.Err = e.perform(ctx, n, started)
+	n.Took = time.Since(started)
+	n.State = StateDone
+	message := ""
+	if n.Err != nil {
+		n.State, message = StateFailed, n.Err.Error()
+		if ctx.Err() != nil && errors.Is(n.Err, context.Canceled) {
+			n.State, n.Err = StateSkipped, errNotStarted
+			message = "no longer waited for: stopped on request"
+		}
+	}
+	e.tell(n, n.State, message, n.Took)
+}
+
+// awaitNeeds blocks until all needs have ended and returns one that did not
+// succeed, nil if all did.
+func (e *execution) awaitNeeds(n *node) *node {
+	var culprit *node
+	for _, id := range n.Step.Needs {
+		need := e.nodes[id]
+		if need == nil {
+			continue
+		}
+		<-need.done
+		if need.State != StateDone && culprit == nil {
+			culprit = need.cause(e)
+		}
+	}
+	return culprit
+}
+
+// cause follows skipped steps to the one that failed.
+func (n *node) cause(e *execution) *node {
+	if n.State != StateSkipped {
+		return n
+	}
+	for _, id := range n.Step.Needs {
+		if need := e.nodes[id]; need != nil && need.State != StateDone {
+			return need.cause(e)
+		}
+	}
+	return n
+}
+
+// slot admits a writing step; waiting steps need none.
+func (e *execution) slot(ctx context.Context, n *node) (release func(), ok bool) {
+	if ctx.Err() != nil {
+		return nil, false
+	}
+	if !n.Step.Action.Changes() {
+		return func() {}, true
+	}
+	select {
+	case e.slots <- struct{}{}:
+		if ctx.Err() != nil {
+			<-e.slots
+			return nil, false
+		}
+		return func() { <-e.slots }, true
+	case <-ctx.Done():
+		return nil, false
+	}
+}
+
+func (e *execution) perform(ctx context.Context, n *node, started time.Time) (Record, error) {
+	step, progress := n.Step, func(message string) { e.tell(n, StateProgress, message, time.Since(started)) }
+	switch step.Kind {
+	case StepNamespace:
+		return e.namespace(ctx, step)
+	case StepRelease:
+		return e.release(context.WithoutCancel(ctx), step)
+	case StepGate:
+		return Record{}, e.gate(ctx, step, progress)
+	case StepGraph:
+		return Record{}, e.cluster.DeleteGraph(ctx, Graph{Namespace: step.Namespace, Name: step.Names[0]}, e.Patience, progress)
+	case StepClaims:
+		return Record{}, e.cluster.DeleteClaims(ctx, step.Namespace, step.Names)
+	case StepCRDs:
+		return Record{}, e.cluster.DeleteCRDs(ctx, step.Names)
+	default:
+		return Record{}, fmt.Errorf("unknown kind of step %q", step.Kind)
+	}
+}
+
+// namespace creates or deletes a namespace. The record's status says why one
+// was kept.
+func (e *execution) namespace(ctx context.Context, step Step) (Record, error) {
+	if step.Action == ActionCreate {
+		return Record{}, e.cluster.CreateNamespace(ctx, step.Namespace)
+	}
+	kept, err := e.cluster.DeleteNamespace(ctx, step.Namespace)
+	if kept != "" {
+		kept = "kept, because " + kept
+	}
+	return Record{Status: kept}, err
+}
+
+func (e *execution) release(ctx context.Context, step Step) (Record, error) {
+	switch step.Action {
+	case ActionUnchanged:
+		return step.last, nil
+	case ActionUninstall:
+		record := step.last
+		record.Status = "uninstalled"
+		return record, e.releases.Uninstall(ctx, step.Key)
+	default:
+		return e.releases.Apply(ctx, step.target, step.Action, step.last)
+	}
+}
+
+func (e *execution) gate(ctx context.Context, step Step, progress func(string)) error {
+	target := step.target
+	if slices.ContainsFunc(target.Rendered.Objects, isCRD) {
+		defer e.cluster.Refresh()
+	} else if e.NoWait {
+		return nil
+	}
+	return e.cluster.AwaitReady(ctx, Gate{
+		Release: target.Key, Objects: target.Rendered.Objects, Patience: e.Patience, Marker: hasMarker(target),
+	}, progress)
+}
+
+func (e *execution) tell(n *node, state State, message string, elapsed time.Duration) {
+	if e.Notify == nil {
+		return
+	}
+	e.notify.Lock()
+	defer e.notify.Unlock()
+	e.Notify(Event{Time: time.Now(), Step: n.Step, State: state, Message: message, Elapsed: elapsed, Record: n.Record})
+}
+
+func (e *execution) result(plan *Plan) *Result {
+	r := &Result{}
+	for _, step := range plan.Steps {
+		outcome := e.nodes[step.ID].Outcome
+		r.Interrupted = r.Interrupted || errors.Is(outcome.Err, errNotStarted)
+		r.Outcomes = append(r.Outcomes, outcome)
+	}
+	return r
+}

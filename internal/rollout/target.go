@@ -1,0 +1,29 @@
+package rollout
+
+import (
+	"slices"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+)
+
+func isCRD(o chart.Object) bool { return o.Kind == "CustomResourceDefinition" }
+
+// hasMarker reports whether a release runs an operator that claims its
+// namespace with a marker Lease.
+func hasMarker(t Target) bool {
+	return t.Scope == fleet.ScopeNamespace && slices.ContainsFunc(t.Rendered.Objects, func(o chart.Object) bool {
+		return o.Kind == "Deployment" && o.Labels["app.kubernetes.io/part-of"] == "dynamo-operator"
+	})
+}
+
+// crdNames lists the CRDs among objects.
+func crdNames(objects []chart.Object) []string {
+	var names []string
+	for _, o := range objects {
+		if isCRD(o) {
+			names = append(names, o.Name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,117 @@
+// Package rollout says how a fleet gets into a cluster: it reads the cluster
+// once, makes a plan (a graph of steps as data), and executes it step by step,
+// each as soon as its own prerequisites are ready. It sees the world through
+// two small interfaces and knows neither Helm nor terminals.
+package rollout
+
+import (
+	"context"
+	"time"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/check"
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+)
+
+// Releases is what a rollout asks of the release store.
+type Releases interface {
+	// Inventory returns the newest record of every release that Helm knows in
+	// the cluster, with one metadata-only list.
+	Inventory(ctx context.Context) (map[fleet.Key]Record, error)
+	// Apply installs or upgrades a release and returns its new record. It
+	// does not wait for readiness, and once begun is not cancelled by ctx.
+	Apply(ctx context.Context, target Target, action Action, last Record) (Record, error)
+	// Uninstall removes a release and everything in it that does not carry a
+	// keep policy. A release that does not exist is no error.
+	Uninstall(ctx context.Context, key fleet.Key) error
+	// Stored returns the objects of a release as Helm recorded them.
+	Stored(ctx context.Context, key fleet.Key) ([]chart.Object, error)
+}
+
+// Cluster is what a rollout asks of the cluster itself.
+type Cluster interface {
+	// Describe names the cluster in messages.
+	Describe() string
+	// Capabilities is what templates may ask about the cluster.
+	Capabilities(ctx context.Context) (*chart.Capabilities, error)
+	// Refresh forgets the capabilities, after CRDs changed.
+	Refresh()
+	// Namespaces tells the state of each named namespace.
+	Namespaces(ctx context.Context, names []string) (map[string]NamespaceState, error)
+	// CreateNamespace makes a namespace that carries our label.
+	CreateNamespace(ctx context.Context, name string) error
+	// DeleteNamespace removes one that is ours and empty, or says why not.
+	DeleteNamespace(ctx context.Context, name string) (kept string, err error)
+	// Operators lists the operators that run in the cluster.
+	Operators(ctx context.Context) ([]check.Operator, error)
+	// Absent tells which objects of each release are gone or belong to another.
+	Absent(ctx context.Context, releases map[fleet.Key][]chart.Object) (map[fleet.Key][]chart.Object, error)
+	// AwaitReady blocks until a gate is open. report receives each new
+	// message about what is waited for.
+	AwaitReady(ctx context.Context, gate Gate, report func(string)) error
+	// Graphs lists the graphs of some namespaces, of all if none is named.
+	Graphs(ctx context.Context, namespaces []string) ([]Graph, error)
+	// DeleteGraph deletes a graph and waits until it is gone.
+	DeleteGraph(ctx context.Context, g Graph, patience time.Duration, report func(string)) error
+	// Custom counts the objects of each CRD, by CRD name.
+	Custom(ctx context.Context, crds []string) (map[string]int, error)
+	// DeleteCRDs removes CRDs, and with them their objects.
+	DeleteCRDs(ctx context.Context, crds []string) error
+	// Claims lists the volume claims of a release that outlive it.
+	Claims(ctx context.Context, key fleet.Key) ([]string, error)
+	// DeleteClaims removes volume claims, and with them their data.
+	DeleteClaims(ctx context.Context, namespace string, names []string) error
+}
+
+// Record is the newest revision of a Helm release, as its labels tell.
+type Record struct {
+	fleet.Key
+	Revision int    `json:"revision"`
+	Status   string `json:"status"`
+	// Chart is NAME-VERSION; empty where another program wrote the revision.
+	Chart string `json:"chart,omitempty"`
+	// Fleet is the fleet that the release belongs to; empty if none.
+	Fleet string `json:"fleet,omitempty"`
+	// Digest identifies the chart and values of this very revision; empty
+	// where another program wrote it.
+	Digest Digest `json:"-"`
+	// Ours reports whether this program ever wrote the release.
+	Ours    bool      `json:"-"`
+	Updated time.Time `json:"updated"`
+}
+
+// Digest identifies what a release was made from.
+type Digest struct{ Chart, Values string }
+
+// NamespaceState is what a rollout needs to know about a namespace.
+type NamespaceState string
+
+// A namespace is absent, active, or on its way out.
+const (
+	NamespaceAbsent      NamespaceState = "absent"
+	NamespaceActive      NamespaceState = "active"
+	NamespaceTerminating NamespaceState = "terminating"
+)
+
+// Gate is what must be ready before the next step may start.
+type Gate struct {
+	Release fleet.Key
+	// Objects are waited for where their kind has a notion of readiness.
+	Objects []chart.Object
+	// Marker also waits for the Lease by which a restricted operator claims
+	// the release's namespace.
+	Marker bool
+	// Patience is how long to wait without any progress.
+	Patience time.Duration
+}
+
+// Graph is one DynamoGraphDeployment and what its status says.
+type Graph struct {
+	Namespace string    `json:"namespace"`
+	Name      string    `json:"name"`
+	Ready     bool      `json:"ready"`
+	State     string    `json:"state,omitempty"`
+	Reason    string    `json:"reason,omitempty"`
+	Message   string    `json:"message,omitempty"`
+	Created   time.Time `json:"created"`
+}

@@ -1,0 +1,400 @@
+// Package operator tests the operator against a real API server and
+// controller-manager. Pods are created there but run nowhere, so the tests play
+// the kubelet. Every operator runs under exactly the rights that
+// manager.PermissionsFor names.
+package operator
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/charts"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/manager"
+	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
+)
+
+var shared *cluster.Cluster
+
+func TestMain(m *testing.M) { os.Exit(cluster.Main(m, &shared)) }
+
+const plannerRole = "test-planner"
+
+// admin is a client with all rights on a cluster that has our kinds.
+var admin = sync.OnceValues(func() (client.Client, error) {
+	scheme := manager.Scheme()
+	if err := apiextensionsv1.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	c, err := client.New(shared.Config, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, err
+	}
+	if err := installKinds(c); err != nil {
+		return nil, err
+	}
+	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: plannerRole}}
+	role.Rules = []rbacv1.PolicyRule{{APIGroups: []string{"nvidia.com"}, Resources: []string{"dynamographdeployments"}, Verbs: []string{"get", "patch"}}}
+	return c, c.Create(context.Background(), role)
+})
+
+func installKinds(c client.Client) error {
+	names, err := fs.Glob(charts.FS(), "crds/templates/*.yaml")
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		data, err := fs.ReadFile(charts.FS(), name)
+		if err != nil {
+			return err
+		}
+		crd := &apiextensionsv1.CustomResourceDefinition{}
+		if err := yaml.Unmarshal(data, crd); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if err := c.Create(context.Background(), crd); err != nil {
+			return err
+		}
+		if err := waitEstablished(c, crd); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func waitEstablished(c client.Client, crd *apiextensionsv1.CustomResourceDefinition) error {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(poll) {
+		if err := c.Get(context.Background(), client.ObjectKeyFromObject(crd), crd); err != nil {
+			return err
+		}
+		for _, condition := range crd.Status.Conditions {
+			if condition.Type == apiextensionsv1.Established && condition.Status == apiextensionsv1.ConditionTrue {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("%s is not established after %s", crd.Name, patience)
+}
+
+const (
+	patience = 60 * time.Second
+	poll     = 50 * time.Millisecond
+)
+
+// eventually waits until check returns nil.
+func eventually(t *testing.T, what string, check func() error) {
+	t.Helper()
+	var err error
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(poll) {
+		if err = check(); err == nil {
+			return
+		}
+	}
+	t.Fatalf("%s: after %s still: %v", what, patience, err)
+}
+
+func adminClient(t *testing.T) client.Client {
+	t.Helper()
+	c, err := admin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// operatorProcess is an operator of this test binary.
+type operatorProcess struct {
+	// writes counts all requests that change something, but for Leases.
+	writes atomic.Int64
+	// forbidden lists requests that the API server refused for want of rights.
+	forbidden sync.Map
+	stop      func() error
+}
+
+// start runs an operator until the test ends or stop is called.
+func start(t *testing.T, change func(*config.OperatorConfiguration)) *operatorProcess {
+	t.Helper()
+	cfg := config.Default()
+	cfg.Server.HealthProbe.BindAddress = config.Off
+	cfg.LeaderElection.Enabled = false
+	cfg.RBAC.PlannerClusterRoleName = plannerRole
+	change(cfg)
+
+	operator := &operatorProcess{}
+	user := fmt.Sprintf("operator-%d", operators.Add(1))
+	grant(t, user, cfg)
+	restConfig := rest.CopyConfig(shared.Config)
+	restConfig.Impersonate = rest.ImpersonationConfig{UserName: user}
+	restConfig.Wrap(func(next http.RoundTripper) http.RoundTripper { return &recorder{next, operator} })
+
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- manager.Run(ctx, cfg, restConfig, logr.Discard()) }()
+	operator.stop = sync.OnceValue(func() error {
+		cancel()
+		return <-done
+	})
+	t.Cleanup(func() {
+		if err := operator.stop(); err != nil {
+			t.Errorf("the operator of %s: %v", user, err)
+		}
+		operator.forbidden.Range(func(request, _ any) bool {
+			t.Errorf("the operator lacks the right to %s", request)
+			return true
+		})
+	})
+	return operator
+}
+
+var operators atomic.Int32
+
+type recorder struct {
+	next     http.RoundTripper
+	operator *operatorProcess
+}
+
+func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := r.next.RoundTrip(request)
+	if request.Method != http.MethodGet && !strings.Contains(request.URL.Path, "/leases") {
+		r.operator.writes.Add(1)
+	}
+	if err == nil && response.StatusCode == http.StatusForbidden && !terminating(request) {
+		r.operator.forbidden.Store(request.Method+" "+request.URL.Path, true)
+	}
+	return response, err
+}
+
+// terminating: in a namespace that is going away nothing can be created.
+func terminating(request *http.Request) bool {
+	parts := strings.Split(request.URL.Path, "/namespaces/")
+	if len(parts) < 2 {
+		return false
+	}
+	name, _, _ := strings.Cut(parts[1], "/")
+	_, deleted := deletedNamespaces.Load(name)
+	return deleted
+}
+
+var deletedNamespaces sync.Map
+
+// grant gives a user the rights of an operator with this configuration.
+func grant(t *testing.T, user string, cfg *config.OperatorConfiguration) {
+	t.Helper()
+	c := adminClient(t)
+	permissions := manager.PermissionsFor(cfg)
+	subjects := []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: user}}
+	create := func(objects ...client.Object) {
+		for _, object := range objects {
+			if err := c.Create(context.Background(), object); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	in := func(namespace, name string) metav1.ObjectMeta {
+		return metav1.ObjectMeta{Namespace: namespace, Name: name}
+	}
+	role := func(namespace, name string, rules []rbacv1.PolicyRule) {
+		create(
+			&rbacv1.Role{ObjectMeta: in(namespace, name), Rules: rules},
+			&rbacv1.RoleBinding{ObjectMeta: in(namespace, name), Subjects: subjects, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name}},
+		)
+	}
+	if cfg.ClusterWide() {
+		create(
+			&rbacv1.ClusterRole{ObjectMeta: in("", user), Rules: permissions.Served},
+			&rbacv1.ClusterRoleBinding{ObjectMeta: in("", user), Subjects: subjects, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: user}},
+		)
+	} else {
+		role(cfg.Namespace.Restricted, user, permissions.Served)
+	}
+	if cfg.LeaderElection.Enabled {
+		role(cfg.LeaderElection.Namespace, user+"-election", permissions.Election)
+	}
+}
+
+// namespace makes a namespace of its own for a test.
+func namespace(t *testing.T) string {
+	t.Helper()
+	c := adminClient(t)
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "t-"}}
+	if err := c.Create(context.Background(), ns); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		deletedNamespaces.Store(ns.Name, true)
+		if err := c.Delete(context.Background(), ns); client.IgnoreNotFound(err) != nil {
+			t.Error(err)
+		}
+	})
+	// The controller-manager makes it, and the operator reads it.
+	eventually(t, "the default ServiceAccount", func() error {
+		return c.Get(context.Background(), client.ObjectKey{Namespace: ns.Name, Name: "default"}, &corev1.ServiceAccount{})
+	})
+	return ns.Name
+}
+
+// parse reads an object from YAML and puts it into a namespace.
+func parse[T any, P interface {
+	*T
+	client.Object
+}](t *testing.T, namespace, text string) P {
+	t.Helper()
+	object := P(new(T))
+	if err := yaml.UnmarshalStrict([]byte(text), object); err != nil {
+		t.Fatal(err)
+	}
+	object.SetNamespace(namespace)
+	return object
+}
+
+func create(t *testing.T, object client.Object) {
+	t.Helper()
+	if err := adminClient(t).Create(context.Background(), object); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func get(t *testing.T, namespace, name string, object client.Object) {
+	t.Helper()
+	if err := adminClient(t).Get(context.Background(), client.ObjectKey{Namespace: namespace, Name: name}, object); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// change edits the live object until the API server takes the edit.
+func change[T client.Object](t *testing.T, object T, edit func(T)) {
+	t.Helper()
+	c := adminClient(t)
+	eventually(t, "edit "+object.GetName(), func() error {
+		if err := c.Get(context.Background(), client.ObjectKeyFromObject(object), object); err != nil {
+			return err
+		}
+		edit(object)
+		return c.Update(context.Background(), object)
+	})
+}
+
+func gone(t *testing.T, namespace, name string, object client.Object) {
+	t.Helper()
+	eventually(t, name+" is deleted", func() error {
+		err := adminClient(t).Get(context.Background(), client.ObjectKey{Namespace: namespace, Name: name}, object)
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return fmt.Errorf("it exists, or cannot be read: %w", err)
+	})
+}
+
+func absent(t *testing.T, list client.ObjectList, namespace string) {
+	t.Helper()
+	if err := adminClient(t).List(context.Background(), list, client.InNamespace(namespace)); err != nil {
+		t.Fatal(err)
+	}
+	if n := meta.LenList(list); n > 0 {
+		t.Errorf("%d objects in %T, want none", n, list)
+	}
+}
+
+// condition waits until a graph reports on its present generation and check is
+// content with the Ready condition.
+func condition(t *testing.T, namespace, name string, check func(metav1.Condition) bool) metav1.Condition {
+	t.Helper()
+	var found metav1.Condition
+	eventually(t, "the status of graph "+name, func() error {
+		dgd := &v1alpha1.DynamoGraphDeployment{}
+		get(t, namespace, name, dgd)
+		ready := meta.FindStatusCondition(dgd.Status.Conditions, v1alpha1.ConditionReady)
+		if ready == nil || ready.ObservedGeneration != dgd.Generation || dgd.Status.ObservedGeneration != dgd.Generation {
+			return fmt.Errorf("generation %d is not reported on: %+v", dgd.Generation, dgd.Status)
+		}
+		if found = *ready; !check(found) {
+			return fmt.Errorf("%s: %s", found.Reason, found.Message)
+		}
+		return nil
+	})
+	return found
+}
+
+func isReady(c metav1.Condition) bool { return c.Status == metav1.ConditionTrue }
+
+func says(text string) func(metav1.Condition) bool {
+	return func(c metav1.Condition) bool {
+		return c.Status == metav1.ConditionFalse && strings.Contains(c.Reason+": "+c.Message, text)
+	}
+}
+
+// pods returns the pods of a component that are not going away.
+func pods(t *testing.T, namespace, component string) []corev1.Pod {
+	t.Helper()
+	var list corev1.PodList
+	err := adminClient(t).List(context.Background(), &list, client.InNamespace(namespace), client.MatchingLabels{v1alpha1.LabelSelector: component})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list.Items
+}
+
+// kubelet plays the kubelet: it sets the status of the component's pods to what
+// it is told until stopped says so.
+func kubelet(t *testing.T, namespace, component string, status corev1.PodStatus, stopped func() error) {
+	t.Helper()
+	eventually(t, "pods of "+component, func() error {
+		for _, pod := range pods(t, namespace, component) {
+			if pod.Status.Phase == status.Phase && len(pod.Status.Conditions) == len(status.Conditions) {
+				continue
+			}
+			pod.Status = status
+			if err := adminClient(t).Status().Update(context.Background(), &pod); client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
+				return err
+			}
+		}
+		return stopped()
+	})
+}
+
+var running = corev1.PodStatus{
+	Phase: corev1.PodRunning,
+	Conditions: []corev1.PodCondition{
+		{Type: corev1.PodScheduled, Status: corev1.ConditionTrue},
+		{Type: corev1.PodReady, Status: corev1.ConditionTrue},
+	},
+}
+
+// allRun makes all pods of the components ready and waits for the graph.
+func allRun(t *testing.T, namespace, graph string, components ...string) {
+	t.Helper()
+	for _, component := range components {
+		kubelet(t, namespace, component, running, func() error {
+			dcd := &v1alpha1.DynamoComponentDeployment{}
+			get(t, namespace, component, dcd)
+			available := meta.FindStatusCondition(dcd.Status.Conditions, v1alpha1.ConditionAvailable)
+			if available == nil || dcd.Status.ObservedGeneration != dcd.Generation || available.Status != metav1.ConditionTrue {
+				return fmt.Errorf("%s is not available: %+v", component, dcd.Status)
+			}
+			return nil
+		})
+	}
+	if graph != "" {
+		condition(t, namespace, graph, isReady)
+	}
+}

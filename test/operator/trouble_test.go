@@ -1,0 +1,209 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+)
+
+func TestTheStatusNamesWhatBlocks(t *testing.T) {
+	ns := namespace(t)
+	start(t, within(ns))
+	chatGraph(t, ns)
+	waiting := func(reason, message string) corev1.PodStatus {
+		return corev1.PodStatus{
+			Phase:      corev1.PodPending,
+			Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}},
+			ContainerStatuses: []corev1.ContainerStatus{{
+				Name: "main", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}},
+			}},
+		}
+	}
+	for _, tc := range []struct {
+		name   string
+		status corev1.PodStatus
+		want   string
+	}{
+		{"no room", corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{{
+			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable",
+			Message: "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.",
+		}}}, "Unschedulable: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu."},
+		{"no secret", waiting("CreateContainerConfigError", `secret "hf-token-secret" not found`),
+			`CreateContainerConfigError: secret "hf-token-secret" not found`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			setStatus(t, ns, "chat-worker", tc.status)
+			ready := condition(t, ns, "chat", says(tc.want))
+			pod := pods(t, ns, "chat-worker")[0].Name
+			if want := "Worker: 0/1 ready: pod " + pod + ": " + tc.want; !strings.Contains(ready.Message, want) {
+				t.Errorf("message %q, want it to contain %q", ready.Message, want)
+			}
+		})
+	}
+	t.Run("a missing ConfigMap, told by an event only", func(t *testing.T) {
+		pod := pods(t, ns, "chat-worker")[0]
+		create(t, &corev1.Event{
+			ObjectMeta:     metav1.ObjectMeta{Namespace: ns, GenerateName: "mount-"},
+			InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: ns, Name: pod.Name, UID: pod.UID},
+			Type:           corev1.EventTypeWarning, Reason: "FailedMount", LastTimestamp: metav1.Now(),
+			Message: `MountVolume.SetUp failed for volume "profile" : configmap "planner-profile" not found`,
+		})
+		setStatus(t, ns, "chat-worker", waiting("ContainerCreating", ""))
+		condition(t, ns, "chat", says(`configmap "planner-profile" not found`))
+	})
+	t.Run("a quota", func(t *testing.T) {
+		create(t, &corev1.ResourceQuota{
+			ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "none"},
+			Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("0")}},
+		})
+		eventually(t, "the quota is in force", func() error {
+			quota := &corev1.ResourceQuota{}
+			if get(t, ns, "none", quota); len(quota.Status.Hard) == 0 {
+				return fmt.Errorf("not yet")
+			}
+			return nil
+		})
+		for _, pod := range pods(t, ns, "chat-worker") {
+			if err := adminClient(t).Delete(context.Background(), &pod); err != nil {
+				t.Fatal(err)
+			}
+		}
+		condition(t, ns, "chat", says("Worker: 0/1 ready: pods cannot be created: pods is forbidden: exceeded quota: none"))
+	})
+}
+
+// setStatus gives the only pod of a component a status.
+func setStatus(t *testing.T, namespace, component string, status corev1.PodStatus) {
+	t.Helper()
+	eventually(t, "a pod of "+component, func() error {
+		found := pods(t, namespace, component)
+		if len(found) != 1 {
+			return fmt.Errorf("%d pods", len(found))
+		}
+		found[0].Status = status
+		return adminClient(t).Status().Update(context.Background(), &found[0])
+	})
+}
+
+func TestAMissingClaimIsWaitedFor(t *testing.T) {
+	ns := namespace(t)
+	start(t, within(ns))
+	create(t, parse[v1alpha1.DynamoGraphDeployment](t, ns, `
+metadata: {name: chat}
+spec:
+  pvcs:
+    - {name: kernels, create: true, storageClass: any, size: 1Gi, volumeAccessMode: ReadWriteOnce}
+    - {name: models}
+  services: {Frontend: {componentType: frontend}}
+`))
+	condition(t, ns, "chat", says("PersistentVolumeClaimNotFound: PersistentVolumeClaim models does not exist"))
+	absent(t, &v1alpha1.DynamoComponentDeploymentList{}, ns)
+	absent(t, &corev1.PersistentVolumeClaimList{}, ns)
+
+	create(t, &corev1.PersistentVolumeClaim{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "models"},
+		Spec: corev1.PersistentVolumeClaimSpec{
+			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany},
+			Resources:   corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}},
+		},
+	})
+	condition(t, ns, "chat", says("some_resources_are_not_ready"))
+	get(t, ns, "kernels", &corev1.PersistentVolumeClaim{})
+}
+
+func TestNothingIsCreatedForAGraphThatCannotRun(t *testing.T) {
+	ns := namespace(t)
+	start(t, within(ns))
+	for name, tc := range map[string]struct{ services, want string }{
+		"multinode": {"{A: {componentType: frontend}, B: {componentType: worker, multinode: {nodeCount: 2}}}",
+			"MultinodeOrchestratorNotAvailable: service B: multinode needs Grove or LeaderWorkerSet with Volcano, and the cluster has neither"},
+		"epp":     {"{E: {componentType: epp, eppConfig: {configMapRef: {name: a, key: b}}}}", "Unsupported: service E: componentType epp needs"},
+		"invalid": {"{a: {}, A: {}}", "ValidationFailed: spec.services[a]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			create(t, parse[v1alpha1.DynamoGraphDeployment](t, ns, "{metadata: {name: "+name+"}, spec: {services: "+tc.services+"}}"))
+			condition(t, ns, name, says(tc.want))
+			dgd := &v1alpha1.DynamoGraphDeployment{}
+			if get(t, ns, name, dgd); dgd.Status.State != v1alpha1.GraphStateFailed {
+				t.Errorf("state %q, want failed", dgd.Status.State)
+			}
+		})
+	}
+	absent(t, &v1alpha1.DynamoComponentDeploymentList{}, ns)
+	absent(t, &appsv1.DeploymentList{}, ns)
+}
+
+func TestObjectsOfOthersAreLeftAlone(t *testing.T) {
+	ns := namespace(t)
+	theirs := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "chat-frontend"},
+		Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}},
+	}
+	create(t, theirs)
+	start(t, within(ns))
+	dgd := chatGraph(t, ns)
+	condition(t, ns, "chat", says("Frontend: apply Service "+ns+"/chat-frontend: Service "+ns+"/chat-frontend exists already and belongs to nobody"))
+	now := &corev1.Service{}
+	if get(t, ns, "chat-frontend", now); now.ResourceVersion != theirs.ResourceVersion {
+		t.Error("the operator wrote to a Service that is not its own")
+	}
+	if err := adminClient(t).Delete(context.Background(), theirs); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "its own Service", func() error {
+		if err := adminClient(t).Get(context.Background(), client.ObjectKeyFromObject(theirs), now); err != nil {
+			return err
+		}
+		if now.Labels[render.ManagedByLabel] != render.Manager {
+			return fmt.Errorf("it is not ours")
+		}
+		return nil
+	})
+	condition(t, ns, dgd.Name, func(c metav1.Condition) bool { return !strings.Contains(c.Message, "exists already") })
+}
+
+func TestAComponentWrittenByHandRuns(t *testing.T) {
+	ns := namespace(t)
+	start(t, within(ns))
+	dcd := parse[v1alpha1.DynamoComponentDeployment](t, ns, `
+metadata: {name: solo}
+spec: {componentType: worker, extraPodSpec: {mainContainer: {image: "registry.example.com/runtime:1"}}}
+`)
+	create(t, dcd)
+	allRun(t, ns, "", "solo")
+	get(t, ns, "solo", dcd)
+	for _, kind := range []string{v1alpha1.ConditionAvailable, v1alpha1.ConditionDynamoComponentReady, v1alpha1.ConditionValid} {
+		if !meta.IsStatusConditionTrue(dcd.Status.Conditions, kind) {
+			t.Errorf("condition %s is not True: %+v", kind, dcd.Status.Conditions)
+		}
+	}
+}
+
+func TestPodsPullWithTheNamespacesSecrets(t *testing.T) {
+	ns := namespace(t)
+	start(t, within(ns))
+	chatGraph(t, ns)
+	condition(t, ns, "chat", says("some_resources_are_not_ready"))
+	change(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "default"}}, func(a *corev1.ServiceAccount) {
+		a.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "registry"}}
+	})
+	eventually(t, "the graph's ServiceAccount has them too", func() error {
+		account := &corev1.ServiceAccount{}
+		get(t, ns, "chat-k8s-service-discovery", account)
+		if len(account.ImagePullSecrets) != 1 || account.ImagePullSecrets[0].Name != "registry" {
+			return fmt.Errorf("%v", account.ImagePullSecrets)
+		}
+		return nil
+	})
+}

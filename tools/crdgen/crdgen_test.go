@@ -1,0 +1,58 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+)
+
+func TestFinishFailsWhenThePathVanished(t *testing.T) {
+	podSpec := func(required ...string) apiextensionsv1.JSONSchemaProps {
+		return apiextensionsv1.JSONSchemaProps{Type: "object", Required: required}
+	}
+	for name, test := range map[string]struct {
+		spec map[string]apiextensionsv1.JSONSchemaProps
+		want string
+	}{
+		"no extraPodSpec": {
+			spec: nil,
+			want: "spec: extraPodSpec: no such property",
+		},
+		"containers are optional already": {
+			spec: map[string]apiextensionsv1.JSONSchemaProps{"extraPodSpec": podSpec()},
+			want: `spec: extraPodSpec: property "containers" is not required`,
+		},
+		"no mainContainer": {
+			spec: map[string]apiextensionsv1.JSONSchemaProps{"extraPodSpec": podSpec("containers")},
+			want: "spec: extraPodSpec: mainContainer: no such property",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			schema := &apiextensionsv1.JSONSchemaProps{Properties: map[string]apiextensionsv1.JSONSchemaProps{
+				"spec": {Type: "object", Properties: test.spec},
+			}}
+			err := finishSharedSpec(schema, sharedSpecs["dynamocomponentdeployments"])
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got error %v, want one with %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestEditAtWantsAMapForAStar(t *testing.T) {
+	schema := &apiextensionsv1.JSONSchemaProps{Type: "object"}
+	err := editAt(schema, []string{"*", "name"}, makeOptional("name"))
+	if err == nil || !strings.Contains(err.Error(), "not a map") {
+		t.Errorf("got error %v, want one that says it is not a map", err)
+	}
+}
+
+func TestEncodeRefusesTemplateActions(t *testing.T) {
+	definition := &apiextensionsv1.CustomResourceDefinition{}
+	definition.Spec.Group = "{{ .Values.group }}"
+	_, err := encode(definition)
+	if err == nil || !strings.Contains(err.Error(), "helm would take") {
+		t.Errorf("got error %v, want one that names the template action", err)
+	}
+}
