@@ -157,7 +157,7 @@ func writeBytes(archive *tar.Writer, name string, content []byte) error {
 }
 
 func writeFile(archive *tar.Writer, name string, size int64, content io.ReadCloser) error {
-	defer content.Close()
+	defer func() { _ = content.Close() }()
 	header := &tar.Header{Name: name, Mode: 0o644, Size: size, ModTime: epoch, Format: tar.FormatUSTAR, Typeflag: tar.TypeReg}
 	if err := archive.WriteHeader(header); err != nil {
 		return err

@@ -19,7 +19,7 @@ func Compile(ctx context.Context, image Image) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compile %s: %w", image.Package, err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	binary := filepath.Join(dir, "binary")
 
 	var problems bytes.Buffer

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -55,11 +56,11 @@ func layerFiles(t *testing.T, image v1.Image) []*tar.Header {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer content.Close()
+	defer func() { _ = content.Close() }()
 	var headers []*tar.Header
 	for files := tar.NewReader(content); ; {
 		h, err := files.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return headers
 		}
 		if err != nil {
@@ -193,7 +194,7 @@ func TestArchiveServesBothFormats(t *testing.T) {
 	files := map[string][]byte{}
 	for in := tar.NewReader(bytes.NewReader(raw)); ; {
 		h, err := in.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

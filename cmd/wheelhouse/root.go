@@ -57,7 +57,7 @@ func newRoot(in io.Reader, out, errOut io.Writer) *cobra.Command {
 		return fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())
 	})
 	root.AddCommand(
-		a.newInit(), a.newValidate(), a.newRender(), a.newApply(), a.newStatus(), a.newDestroy(), a.newVersion(),
+		a.newInit(), a.newValidate(), a.newValues(), a.newRender(), a.newApply(), a.newStatus(), a.newDestroy(), a.newVersion(),
 	)
 	return root
 }

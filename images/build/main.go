@@ -17,13 +17,16 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/images"
 )
 
-func main() {
+func main() { os.Exit(run()) }
+
+func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := command().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 func command() *cobra.Command {
@@ -94,8 +97,8 @@ func writeFile(path string, write func(io.Writer) error) (size int64, err error)
 	if err != nil {
 		return 0, err
 	}
-	defer os.Remove(file.Name())
-	defer file.Close()
+	defer func() { _ = os.Remove(file.Name()) }()
+	defer func() { _ = file.Close() }()
 	if err := write(file); err != nil {
 		return 0, err
 	}

@@ -31,7 +31,7 @@ dependencies:
 		"p/templates/junk.yaml.bak":           file("not a template {{"),
 		"p/components/sub/Chart.yaml":         file("apiVersion: v2\nname: sub\nversion: 1.0.0\n"),
 		"p/components/sub/values.yaml":        file("enabled: true\nlevel: sub\nkeep: sub\n"),
-		"p/components/sub/templates/b.yaml":   file("apiVersion: v1\nkind: Secret\nmetadata: {name: b, namespace: n}\nstringData: {level: {{ .Values.level }}, keep: {{ .Values.keep }}}\n"),
+		"p/components/sub/templates/b.yaml":   file("apiVersion: v1\nkind: Secret\nmetadata: {name: b, namespace: there}\nstringData: {level: {{ .Values.level }}, keep: {{ .Values.keep }}}\n"),
 		"p/components/sub/templates/c.yaml":   file("{{ if eq .Values.level \"bad\" }}{{ fail \"level must not be bad\" }}{{ end }}"),
 		"p/components/sub/values.schema.json": file(`{"type": "object"}`),
 	}
@@ -68,7 +68,7 @@ func TestDependenciesBesideTheChartAreLoaded(t *testing.T) {
 	for _, o := range r.Objects {
 		names = append(names, o.String())
 	}
-	if diff := cmp.Diff([]string{"Secret/n/b", "ConfigMap/rel"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"Secret/there/b", "ConfigMap/rel"}, names); diff != "" {
 		t.Error(diff)
 	}
 	if !strings.Contains(r.Manifest, "level: parent, keep: sub") || !r.Objects[1].Kept() || r.Objects[0].Kept() {

@@ -251,7 +251,7 @@ func TestDeletingAGraphKeepsItsData(t *testing.T) {
 metadata: {name: chat, finalizers: [nvidia.com/finalizer]}
 spec:
   pvcs: [{name: models, create: true, storageClass: any, size: 1Gi, volumeAccessMode: ReadWriteOnce}]
-  services: {Frontend: {componentType: frontend}}
+  services: {Frontend: {componentType: frontend, extraPodSpec: {mainContainer: {image: "registry.example.com/runtime:1"}}}}
 `)
 	create(t, dgd)
 	eventually(t, "the Deployment", func() error {

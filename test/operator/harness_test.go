@@ -386,7 +386,9 @@ func allRun(t *testing.T, namespace, graph string, components ...string) {
 	for _, component := range components {
 		kubelet(t, namespace, component, running, func() error {
 			dcd := &v1alpha1.DynamoComponentDeployment{}
-			get(t, namespace, component, dcd)
+			if err := adminClient(t).Get(context.Background(), client.ObjectKey{Namespace: namespace, Name: component}, dcd); err != nil {
+				return err
+			}
 			available := meta.FindStatusCondition(dcd.Status.Conditions, v1alpha1.ConditionAvailable)
 			if available == nil || dcd.Status.ObservedGeneration != dcd.Generation || available.Status != metav1.ConditionTrue {
 				return fmt.Errorf("%s is not available: %+v", component, dcd.Status)

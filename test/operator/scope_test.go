@@ -123,7 +123,7 @@ func TestOneOfTwoReplicasActsAndTheOtherTakesOver(t *testing.T) {
 func TestPlannersGetTheirAccess(t *testing.T) {
 	ns := namespace(t)
 	start(t, everywhere)
-	create(t, parse[v1alpha1.DynamoGraphDeployment](t, ns, "{metadata: {name: chat}, spec: {services: {P: {componentType: planner}}}}"))
+	create(t, parse[v1alpha1.DynamoGraphDeployment](t, ns, "{metadata: {name: chat}, spec: {services: {P: {componentType: planner, extraPodSpec: {mainContainer: {image: x}}}}}}"))
 	acted(t, ns)
 	get(t, ns, "planner-serviceaccount", &corev1.ServiceAccount{})
 	binding := &rbacv1.RoleBinding{}

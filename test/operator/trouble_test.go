@@ -105,19 +105,13 @@ spec:
   pvcs:
     - {name: kernels, create: true, storageClass: any, size: 1Gi, volumeAccessMode: ReadWriteOnce}
     - {name: models}
-  services: {Frontend: {componentType: frontend}}
+  services: {Frontend: {componentType: frontend, extraPodSpec: {mainContainer: {image: "registry.example.com/runtime:1"}}}}
 `))
 	condition(t, ns, "chat", says("PersistentVolumeClaimNotFound: PersistentVolumeClaim models does not exist"))
 	absent(t, &v1alpha1.DynamoComponentDeploymentList{}, ns)
 	absent(t, &corev1.PersistentVolumeClaimList{}, ns)
 
-	create(t, &corev1.PersistentVolumeClaim{
-		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "models"},
-		Spec: corev1.PersistentVolumeClaimSpec{
-			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany},
-			Resources:   corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}},
-		},
-	})
+	createClaim(t, ns, "models")
 	condition(t, ns, "chat", says("some_resources_are_not_ready"))
 	get(t, ns, "kernels", &corev1.PersistentVolumeClaim{})
 }
@@ -126,13 +120,13 @@ func TestNothingIsCreatedForAGraphThatCannotRun(t *testing.T) {
 	ns := namespace(t)
 	start(t, within(ns))
 	for name, tc := range map[string]struct{ services, want string }{
-		"multinode": {"{A: {componentType: frontend}, B: {componentType: worker, multinode: {nodeCount: 2}}}",
+		"multinode": {"{A: {componentType: frontend, extraPodSpec: *x}, B: {componentType: worker, multinode: {nodeCount: 2}, extraPodSpec: *x}}",
 			"MultinodeOrchestratorNotAvailable: service B: multinode needs Grove or LeaderWorkerSet with Volcano, and the cluster has neither"},
-		"epp":     {"{E: {componentType: epp, eppConfig: {configMapRef: {name: a, key: b}}}}", "Unsupported: service E: componentType epp needs"},
-		"invalid": {"{a: {}, A: {}}", "ValidationFailed: spec.services[a]"},
+		"epp":     {"{E: {componentType: epp, eppConfig: {configMapRef: {name: a, key: b}}, extraPodSpec: *x}}", "Unsupported: service E: componentType epp needs"},
+		"invalid": {"{a: {extraPodSpec: *x}, A: {extraPodSpec: *x}}", "ValidationFailed: spec.services[a]"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			create(t, parse[v1alpha1.DynamoGraphDeployment](t, ns, "{metadata: {name: "+name+"}, spec: {services: "+tc.services+"}}"))
+			create(t, parse[v1alpha1.DynamoGraphDeployment](t, ns, "metadata: {name: "+name+"}\nspec: {services: "+strings.ReplaceAll(tc.services, "*x", `{mainContainer: {image: "registry.example.com/runtime:1"}}`)+"}"))
 			condition(t, ns, name, says(tc.want))
 			dgd := &v1alpha1.DynamoGraphDeployment{}
 			if get(t, ns, name, dgd); dgd.Status.State != v1alpha1.GraphStateFailed {
@@ -142,6 +136,23 @@ func TestNothingIsCreatedForAGraphThatCannotRun(t *testing.T) {
 	}
 	absent(t, &v1alpha1.DynamoComponentDeploymentList{}, ns)
 	absent(t, &appsv1.DeploymentList{}, ns)
+}
+
+func TestWhatTheAPIServerRefusesIsReported(t *testing.T) {
+	ns := namespace(t)
+	operator := start(t, within(ns))
+	dgd := chatGraph(t, ns)
+	change(t, dgd, func(d *v1alpha1.DynamoGraphDeployment) {
+		d.Spec.Services["Worker"].ExtraPodSpec.MainContainer.VolumeMounts = []corev1.VolumeMount{{Name: "nowhere", MountPath: "/x"}}
+	})
+	condition(t, ns, "chat", says(`volumeMounts[0].name: Not found: "nowhere"`))
+	change(t, dgd, func(d *v1alpha1.DynamoGraphDeployment) {
+		d.Spec.Services["Worker"].ExtraPodSpec.MainContainer.VolumeMounts = nil
+	})
+	condition(t, ns, "chat", says("Worker: 0/1 ready"))
+	if operator.writes.Load() == 0 {
+		t.Error("no write was counted, so the other tests' counts mean nothing")
+	}
 }
 
 func TestObjectsOfOthersAreLeftAlone(t *testing.T) {

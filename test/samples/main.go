@@ -73,6 +73,7 @@ func runAll(ctx context.Context, dir string, gpus int, timeout time.Duration, ke
 	}
 	t.timeout = timeout
 	for i, s := range samples {
+		fmt.Fprintf(os.Stderr, "[%d/%d] %s: applied unmodified, waiting\n", i+1, len(samples), s.name())
 		rows, err := t.run(ctx, s)
 		if err != nil {
 			return results, err

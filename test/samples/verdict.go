@@ -21,7 +21,7 @@ const (
 // realLimits are the reasons for which a real cluster of this size would not
 // run a graph either. Anything else that keeps a graph from being Ready is a
 // defect.
-var realLimits = regexp.MustCompile(`Insufficient |didn't match|multinode needs|inference\.networking\.k8s\.io`)
+var realLimits = regexp.MustCompile(`Insufficient |didn't match|multinode needs|needs the Gateway API inference extension`)
 
 // judge says what became of a graph from its status alone, and why.
 func judge(graph *v1alpha1.DynamoGraphDeployment) (outcome, string) {

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +43,7 @@ func Ensure(ctx context.Context, binDir string, sources fs.FS, report *progress.
 	}
 	dir := filepath.Join(binDir, digest)
 	if complete(dir) {
-		return dir, nil
+		return dir, markUsed(dir)
 	}
 	release, err := state.Acquire(dir+".lock", func() { report.Step("waiting for another drydock that builds the components") })
 	if err != nil {
@@ -58,6 +59,31 @@ func Ensure(ctx context.Context, binDir string, sources fs.FS, report *progress.
 func complete(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, "complete"))
 	return err == nil
+}
+
+// markUsed dates the folder, so that Prune knows what nobody has used for long.
+func markUsed(dir string) error {
+	now := time.Now()
+	return os.Chtimes(filepath.Join(dir, "complete"), now, now)
+}
+
+// Prune removes programs of other versions that no cluster was started with for a day. Those in keep stay.
+func Prune(binDir string, keep []string) error {
+	marks, err := filepath.Glob(filepath.Join(binDir, "*", "complete"))
+	if err != nil {
+		return err
+	}
+	for _, mark := range marks {
+		dir := filepath.Dir(mark)
+		info, err := os.Stat(mark)
+		if err != nil || slices.Contains(keep, dir) || time.Since(info.ModTime()) < 24*time.Hour {
+			continue
+		}
+		if err := errors.Join(os.RemoveAll(dir), os.RemoveAll(dir+".lock")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func digestOf(sources fs.FS) (string, error) {
@@ -136,14 +162,14 @@ func compile(ctx context.Context, goTool, source, output, target string, report 
 	cmd.Dir = source
 	// Without C no compiler is needed, and the programs run on any Linux.
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=")
-	output2, err := cmd.StderrPipe()
+	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		return err
 	}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	messages := follow(output2, target, report)
+	messages := follow(stderr, target, report)
 	if err := cmd.Wait(); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()

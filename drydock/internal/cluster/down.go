@@ -31,13 +31,13 @@ func (m *Manager) Down(name string) error {
 	cluster := m.State.Cluster(name)
 	if _, err := os.Stat(cluster.Dir); errors.Is(err, os.ErrNotExist) {
 		m.Report.Step("there is no cluster %s; nothing to do", name)
-		return os.Remove(cluster.Lock())
+		return nil
 	}
 	if err := m.remove(cluster); err != nil {
 		return explain(err, m.State)
 	}
 	m.Report.Step("cluster %s is gone", name)
-	return os.Remove(cluster.Lock())
+	return nil
 }
 
 func (m *Manager) remove(cluster state.Cluster) error {
@@ -65,10 +65,10 @@ func (m *Manager) Purge() error {
 			return err
 		}
 	}
-	if err := os.RemoveAll(string(m.State)); err != nil {
+	if err := m.State.Purge(); err != nil {
 		return explain(err, m.State)
 	}
-	m.Report.Step("%s is gone", m.State)
+	m.Report.Step("programs and packages in %s are gone", m.State)
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -13,9 +12,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/drydock/internal/state"
 )
 
-// mountPointsFile remembers which empty folders drydock made on the host for its nodes to mount over.
-func (m *Manager) mountPointsFile() string { return filepath.Join(string(m.State), "mountpoints") }
-
+// makeMountPoints makes the folders that nodes mount over and remembers those that the host lacked.
 func (m *Manager) makeMountPoints() error {
 	release, err := state.Acquire(m.State.Lock(), func() {})
 	if err != nil {
@@ -51,7 +48,7 @@ func (m *Manager) removeMountPoints() error {
 }
 
 func (m *Manager) knownMountPoints() ([]string, error) {
-	content, err := os.ReadFile(m.mountPointsFile())
+	content, err := os.ReadFile(m.State.MountPoints())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -60,11 +57,11 @@ func (m *Manager) knownMountPoints() ([]string, error) {
 
 func (m *Manager) saveMountPoints(paths []string) error {
 	if len(paths) == 0 {
-		if err := os.Remove(m.mountPointsFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(m.State.MountPoints()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		return nil
 	}
 	slices.Sort(paths) // parents before children
-	return state.WriteFile(m.mountPointsFile(), []byte(fmt.Sprintln(strings.Join(paths, "\n"))), 0o644)
+	return state.WriteFile(m.State.MountPoints(), []byte(fmt.Sprintln(strings.Join(paths, "\n"))), 0o644)
 }

@@ -115,6 +115,8 @@ func (s *starter) startNodeComponents(ctx context.Context, runtime config.Runtim
 	if err := importPause(ctx, s.programs, found); err != nil {
 		return err
 	}
+	s.report.Step("starting the node")
+	begin := time.Now().Truncate(time.Second) // as exact as Kubernetes writes times
 	if err := s.startAll(config.NodeComponents(s.params, runtime)); err != nil {
 		return err
 	}
@@ -122,7 +124,7 @@ func (s *starter) startNodeComponents(ctx context.Context, runtime config.Runtim
 	if err != nil {
 		return err
 	}
-	if err := s.waitUntil(ctx, "the node", 2*time.Minute, nodeReady(client, s.params)); err != nil {
+	if err := s.waitUntil(ctx, "the node", 2*time.Minute, nodeReady(client, s.params, begin)); err != nil {
 		return err
 	}
 	s.report.Step("node %s ready", s.params.NodeName())
@@ -159,31 +161,44 @@ func importPause(ctx context.Context, programs string, found packages.Runtime) e
 	return nil
 }
 
-// nodeReady waits for the node's own word, and for the GPUs that it was asked to have.
-func nodeReady(client *apiclient.Client, p config.Params) func(context.Context) error {
+// nodeReady waits for the node's own word, given after begin, and for the GPUs that it was asked to have.
+func nodeReady(client *apiclient.Client, p config.Params, begin time.Time) func(context.Context) error {
 	return func(ctx context.Context) error {
-		var object struct {
-			Status struct {
-				Allocatable map[string]string
-				Conditions  []struct{ Type, Status, Message string }
-			}
-		}
+		var object nodeObject
 		if err := client.Get(ctx, "/api/v1/nodes/"+p.NodeName(), &object); err != nil {
 			return err
 		}
 		if have := object.Status.Allocatable["nvidia.com/gpu"]; p.GPUs > 0 && have != fmt.Sprint(p.GPUs) {
 			return fmt.Errorf("%q of %d GPUs are allocatable", have, p.GPUs)
 		}
-		for _, condition := range object.Status.Conditions {
-			if condition.Type == "Ready" && condition.Status != "True" {
-				return errors.New(condition.Message)
-			}
-			if condition.Type == "Ready" {
-				return nil
-			}
-		}
-		return errors.New("the node has not said how it is")
+		return object.ready(begin)
 	}
+}
+
+// nodeObject is what counts of a Node.
+type nodeObject struct {
+	Status struct {
+		Allocatable map[string]string
+		Conditions  []struct {
+			Type, Status, Message string
+			LastHeartbeatTime     time.Time
+		}
+	}
+}
+
+func (n nodeObject) ready(since time.Time) error {
+	for _, condition := range n.Status.Conditions {
+		switch {
+		case condition.Type != "Ready":
+		case condition.LastHeartbeatTime.Before(since):
+			return errors.New("the node has not said how it is since it started again")
+		case condition.Status != "True":
+			return errors.New(condition.Message)
+		default:
+			return nil
+		}
+	}
+	return errors.New("the node has not said how it is")
 }
 
 // nameResolves asks for a name through the DNS Service's own address: that proves DNS and Services at once.

@@ -65,16 +65,20 @@ func choosePorts(current map[string]int, others []state.Record) (map[string]int,
 		}
 	}
 	chosen := map[string]int{}
-	for _, use := range []string{"api", "etcd"} {
-		port := current[use]
-		if port == 0 || taken[port] || !free(port) {
-			port = firstFree(taken)
+	for use, port := range current {
+		if !taken[port] && free(port) {
+			chosen[use], taken[port] = port, true
 		}
+	}
+	for _, use := range []string{"api", "etcd"} {
+		if chosen[use] != 0 {
+			continue
+		}
+		port := firstFree(taken)
 		if port == 0 {
 			return nil, fmt.Errorf("every port from %d to %d on 127.0.0.1 is taken; stop some server or take clusters down with: drydock down --name NAME", firstPort, lastPort)
 		}
-		taken[port] = true
-		chosen[use] = port
+		chosen[use], taken[port] = port, true
 	}
 	return chosen, nil
 }

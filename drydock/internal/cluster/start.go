@@ -95,6 +95,7 @@ func tail(path string, lines int) string {
 
 // startControlPlane starts etcd, the API server and the controller manager, and creates the objects that every cluster contains.
 func (s *starter) startControlPlane(ctx context.Context) error {
+	s.report.Step("starting etcd and the API server")
 	components := config.ControlPlane(s.params)
 	if err := s.startAll(components[:2]); err != nil {
 		return err

@@ -109,7 +109,25 @@ func (m *Manager) begin(ctx context.Context, cluster state.Cluster, record state
 		return errors.Join(err, m.halt(cluster, record))
 	}
 	record.Ready = true
-	return cluster.Save(record)
+	if err := cluster.Save(record); err != nil {
+		return err
+	}
+	return m.prunePrograms()
+}
+
+// prunePrograms removes programs of older versions that no cluster runs.
+func (m *Manager) prunePrograms() error {
+	clusters, err := m.State.Clusters()
+	if err != nil {
+		return err
+	}
+	var used []string
+	for _, cluster := range clusters {
+		if record, err := cluster.Load(); err == nil {
+			used = append(used, record.Programs)
+		}
+	}
+	return build.Prune(m.State.Bin(), used)
 }
 
 func (m *Manager) startComponents(ctx context.Context, cluster state.Cluster, record state.Record) error {

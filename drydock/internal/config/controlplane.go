@@ -9,7 +9,7 @@ import (
 func etcd(p Params) []string {
 	client := fmt.Sprintf("https://%s:%d", loopback, p.EtcdPort)
 	// A single member has no peers: it listens for them on whichever port is free, and advertises none that works.
-	const peerListen, peer = "http://" + loopback + ":0", "http://" + loopback + ":1"
+	const peerListen, peer = "https://" + loopback + ":0", "https://" + loopback + ":1"
 	return []string{
 		"--name=" + p.Name,
 		"--data-dir=" + filepath.Join(p.Dir, "etcd"),
@@ -22,6 +22,10 @@ func etcd(p Params) []string {
 		"--key-file=" + p.pki("etcd.key"),
 		"--client-cert-auth=true",
 		"--trusted-ca-file=" + p.pki("etcd-ca.crt"),
+		"--peer-cert-file=" + p.pki("etcd.crt"),
+		"--peer-key-file=" + p.pki("etcd.key"),
+		"--peer-client-cert-auth=true",
+		"--peer-trusted-ca-file=" + p.pki("etcd-ca.crt"),
 		// A test cluster survives the death of its processes, not that of the machine's power supply; in exchange it is fast.
 		"--unsafe-no-fsync=true",
 		"--log-level=warn",

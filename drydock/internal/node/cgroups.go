@@ -53,6 +53,11 @@ func joinCgroups(name string) error {
 		return err
 	}
 	for _, h := range list {
+		if h.version2 {
+			if err := delegateControllers(h.mountPoint); err != nil {
+				return err
+			}
+		}
 		dir := filepath.Join(h.mountPoint, cgroupName(name))
 		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("creating a cgroup: %w", err)

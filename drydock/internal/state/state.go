@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"sort"
-	"strings"
+	"syscall"
 	"time"
 )
 
@@ -41,12 +41,29 @@ func (d Dir) Bin() string { return filepath.Join(string(d), "bin") }
 // Packages is where Debian packages that the machine lacks are unpacked.
 func (d Dir) Packages() string { return filepath.Join(string(d), "packages") }
 
+// MountPoints is the list of empty folders that nodes mount over and that drydock made on the host.
+func (d Dir) MountPoints() string { return filepath.Join(string(d), "mountpoints") }
+
+// Purge removes all that drydock keeps here, but no file of anybody else.
+func (d Dir) Purge() error {
+	for _, own := range []string{"bin", "packages", "clusters", "locks", "lock", "mountpoints"} {
+		if err := os.RemoveAll(filepath.Join(string(d), own)); err != nil {
+			return err
+		}
+	}
+	err := os.Remove(string(d))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTEMPTY) {
+		return nil
+	}
+	return err
+}
+
 // Lock is the file that serialises the choice of ports and subnets among clusters.
 func (d Dir) Lock() string { return filepath.Join(string(d), "lock") }
 
 // Cluster returns the files of the named cluster, which need not exist.
 func (d Dir) Cluster(name string) Cluster {
-	return Cluster{Name: name, Dir: filepath.Join(string(d), "clusters", name)}
+	return Cluster{Name: name, Dir: filepath.Join(string(d), "clusters", name), lock: filepath.Join(string(d), "locks", name)}
 }
 
 // Clusters returns every cluster that has a record, by name.
@@ -69,6 +86,7 @@ func (d Dir) Clusters() ([]Cluster, error) {
 type Cluster struct {
 	Name string
 	Dir  string
+	lock string
 }
 
 // Path joins elements below the cluster's folder.
@@ -88,8 +106,8 @@ func (c Cluster) Log(component string) string { return c.Path("logs", component+
 // PIDFile is where a component's process is recorded.
 func (c Cluster) PIDFile(component string) string { return c.Path("pids", component) }
 
-// Lock is the file held while the cluster changes; it outlives the cluster's folder on purpose.
-func (c Cluster) Lock() string { return c.Dir + ".lock" }
+// Lock is the file held while the cluster changes. It stays when the cluster goes, since somebody may be waiting for it.
+func (c Cluster) Lock() string { return c.lock }
 
 func (c Cluster) recordFile() string { return c.Path("cluster.json") }
 
@@ -155,9 +173,6 @@ var namePattern = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 func CheckName(name string) error {
 	if len(name) > 40 || !namePattern.MatchString(name) {
 		return fmt.Errorf("%q cannot name a cluster: use at most 40 lower-case letters, digits and '-', beginning and ending with a letter or digit", name)
-	}
-	if strings.HasSuffix(name, ".lock") {
-		return fmt.Errorf("%q cannot name a cluster", name)
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
@@ -47,6 +48,15 @@ type NotOursError struct{ Kind, Namespace, Name, Owner string }
 func (e *NotOursError) Error() string {
 	return fmt.Sprintf("%s %s/%s exists already and belongs to %s: delete it or choose another name",
 		e.Kind, e.Namespace, e.Name, e.Owner)
+}
+
+// Lasting keeps a controller from trying again what the API server found
+// invalid: only a change of the spec can help, and that wakes it up.
+func Lasting(err error) error {
+	if apierrors.IsInvalid(err) {
+		return reconcile.TerminalError(err)
+	}
+	return err
 }
 
 // Apply makes the cluster have desired, and stores what the cluster then has

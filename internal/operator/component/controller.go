@@ -56,7 +56,7 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return ctrl.Result{}, nil
 	}
-	return result, errors.Join(err, c.Apply.Status(ctx, before, dcd))
+	return result, errors.Join(apply.Lasting(err), c.Apply.Status(ctx, before, dcd))
 }
 
 // live brings the component one step on and writes what it saw into the status.

@@ -50,7 +50,7 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return ctrl.Result{}, nil
 	}
-	return ctrl.Result{}, errors.Join(err, c.Apply.Status(ctx, before, dgd))
+	return ctrl.Result{}, errors.Join(apply.Lasting(err), c.Apply.Status(ctx, before, dgd))
 }
 
 // live brings the graph one step on and writes what it saw into the status. An

@@ -2,7 +2,9 @@ package validate
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -42,6 +44,7 @@ func sharedSpec(path *field.Path, framework v1alpha1.BackendFramework, s *v1alph
 	errs = append(errs, discoveryAnnotation(path.Child("annotations"), s.Annotations)...)
 	errs = append(errs, strategy(path.Child("annotations"), s.Annotations)...)
 	errs = append(errs, resources(path.Child("resources"), s.Resources)...)
+	errs = append(errs, image(path.Child("extraPodSpec", "mainContainer", "image"), s.ExtraPodSpec)...)
 	errs = append(errs, containers(path.Child("extraPodSpec"), s.ExtraPodSpec)...)
 	errs = append(errs, endpointPicker(path, s)...)
 
@@ -95,6 +98,15 @@ func resources(path *field.Path, r *v1alpha1.Resources) field.ErrorList {
 		}
 	}
 	return errs
+}
+
+// image: there is no default for it, and the API server would only name the
+// field of the generated pod.
+func image(path *field.Path, extra *v1alpha1.ExtraPodSpec) field.ErrorList {
+	if extra == nil || extra.MainContainer == nil || extra.MainContainer.Image == "" {
+		return field.ErrorList{field.Required(path, "name the image that the service runs")}
+	}
+	return nil
 }
 
 func containers(path *field.Path, extra *v1alpha1.ExtraPodSpec) field.ErrorList {
@@ -153,4 +165,8 @@ func endpointPicker(path *field.Path, s *v1alpha1.DynamoComponentDeploymentShare
 		errs = append(errs, field.Required(at.Child("configMapRef", "name"), "name the ConfigMap"))
 	}
 	return errs
+}
+
+func sortedNames(list corev1.ResourceList) []corev1.ResourceName {
+	return slices.Sorted(maps.Keys(list))
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
@@ -16,7 +17,24 @@ func graphFrom(t *testing.T, text string) *v1alpha1.DynamoGraphDeployment {
 	if err := yaml.UnmarshalStrict([]byte(text), dgd); err != nil {
 		t.Fatal(err)
 	}
+	for _, service := range dgd.Spec.Services {
+		giveImage(service)
+	}
 	return dgd
+}
+
+// giveImage saves every example from naming one.
+func giveImage(s *v1alpha1.DynamoComponentDeploymentSharedSpec) {
+	if s == nil || s.DynamoNamespace == "no image" {
+		return
+	}
+	if s.ExtraPodSpec == nil {
+		s.ExtraPodSpec = &v1alpha1.ExtraPodSpec{}
+	}
+	if s.ExtraPodSpec.MainContainer == nil {
+		s.ExtraPodSpec.MainContainer = &corev1.Container{}
+	}
+	s.ExtraPodSpec.MainContainer.Image = "registry.example.com/runtime:1"
 }
 
 func TestGraph(t *testing.T) {
@@ -51,6 +69,7 @@ func TestGraph(t *testing.T) {
 		"strategy":                {service("annotations: {nvidia.com/deployment-strategy: Fast}"), `Unsupported value: "Fast"`},
 		"max surge":               {service("annotations: {nvidia.com/deployment-rolling-update-max-surge: half}"), "must be a number of pods or a percentage"},
 		"main twice":              {service("extraPodSpec: {containers: [{name: main}]}"), "spec.services[S].extraPodSpec.containers[0].name"},
+		"no image":                {service("dynamoNamespace: no image"), "spec.services[S].extraPodSpec.mainContainer.image: Required value"},
 		"two engines":             {service("componentType: worker, extraPodSpec: {mainContainer: {command: [sh, -c, python -m dynamo.vllm; python -m dynamo.sglang]}}"), "spec.services[S].extraPodSpec.mainContainer.command"},
 		"picker, no config":       {service("componentType: epp"), "spec.services[S].eppConfig: Required value"},
 		"picker, two configs":     {service("componentType: epp, eppConfig: {config: {plugins: [], schedulingProfiles: []}, configMapRef: {name: a, key: b}}"), "exactly one of config and configMapRef"},
@@ -89,6 +108,7 @@ func TestWarnings(t *testing.T) {
 func TestComponent(t *testing.T) {
 	dcd := &v1alpha1.DynamoComponentDeployment{}
 	dcd.Name = "solo"
+	giveImage(&dcd.Spec.DynamoComponentDeploymentSharedSpec)
 	if errs, _ := Component(dcd); len(errs) > 0 {
 		t.Errorf("got %v, want no error", errs.ToAggregate())
 	}

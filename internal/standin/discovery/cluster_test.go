@@ -125,10 +125,10 @@ func (w *world) createPod(name string) *corev1.Pod {
 }
 
 // setSlice says whether the pods are ready, as the endpoint controller would.
-func (w *world) setSlice(name string, ready bool, pods ...*corev1.Pod) {
+func (w *world) setSlice(ready bool, pods ...*corev1.Pod) {
 	w.t.Helper()
 	slice := &discoveryv1.EndpointSlice{
-		ObjectMeta:  metav1.ObjectMeta{Name: name, Labels: map[string]string{discovery.EnabledLabel: "true"}},
+		ObjectMeta:  metav1.ObjectMeta{Name: "g-decode-abc", Labels: map[string]string{discovery.EnabledLabel: "true"}},
 		AddressType: discoveryv1.AddressTypeIPv4,
 	}
 	for i, pod := range pods {
@@ -224,7 +224,7 @@ func TestWorkersAreFoundThroughTheAPIServer(t *testing.T) {
 	w.checkObject(one)
 	w.eventually("a worker that is not ready is known only", func() bool { return len(watcher.View().Models) == 2 && served(watcher.View()) == "" })
 
-	w.setSlice("g-decode-abc", true, one)
+	w.setSlice(true, one)
 	const url = "http://10.9.0.1:8888/v1/rpc/generate"
 	w.eventually("the ready worker is used", func() bool { return served(watcher.View()) == "lora="+url+" m="+url })
 
@@ -237,16 +237,16 @@ func TestWorkersAreFoundThroughTheAPIServer(t *testing.T) {
 	if err := w.registry(other).Register(ctx, data("team-a-other", "other", "secret")); err != nil {
 		t.Fatal(err)
 	}
-	w.setSlice("g-decode-abc", true, one, other)
+	w.setSlice(true, one, other)
 	global := w.watch(discovery.GlobalNamespace)
 	w.eventually("a global frontend sees both graphs", func() bool { return strings.Contains(served(global.View()), "secret=") })
 	if got := served(watcher.View()); strings.Contains(got, "secret") {
 		t.Errorf("a model leaked into another graph: %s", got)
 	}
 
-	w.setSlice("g-decode-abc", false, one)
+	w.setSlice(false, one)
 	w.eventually("a worker that is no longer ready is not used", func() bool { return served(watcher.View()) == "" })
-	w.setSlice("g-decode-abc", true, one)
+	w.setSlice(true, one)
 	w.eventually("it is used again", func() bool { return served(watcher.View()) == "m="+url })
 
 	if err := registry.Unregister(ctx); err != nil {

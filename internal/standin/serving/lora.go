@@ -41,7 +41,7 @@ func (w *Worker) loadLoRA(rw http.ResponseWriter, r *http.Request) {
 		writeError(rw, badRequest("lora_name must be set and source.uri must begin with s3://, hf:// or file://; got %q and %q", req.Name, req.Source.URI))
 		return
 	}
-	w.changeLoRAs(rw, r.Context(), req.Name, "loaded", func(loras map[string]string) error {
+	w.changeLoRAs(r.Context(), rw, req.Name, "loaded", func(loras map[string]string) error {
 		loras[req.Name] = req.Source.URI
 		return nil
 	})
@@ -49,7 +49,7 @@ func (w *Worker) loadLoRA(rw http.ResponseWriter, r *http.Request) {
 
 func (w *Worker) unloadLoRA(rw http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
-	w.changeLoRAs(rw, r.Context(), name, "unloaded", func(loras map[string]string) error {
+	w.changeLoRAs(r.Context(), rw, name, "unloaded", func(loras map[string]string) error {
 		if _, found := loras[name]; !found {
 			return &apiError{http.StatusNotFound, fmt.Sprintf("LoRA %q is not loaded", name), "invalid_request_error", "lora_not_found"}
 		}
@@ -59,7 +59,7 @@ func (w *Worker) unloadLoRA(rw http.ResponseWriter, r *http.Request) {
 }
 
 // changeLoRAs makes a change known to frontends, or does not make it at all.
-func (w *Worker) changeLoRAs(rw http.ResponseWriter, ctx context.Context, name, done string, change func(map[string]string) error) {
+func (w *Worker) changeLoRAs(ctx context.Context, rw http.ResponseWriter, name, done string, change func(map[string]string) error) {
 	w.joining.Lock()
 	defer w.joining.Unlock()
 	w.mu.Lock()

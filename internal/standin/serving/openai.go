@@ -38,7 +38,7 @@ func unavailable(format string, args ...any) *apiError {
 	return &apiError{http.StatusServiceUnavailable, fmt.Sprintf(format, args...), "server_error", "service_unavailable"}
 }
 
-func writeError(w http.ResponseWriter, err error) int {
+func writeError(w http.ResponseWriter, err error) {
 	var e *apiError
 	if !errors.As(err, &e) {
 		e = &apiError{http.StatusInternalServerError, err.Error(), "server_error", "internal_error"}
@@ -46,7 +46,6 @@ func writeError(w http.ResponseWriter, err error) int {
 	writeJSON(w, e.status, map[string]any{"error": map[string]any{
 		"message": e.message, "type": e.kind, "param": nil, "code": e.code,
 	}})
-	return e.status
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {

@@ -120,7 +120,7 @@ func (r *router) call(ctx context.Context, worker discovery.Instance, q question
 	if err != nil {
 		return a, fmt.Errorf("worker %s: %w", worker.Pod, err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		return a, fmt.Errorf("worker %s answered %s", worker.Pod, resp.Status)
 	}

@@ -69,9 +69,9 @@ func newWatcher(c Config, getenv func(string) string, log *slog.Logger) (*discov
 }
 
 func runWorker(ctx context.Context, c Config, getenv func(string) string, log *slog.Logger) error {
-	registry, pod := newRegistry(c, getenv, log)
+	registry, pod := newRegistry(c, getenv)
 	worker := NewWorker(c, pod, registry)
-	listener, err := listen(listenAddress(c.RPCPort))
+	listener, err := listen(ctx, listenAddress(c.RPCPort))
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func runWorker(ctx context.Context, c Config, getenv func(string) string, log *s
 // live takes a worker from loading to its end.
 func live(ctx context.Context, worker *Worker, port int, log *slog.Logger) error {
 	if err := worker.Load(ctx); err != nil {
-		return ignoreEnd(ctx, err)
+		return err
 	}
 	join(ctx, worker, port, log)
 	<-ctx.Done()
@@ -132,7 +132,7 @@ func join(ctx context.Context, worker *Worker, port int, log *slog.Logger) {
 	}
 }
 
-func newRegistry(c Config, getenv func(string) string, log *slog.Logger) (Registry, string) {
+func newRegistry(c Config, getenv func(string) string) (Registry, string) {
 	config, identity, err := inCluster(c, getenv)
 	if err == nil {
 		var registry *discovery.Registry
@@ -179,7 +179,7 @@ func runPlanner(ctx context.Context, c Config, log *slog.Logger) error {
 }
 
 func serve(ctx context.Context, log *slog.Logger, name, address string, handler http.Handler) error {
-	listener, err := listen(address)
+	listener, err := listen(ctx, address)
 	if err != nil {
 		return err
 	}
@@ -187,8 +187,8 @@ func serve(ctx context.Context, log *slog.Logger, name, address string, handler 
 	return serveOn(ctx, listener, handler)
 }
 
-func listen(address string) (net.Listener, error) {
-	listener, err := net.Listen("tcp", address)
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("cannot serve: %w", err)
 	}
@@ -216,11 +216,4 @@ func mergeDone(ctx, other context.Context) (context.Context, context.CancelFunc)
 	merged, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(other, cancel)
 	return merged, func() { stop(); cancel() }
-}
-
-func ignoreEnd(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
 }

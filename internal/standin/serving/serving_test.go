@@ -114,7 +114,7 @@ type response struct {
 func call(t *testing.T, h http.Handler, method, path, body string) response {
 	t.Helper()
 	rec := httptest.NewRecorder()
-	h.ServeHTTP(rec, httptest.NewRequest(method, path, strings.NewReader(body)))
+	h.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body)))
 	r := response{status: rec.Code, header: rec.Header(), body: rec.Body.String()}
 	_ = json.Unmarshal(rec.Body.Bytes(), &r.json)
 	return r
@@ -470,7 +470,7 @@ func TestHeapHashIsOfTheLiveMemory(t *testing.T) {
 // A process drains in order: it leaves the registry, then stops to answer.
 func TestServeFinishesRunningRequests(t *testing.T) {
 	begun, finish := make(chan struct{}), make(chan struct{})
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -485,12 +485,17 @@ func TestServeFinishesRunningRequests(t *testing.T) {
 	}()
 	answer := make(chan string, 1)
 	go func() {
-		resp, err := http.Get("http://" + listener.Addr().String())
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+listener.Addr().String(), http.NoBody)
 		if err != nil {
 			answer <- err.Error()
 			return
 		}
-		defer resp.Body.Close()
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			answer <- err.Error()
+			return
+		}
+		defer func() { _ = resp.Body.Close() }()
 		body, _ := io.ReadAll(resp.Body)
 		answer <- string(body)
 	}()

@@ -75,7 +75,7 @@ func catFile(name string) error {
 		if err != nil {
 			return err
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		in = f
 	}
 	_, err := io.Copy(os.Stdout, in)

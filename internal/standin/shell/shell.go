@@ -124,7 +124,8 @@ func (c invocation) run(end *termination, stdin io.Reader, stdout, stderr io.Wri
 		return 0, err
 	}
 	err = runner.Run(end.ctx, c.script)
-	if status, ok := interp.IsExitStatus(err); ok {
+	var status interp.ExitStatus
+	if errors.As(err, &status) {
 		return int(status), nil
 	}
 	return 0, err
@@ -140,7 +141,8 @@ func (t *termination) becomeProgram(ctx context.Context, args []string) ([]strin
 	hc := interp.HandlerCtx(ctx)
 	path, err := interp.LookPathDir(hc.Dir, hc.Env, args[0])
 	if err != nil {
-		return args, nil // the interpreter reports it, with status 127
+		fmt.Fprintln(hc.Stderr, "sh:", err)
+		return nil, interp.ExitStatus(exitNotFound)
 	}
 	if err := os.Chdir(hc.Dir); err != nil {
 		return nil, err

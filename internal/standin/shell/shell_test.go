@@ -3,9 +3,11 @@ package shell
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -24,11 +26,11 @@ func TestMain(m *testing.M) {
 	case "sh":
 		os.Exit(Main(os.Args[1:]))
 	case "args": // shows what a program was launched with, and its process ID
-		os.Stdout.WriteString(strings.Join(os.Args[1:], "|") + "\n")
+		fmt.Println(strings.Join(os.Args[1:], "|"))
 		os.Exit(0)
 	case "pid":
 		data, _ := os.Readlink("/proc/self")
-		os.Stdout.WriteString(data + "\n")
+		fmt.Println(data)
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
@@ -55,6 +57,10 @@ func programs(t *testing.T) string {
 	return dir
 }
 
+// environ makes programs find each other. Race-detecting builds of them would
+// otherwise rest for a second before they end.
+func environ(dir string) []string { return []string{"PATH=" + dir, "GORACE=atexit_sleep_ms=0"} }
+
 type result struct {
 	stdout, stderr string
 	status         int
@@ -63,8 +69,8 @@ type result struct {
 func shell(t *testing.T, env []string, args ...string) result {
 	t.Helper()
 	dir := programs(t)
-	cmd := exec.Command(filepath.Join(dir, "sh"), args...)
-	cmd.Env = append(env, "PATH="+dir)
+	cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "sh"), args...)
+	cmd.Env = slices.Concat(env, environ(dir))
 	cmd.Dir = t.TempDir()
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -153,8 +159,8 @@ func TestLastCommandReplacesTheShell(t *testing.T) {
 		"{ echo -n; pid; }":       true,
 		"echo -n && pid || false": false,
 	} {
-		cmd := exec.Command(filepath.Join(dir, "sh"), "-c", script)
-		cmd.Env, cmd.Dir = []string{"PATH=" + dir}, t.TempDir()
+		cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "sh"), "-c", script)
+		cmd.Env, cmd.Dir = environ(dir), t.TempDir()
 		out, err := cmd.Output()
 		if err != nil {
 			t.Errorf("%q: %v", script, err)
@@ -170,8 +176,8 @@ func TestLastCommandReplacesTheShell(t *testing.T) {
 func TestTerminationReachesTheChild(t *testing.T) {
 	dir := programs(t)
 	for _, script := range []string{"echo up; sleep 1h; echo never", "echo up; sleep 1h"} {
-		cmd := exec.Command(filepath.Join(dir, "sh"), "-c", script)
-		cmd.Env = []string{"PATH=" + dir}
+		cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "sh"), "-c", script)
+		cmd.Env = environ(dir)
 		stdout, err := cmd.StdoutPipe()
 		if err == nil {
 			err = cmd.Start()

@@ -1,0 +1,162 @@
+package manager
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/yaml"
+)
+
+type command = func(ts *testscript.TestScript, neg bool, args []string)
+
+// commands are what scripts say beside testscript's own words:
+//
+//	[!] has RESOURCE NAMESPACE NAME      ("-" for no namespace)
+//	delete RESOURCE NAMESPACE NAME       and wait until it is gone
+//	merge RESOURCE NAMESPACE NAME JSON   a merge patch by another field manager
+//	create FILE                          of any kind, by another program
+//	pending NAMESPACE RELEASE REVISION   what a killed helm leaves behind
+//	versions FILE NAMESPACE...           writes the resource versions of what releases own
+//	[!] same FILE FILE                   compares such files
+//	hold NAMESPACE                       deletes it while its ConfigMap "hold" keeps it
+//	release NAMESPACE                    lets it go
+func commands() map[string]command {
+	return map[string]command{
+		"has": has, "delete": remove, "merge": merge, "create": create, "pending": pending, "versions": versions, "same": same,
+		"hold": hold, "release": release,
+	}
+}
+
+var resources = map[string]schema.GroupVersionResource{
+	"configmaps":   {Version: "v1", Resource: "configmaps"},
+	"secrets":      {Version: "v1", Resource: "secrets"},
+	"services":     {Version: "v1", Resource: "services"},
+	"namespaces":   {Version: "v1", Resource: "namespaces"},
+	"claims":       {Version: "v1", Resource: "persistentvolumeclaims"},
+	"deployments":  {Group: "apps", Version: "v1", Resource: "deployments"},
+	"clusterroles": {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"},
+	"crds":         {Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"},
+	"graphs":       {Group: "nvidia.com", Version: "v1alpha1", Resource: "dynamographdeployments"},
+}
+
+func client(ts *testscript.TestScript, resource, namespace string) dynamic.ResourceInterface {
+	gvr, ok := resources[resource]
+	if !ok {
+		ts.Fatalf("unknown resource %s", resource)
+	}
+	c, err := dynamic.NewForConfig(shared.Config)
+	ts.Check(err)
+	if namespace == "-" {
+		namespace = ""
+	}
+	return c.Resource(gvr).Namespace(namespace)
+}
+
+func has(ts *testscript.TestScript, neg bool, args []string) {
+	object, err := client(ts, args[0], args[1]).Get(context.Background(), args[2], metav1.GetOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		ts.Fatalf("%v", err)
+	}
+	if there := err == nil && object.GetDeletionTimestamp() == nil; there == neg {
+		ts.Fatalf("%s %s/%s: exists is %v", args[0], args[1], args[2], there)
+	}
+}
+
+func remove(ts *testscript.TestScript, _ bool, args []string) {
+	c := client(ts, args[0], args[1])
+	ts.Check(c.Delete(context.Background(), args[2], metav1.DeleteOptions{}))
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		_, err := c.Get(context.Background(), args[2], metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s %s/%s is not gone: %v", args[0], args[1], args[2], err)
+		}
+	}
+}
+
+func merge(ts *testscript.TestScript, _ bool, args []string) {
+	_, err := client(ts, args[0], args[1]).Patch(context.Background(), args[2], types.MergePatchType, []byte(args[3]), metav1.PatchOptions{FieldManager: "somebody"})
+	ts.Check(err)
+}
+
+func create(ts *testscript.TestScript, _ bool, args []string) {
+	for document := range strings.SplitSeq(ts.ReadFile(args[0]), "\n---\n") {
+		var object unstructured.Unstructured
+		ts.Check(yaml.Unmarshal([]byte(document), &object.Object))
+		resource := strings.ToLower(object.GetKind()) + "s"
+		if object.GetKind() == "DynamoGraphDeployment" {
+			resource = "graphs"
+		}
+		_, err := client(ts, resource, object.GetNamespace()).Create(context.Background(), &object, metav1.CreateOptions{FieldManager: "somebody"})
+		ts.Check(err)
+	}
+}
+
+// pending marks a revision as being worked on, in the label and in the record,
+// as an interrupted client leaves it.
+func pending(ts *testscript.TestScript, _ bool, args []string) {
+	kube, err := kubernetes.NewForConfig(shared.Config)
+	ts.Check(err)
+	secrets := kube.CoreV1().Secrets(args[0])
+	name := fmt.Sprintf("sh.helm.release.v1.%s.v%s", args[1], args[2])
+	secret, err := secrets.Get(context.Background(), name, metav1.GetOptions{})
+	ts.Check(err)
+	record, err := decodeRecord(secret.Data["release"])
+	ts.Check(err)
+	info, ok := record["info"].(map[string]any)
+	if !ok {
+		ts.Fatalf("record without info")
+	}
+	info["status"] = "pending-upgrade"
+	secret.Labels["status"] = "pending-upgrade"
+	secret.Data["release"], err = encodeRecord(record)
+	ts.Check(err)
+	_, err = secrets.Update(context.Background(), secret, metav1.UpdateOptions{})
+	ts.Check(err)
+}
+
+// versions writes the resource version of everything a no-change run must not
+// touch: what is in the namespaces, the releases' records included.
+func versions(ts *testscript.TestScript, _ bool, args []string) {
+	out := map[string]string{}
+	for _, namespace := range args[1:] {
+		for _, resource := range []string{"configmaps", "secrets", "services"} {
+			list, err := client(ts, resource, namespace).List(context.Background(), metav1.ListOptions{})
+			ts.Check(err)
+			for _, item := range list.Items {
+				out[resource+"/"+namespace+"/"+item.GetName()] = item.GetResourceVersion()
+			}
+		}
+	}
+	data, err := json.MarshalIndent(out, "", " ")
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o600))
+}
+
+func same(ts *testscript.TestScript, neg bool, args []string) {
+	if equal := ts.ReadFile(args[0]) == ts.ReadFile(args[1]); equal == neg {
+		ts.Fatalf("same is %v:\n%s\n%s", equal, ts.ReadFile(args[0]), ts.ReadFile(args[1]))
+	}
+}
+
+func hold(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(client(ts, "namespaces", "-").Delete(context.Background(), args[0], metav1.DeleteOptions{}))
+}
+
+func release(ts *testscript.TestScript, _ bool, args []string) {
+	merge(ts, false, []string{"configmaps", args[0], "hold", `{"metadata":{"finalizers":null}}`})
+}

@@ -1,0 +1,102 @@
+package manager
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
+)
+
+const fleetHead = "apiVersion: wheelhouse.dev/v1alpha1\nkind: Fleet\n"
+
+// A cluster with somebody else's cluster-wide operator refuses ours, before
+// anything is written. The charts are the ones that we ship.
+func TestForeignOperatorIsRefused(t *testing.T) {
+	c := cluster.Start(t)
+	wide := writeFleet(t, "metadata: {name: theirs}\nspec: {platforms: [{namespace: theirs, scope: cluster}]}\n")
+	if out, err := wheelhouse(t, c, "apply", "-f", wide, "--no-wait"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	before := writes(t, c)
+	for _, spec := range []string{"{namespace: ours}", "{namespace: ours, scope: cluster}", "{namespace: theirs, release: other}"} {
+		ours := writeFleet(t, "metadata: {name: ours}\nspec: {platforms: ["+spec+"]}\n")
+		out, err := wheelhouse(t, c, "apply", "-f", ours)
+		if err == nil {
+			t.Fatalf("%s was accepted:\n%s", spec, out)
+		}
+		for _, want := range []string{
+			"OPERATOR OF RELEASE   NAMESPACE   SCOPE     VERSION   FOUND BY",
+			"dynamo-platform       theirs      cluster   1.0.0     ClusterRole",
+			"conflicts with release theirs/dynamo-platform (scope cluster",
+			"helm -n theirs get manifest dynamo-platform",
+		} {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s: %q is missing from:\n%s", spec, want, out)
+			}
+		}
+	}
+	if after := writes(t, c); after != before {
+		t.Errorf("refused rollouts made %d writes", after-before)
+	}
+	// The fleet that owns it may go on.
+	if out, err := wheelhouse(t, c, "apply", "-f", wide, "--no-wait"); err != nil || !strings.Contains(out, "unchanged") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if after := writes(t, c); after != before {
+		t.Errorf("a no-change apply made %d writes", after-before)
+	}
+}
+
+func writeFleet(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "fleet.yaml")
+	if err := os.WriteFile(path, []byte(fleetHead+text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func wheelhouse(t *testing.T, c *cluster.Cluster, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	command := exec.CommandContext(context.Background(), filepath.Join(tools, "wheelhouse"), args...)
+	command.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig)
+	command.Stdout, command.Stderr = &out, &out
+	err := command.Run()
+	return out.String(), err
+}
+
+// writes counts what wheelhouse wrote, from the API server's audit log.
+func writes(t *testing.T, c *cluster.Cluster) int {
+	t.Helper()
+	file, err := os.Open(filepath.Join(filepath.Dir(c.Kubeconfig), "audit.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	count := 0
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var event struct{ Verb, UserAgent, Stage string }
+		if json.Unmarshal(lines.Bytes(), &event) != nil || event.Stage != "ResponseComplete" || !strings.HasPrefix(event.UserAgent, "wheelhouse/") {
+			continue
+		}
+		switch event.Verb {
+		case "get", "list", "watch":
+		default:
+			count++
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return count
+}

@@ -1,0 +1,83 @@
+// Package manager runs the wheelhouse command against a real API server.
+package manager
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
+)
+
+var (
+	shared *cluster.Cluster
+	// tools is a folder with the binaries that scripts run.
+	tools string
+)
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "wheelhouse-manager-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	tools = dir
+	for _, program := range []string{"../../cmd/wheelhouse", "helm.sh/helm/v4/cmd/helm"} {
+		build := exec.CommandContext(context.Background(), "go", "build", "-o", dir+"/", program)
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build %s: %v\n%s", program, err, out)
+			return 1
+		}
+	}
+	return cluster.Main(m, &shared)
+}
+
+// Each script has namespaces, a fleet and CRDs of its own; $ID tells them
+// apart, so that scripts share one cluster and run side by side.
+func TestScripts(t *testing.T) {
+	charts, err := filepath.Abs("testdata/charts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			name := strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")
+			env.Setenv("ID", name)
+			env.Setenv("KUBECONFIG", shared.Kubeconfig)
+			env.Setenv("CHARTS", charts)
+			env.Setenv("PATH", tools+string(os.PathListSeparator)+env.Getenv("PATH"))
+			env.Setenv("HOME", env.WorkDir)
+			return expandFleets(env, name, charts)
+		},
+		Cmds: commands(),
+	})
+}
+
+// expandFleets fills $ID and $CHARTS into the YAML files of a script.
+func expandFleets(env *testscript.Env, id, charts string) error {
+	files, err := filepath.Glob(filepath.Join(env.WorkDir, "*.yaml"))
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		text := strings.NewReplacer("$ID", id, "$CHARTS", charts).Replace(string(data))
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
