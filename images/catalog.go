@@ -59,6 +59,19 @@ var Catalog = []Image{
 		WorkingDir: "/",
 	},
 	{
+		Name:    "chrek-agent",
+		Title:   "Checkpoint agent of a node",
+		Package: "cmd/chrek-agent",
+		Binary:  "/chrek-agent",
+		Dirs:    []Dir{tmp},
+		Files:   accounts("nonroot:x:65532:65532:nonroot:/:/sbin/nologin", "nonroot:x:65532:"),
+		// The chart runs it as root, which a node's folders and sockets need.
+		User:       65532,
+		Group:      65532,
+		Entrypoint: []string{"/chrek-agent"},
+		WorkingDir: "/",
+	},
+	{
 		Name:    "standin-runtime",
 		Title:   "Stand-in for the Dynamo inference runtimes; its answers are made up",
 		Package: "cmd/standin",

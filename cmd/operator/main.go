@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/go-logr/logr"
+	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
@@ -43,6 +44,13 @@ func run(path string) error {
 	if err := level.UnmarshalText([]byte(cfg.Logging.Level)); err != nil {
 		return fmt.Errorf("logging.level: %w", err)
 	}
-	logger := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	return manager.Run(ctrl.SetupSignalHandler(), cfg, restConfig, logr.FromSlogHandler(logger.Handler()))
+	return manager.Run(ctrl.SetupSignalHandler(), cfg, restConfig, newLogger(level))
+}
+
+// newLogger writes JSON lines, for the operator and for the libraries it uses.
+func newLogger(level slog.Level) logr.Logger {
+	logger := logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	ctrl.SetLogger(logger)
+	klog.SetLogger(logger)
+	return logger
 }

@@ -21,6 +21,8 @@ type applyFlags struct {
 	timeout        time.Duration
 	forceConflicts bool
 	yes            bool
+	// rollbackOnFailure undoes the whole apply if one of its steps fails.
+	rollbackOnFailure bool
 }
 
 func (a *app) newApply() *cobra.Command {
@@ -43,6 +45,7 @@ releases that were left half-done, uninstalled or damaged are repaired.`,
 	c.Flags().BoolVar(&flags.noWait, "no-wait", false, "do not wait until operators are ready (CRDs are always waited for)")
 	c.Flags().DurationVar(&flags.timeout, "timeout", 5*time.Minute, "how long a gate may make no progress before it fails")
 	c.Flags().BoolVar(&flags.forceConflicts, "force-conflicts", false, "take over fields that other programs own")
+	c.Flags().BoolVar(&flags.rollbackOnFailure, "rollback-on-failure", false, "if a step fails, undo what this apply changed, in reverse")
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do not ask before something is deleted")
 	return c
 }
@@ -56,15 +59,54 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 		return err
 	}
 	progress := report.NewProgress(a.err)
-	result, err := a.rollOut(ctx, desired, flags, progress)
-	progress.Close()
+	defer progress.Close()
+	done := progress.Begin("reading the cluster")
+	session, store, err := a.connect(ctx)
 	if err != nil {
-		return a.explainConflict(err)
-	}
-	if err := a.printResult(a.out, result, flags.output); err != nil {
 		return err
 	}
-	return summary(result)
+	defer session.Close()
+	store.ForceConflicts = flags.forceConflicts
+	plan, err := a.preview(ctx, desired, store, session, rollout.PreviewOptions{Force: flags.forceConflicts})
+	if err != nil {
+		return err
+	}
+	done()
+	if err := a.consent(plan, flags.yes, progress); err != nil {
+		return err
+	}
+	result, err := a.carryOut(ctx, operation{
+		desired: desired, plan: plan, session: session, store: store, progress: progress, description: "apply",
+		replan: func(ctx context.Context) (*rollout.Plan, error) {
+			plan, err := a.preview(ctx, desired, store, session, rollout.PreviewOptions{Force: flags.forceConflicts})
+			if err != nil {
+				return nil, err
+			}
+			return plan, a.consent(plan, flags.yes, progress)
+		},
+		options: rollout.Options{Parallel: flags.parallel, NoWait: flags.noWait, Patience: flags.timeout, Notify: progress.Notify},
+		undo:    flags.rollbackOnFailure,
+	})
+	progress.Pause()
+	if result != nil {
+		err = errors.Join(a.printResult(a.out, result, flags.output), err, summary(result))
+	}
+	return err
+}
+
+// consent stops a plan that cannot be carried out, and asks before deletions.
+func (a *app) consent(plan *rollout.Plan, yes bool, progress *report.Progress) error {
+	if err := plan.Blocked(); err != nil {
+		return err
+	}
+	if plan.Deletions() == 0 || yes {
+		return nil
+	}
+	progress.Pause()
+	if err := report.PlanTable(a.err, plan); err != nil {
+		return err
+	}
+	return a.confirm("Objects are deleted", plan.Fleet, false)
 }
 
 // summary is short: progress has told each failure when it happened.
@@ -87,29 +129,6 @@ func summary(r *rollout.Result) error {
 	default:
 		return nil
 	}
-}
-
-func (a *app) rollOut(ctx context.Context, desired *rollout.Desired, flags applyFlags, progress *report.Progress) (*rollout.Result, error) {
-	done := progress.Begin("reading the cluster")
-	session, store, err := a.connect(ctx)
-	if err != nil {
-		done()
-		return nil, err
-	}
-	defer session.Close()
-	store.ForceConflicts = flags.forceConflicts
-	snapshot, err := rollout.Observe(ctx, desired, store, session)
-	done()
-	if err != nil {
-		return nil, err
-	}
-	plan, err := rollout.NewPlan(desired, snapshot)
-	if err != nil {
-		return nil, err
-	}
-	return rollout.Execute(ctx, plan, store, session, rollout.Options{
-		Parallel: flags.parallel, NoWait: flags.noWait, Patience: flags.timeout, Notify: progress.Notify,
-	}), nil
 }
 
 func (a *app) printResult(w io.Writer, result *rollout.Result, output string) error {

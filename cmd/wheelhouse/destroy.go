@@ -67,12 +67,22 @@ func (a *app) destroy(ctx context.Context, flags destroyFlags) error {
 		fmt.Fprintln(a.out, "\nNothing to remove.")
 		return nil
 	}
-	if err := a.confirm(desired.Set.Name, flags.yes); err != nil {
+	if err := a.confirm("This is removed from the cluster", desired.Set.Name, flags.yes); err != nil {
 		return err
 	}
 	progress := report.NewProgress(a.err)
-	result := rollout.Execute(ctx, ruins.Plan, store, session, rollout.Options{Patience: flags.timeout, Notify: progress.Notify})
-	progress.Close()
+	defer progress.Close()
+	result, err := a.carryOut(ctx, operation{
+		desired: desired, plan: ruins.Plan, session: session, store: store, progress: progress, description: "destroy",
+		replan: func(context.Context) (*rollout.Plan, error) {
+			return nil, errors.New("nothing was done: the fleet has changed meanwhile; look at it again")
+		},
+		options: rollout.Options{Patience: flags.timeout, Notify: progress.Notify},
+	})
+	progress.Pause()
+	if err != nil {
+		return err
+	}
 	if err := summary(result); err != nil {
 		return err
 	}
@@ -81,17 +91,17 @@ func (a *app) destroy(ctx context.Context, flags destroyFlags) error {
 }
 
 // confirm asks a person. Without a terminal there is nobody to ask.
-func (a *app) confirm(name string, yes bool) error {
+func (a *app) confirm(what, name string, yes bool) error {
 	if yes {
 		return nil
 	}
 	if !report.IsTerminal(a.out) {
-		return errors.New("nothing was removed: there is no terminal to ask on, confirm with --yes")
+		return errors.New("nothing was done: there is no terminal to ask on, confirm with --yes")
 	}
-	fmt.Fprintf(a.out, "\nRemove this from the cluster? Type the name of the fleet (%s) to confirm: ", name)
+	fmt.Fprintf(a.out, "\n%s. Type the name of the fleet (%s) to confirm: ", what, name)
 	answer, err := bufio.NewReader(a.in).ReadString('\n')
 	if strings.TrimSpace(answer) != name {
-		return errors.Join(errors.New("nothing was removed: not confirmed"), ignoreEOF(err))
+		return errors.Join(errors.New("nothing was done: not confirmed"), ignoreEOF(err))
 	}
 	return nil
 }

@@ -57,7 +57,8 @@ func newRoot(in io.Reader, out, errOut io.Writer) *cobra.Command {
 		return fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())
 	})
 	root.AddCommand(
-		a.newInit(), a.newValidate(), a.newValues(), a.newRender(), a.newApply(), a.newStatus(), a.newDestroy(), a.newVersion(),
+		a.newInit(), a.newValidate(), a.newValues(), a.newRender(), a.newPlan(), a.newApply(), a.newStatus(), a.newHistory(), a.newRollback(), a.newDestroy(),
+		a.newDeps(), a.newBundle(), a.newVersion(),
 	)
 	return root
 }
@@ -78,15 +79,25 @@ func (a *app) fleetFlags(c *cobra.Command) {
 
 // read loads the fleet and prints warnings about it.
 func (a *app) read() (*rollout.Desired, error) {
-	desired, err := rollout.Read(rollout.Source{
-		File: a.file, Files: fleet.Disk{}, Charts: charts.FS(), Profiles: charts.Profiles(), Set: a.set,
-	})
+	shelf, err := a.shelf()
+	if err != nil {
+		return nil, err
+	}
+	desired, err := rollout.Read(a.source(shelf))
 	if desired != nil {
 		for _, warning := range desired.Warnings {
 			fmt.Fprintln(a.err, warning)
 		}
 	}
 	return desired, err
+}
+
+// source is what the flags name; without dependencies none is at hand.
+func (a *app) source(dependencies rollout.Dependencies) rollout.Source {
+	return rollout.Source{
+		File: a.file, Files: fleet.Disk{}, Charts: charts.FS(), Profiles: charts.Profiles(), Set: a.set,
+		Dependencies: dependencies,
+	}
 }
 
 // connect opens the cluster and its releases.

@@ -23,6 +23,10 @@ type Chart struct {
 	helm     *helmchart.Chart
 	digest   string
 	defaults *fleet.Value
+	// added are third-party dependencies from the cache; bare is the chart
+	// without them, nil if there are none.
+	added []*Chart
+	bare  *Chart
 }
 
 // Name is the chart's own name, e.g. "dynamo-platform".

@@ -18,7 +18,7 @@ var dependenciesAtHand = Rule{
 					Origin: originOf(rel, splitPath(missing.Condition)...),
 					Message: fmt.Sprintf("release %s turns on %s, but chart %s does not carry %s",
 						rel.Key, missing.Condition, c, missing),
-					Fix: fmt.Sprintf("turn %s off, or fetch the dependency into the charts/ folder of a copy of the chart and name that copy under spec.charts.%s", missing.Condition, rel.Chart),
+					Fix: fmt.Sprintf("fetch it with `wheelhouse deps pull`, or turn %s off", missing.Condition),
 				})
 			}
 		}

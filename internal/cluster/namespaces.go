@@ -149,7 +149,7 @@ func (s *Session) firstOf(ctx context.Context, namespace string, gvr schema.Grou
 		return "", s.explain("list "+gvr.Resource+" in "+namespace, err)
 	}
 	for _, item := range found.Items {
-		if !madeByKubernetes(kind, item.Name) && item.DeletionTimestamp == nil {
+		if !madeByKubernetes(kind, item.Name) && item.DeletionTimestamp == nil && item.Labels[journalLabel] == "" {
 			return kind + "/" + item.Name, nil
 		}
 	}

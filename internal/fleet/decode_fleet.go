@@ -29,6 +29,7 @@ func (d *decoder) spec(n *yaml.Node, f *Fleet) {
 			d.list(n, "spec.profiles", func(item *yaml.Node, path string) { f.Profiles = append(f.Profiles, d.text(item, path)) })
 		},
 		"charts": func(n *yaml.Node) { d.charts(n, f) },
+		"chartMirrors": func(n *yaml.Node) { d.chartMirrors(n, f) },
 		"shared": func(n *yaml.Node) { d.shared(n, &f.Shared) },
 		"crds": func(n *yaml.Node) {
 			d.object(n, "spec.crds", fields{
@@ -57,6 +58,19 @@ func (d *decoder) charts(n *yaml.Node, f *Fleet) {
 		known[key] = func(n *yaml.Node) { f.Charts[key] = d.text(n, "spec.charts."+key) }
 	}
 	d.object(n, "spec.charts", known)
+}
+
+// chartMirrors takes any key: the start of a repository's URL.
+func (d *decoder) chartMirrors(n *yaml.Node, f *Fleet) {
+	f.ChartMirrors = map[string]Located[string]{}
+	upstreams := fields{}
+	for i := 0; n.Kind == yaml.MappingNode && i < len(n.Content); i += 2 {
+		upstream := n.Content[i].Value
+		upstreams[upstream] = func(n *yaml.Node) {
+			f.ChartMirrors[upstream] = d.text(n, "spec.chartMirrors."+upstream)
+		}
+	}
+	d.object(n, "spec.chartMirrors", upstreams)
 }
 
 func (d *decoder) shared(n *yaml.Node, s *Shared) {

@@ -36,14 +36,17 @@ const DefaultRelease = "dynamo-platform"
 // Fleet is one fleet file as written, with the place of everything that later
 // messages point at.
 type Fleet struct {
-	Path      string
-	Name      string
-	Profiles  []Located[string]
-	Charts    map[string]Located[string]
-	Shared    Shared
-	CRDs      CRDs
-	Values    []ValuesSource
-	Platforms []Platform
+	Path     string
+	Name     string
+	Profiles []Located[string]
+	Charts   map[string]Located[string]
+	// ChartMirrors maps the start of repository URLs to where their charts are
+	// fetched from instead.
+	ChartMirrors map[string]Located[string]
+	Shared       Shared
+	CRDs         CRDs
+	Values       []ValuesSource
+	Platforms    []Platform
 	// from lists the globs of platformsFrom, until Load has followed them.
 	from []Located[string]
 }

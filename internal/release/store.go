@@ -140,6 +140,39 @@ func asRelease(done any, err error) (*helmrelease.Release, error) {
 	return rel, nil
 }
 
+// Rollback returns a release to one of its revisions. The new revision is
+// labelled as ours, so that a later run can tell what it was made from.
+func (s *Store) Rollback(ctx context.Context, key fleet.Key, revision int) (rollout.Record, error) {
+	cfg, err := s.configuration(ctx, key.Namespace, false)
+	if err != nil {
+		return rollout.Record{}, err
+	}
+	if _, err := clear(cfg, key); err != nil {
+		return rollout.Record{}, fmt.Errorf("repair release %s: %w", key, err)
+	}
+	act := action.NewRollback(cfg)
+	act.Version = revision
+	act.ServerSideApply, act.ForceConflicts = "true", s.ForceConflicts
+	act.WaitStrategy = kube.HookOnlyStrategy
+	act.Timeout = hookTimeout
+	act.MaxHistory = MaxHistory
+	if err := act.Run(key.Name); err != nil {
+		return rollout.Record{}, fmt.Errorf("%w%s", err, conflictAdvice(err))
+	}
+	found, err := cfg.Releases.Last(key.Name)
+	rel, err := asRelease(found, err)
+	if err != nil {
+		return rollout.Record{}, fmt.Errorf("read release %s after its rollback: %w", key, err)
+	}
+	if rel.Labels[labelRevision] != "" {
+		rel.Labels[labelRevision] = strconv.Itoa(rel.Version)
+		if err := cfg.Releases.Update(rel); err != nil {
+			return rollout.Record{}, fmt.Errorf("label release %s after its rollback: %w", key, err)
+		}
+	}
+	return recordOf(rel), nil
+}
+
 // Uninstall removes a release and its history.
 func (s *Store) Uninstall(ctx context.Context, key fleet.Key) error {
 	cfg, err := s.configuration(ctx, key.Namespace, false)

@@ -123,14 +123,19 @@ func withReason(text, reason string) string {
 	return text + " (" + reason + ")"
 }
 
-// Close stops printing.
-func (p *Progress) Close() {
-	close(p.stop)
-	p.stopped.Wait()
+// Pause clears what is running from view, to make room for other output.
+func (p *Progress) Pause() {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	p.running = nil
 	p.erase()
+}
+
+// Close stops printing.
+func (p *Progress) Close() {
+	close(p.stop)
+	p.stopped.Wait()
+	p.Pause()
 }
 
 func (p *Progress) tick() {

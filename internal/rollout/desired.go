@@ -27,6 +27,8 @@ type Source struct {
 	Profiles fs.FS
 	// Set are --set flags: CHART.PATH=VALUE.
 	Set []string
+	// Dependencies finds the third-party charts that releases turn on.
+	Dependencies Dependencies
 }
 
 // Desired is a fleet that has been read, resolved and checked as far as that
@@ -54,13 +56,34 @@ func Read(source Source) (*Desired, error) {
 		}
 		d.Charts[key], defaults[key] = c, c.Defaults()
 	}
-	d.Set, err = fleet.Resolve(f, fleet.Input{Files: source.Files, Profiles: source.Profiles, Defaults: defaults, Set: source.Set})
-	if err != nil {
+	if err := d.resolve(source, defaults); err != nil {
 		return nil, err
 	}
 	findings := check.Values(check.Input{Set: d.Set, Charts: d.Charts})
 	d.Warnings = findings.Warnings()
 	return d, findings.Err()
+}
+
+// resolve layers the values, again if they turn on third-party charts that are
+// at hand: those bring defaults of their own.
+func (d *Desired) resolve(source Source, defaults map[string]*fleet.Value) (err error) {
+	in := fleet.Input{Files: source.Files, Profiles: source.Profiles, Defaults: defaults, Set: source.Set}
+	if d.Set, err = fleet.Resolve(d.Fleet, in); err != nil || source.Dependencies == nil {
+		return err
+	}
+	again := false
+	for _, key := range fleet.ChartKeys {
+		added, err := d.addDependencies(key, source.Dependencies)
+		if err != nil {
+			return err
+		}
+		defaults[key] = d.Charts[key].Defaults()
+		again = again || added
+	}
+	if again {
+		d.Set, err = fleet.Resolve(d.Fleet, in)
+	}
+	return err
 }
 
 // openChart takes the chart that the fleet names, or the binary's own.
@@ -126,7 +149,7 @@ func newTarget(fleetName string, rel fleet.Release, c *chart.Chart, caps *chart.
 	}
 	return Target{
 		Release: rel, Source: c, Rendered: rendered, FleetName: fleetName,
-		Digest: Digest{Chart: c.Digest(), Values: values},
+		Digest: Digest{Chart: c.DigestFor(rel.Values.PlainMap()), Values: values},
 	}, nil
 }
 

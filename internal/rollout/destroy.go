@@ -39,6 +39,8 @@ type Ruins struct {
 	// Namespaces that the fleet names and that exist.
 	Namespaces []string
 	Options    DestroyOptions
+
+	crdRelease Record
 }
 
 // PlanDestroy reads what the fleet has installed and plans its removal, in
@@ -95,7 +97,7 @@ func (r *Ruins) collect(d *Desired, records map[fleet.Key]Record) (crds fleet.Ke
 	for key, record := range records {
 		switch {
 		case key == crds:
-			installed = true
+			installed, r.crdRelease = true, record
 		case named[key] || record.Fleet == d.Set.Name:
 			r.Releases = append(r.Releases, record)
 		}
@@ -179,7 +181,7 @@ func (r *Ruins) plan(d *Desired, crds fleet.Key, crdsInstalled bool) {
 	last := slices.Concat(graphs, releases)
 	if r.Options.PurgeCRDs && crdsInstalled {
 		names := slices.Sorted(maps.Keys(r.CRDs))
-		record := add(Step{ID: "release " + crds.String(), Kind: StepRelease, Action: ActionUninstall, Key: crds, Needs: last})
+		record := add(Step{ID: "release " + crds.String(), Kind: StepRelease, Action: ActionUninstall, Key: crds, Needs: last, last: r.crdRelease, crds: true})
 		last = append(last, record, add(Step{ID: "crds", Kind: StepCRDs, Action: ActionDelete, Names: names, Needs: []string{record}}))
 	}
 	if r.Options.PurgeNamespaces {

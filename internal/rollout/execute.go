@@ -242,6 +242,8 @@ func (e *execution) release(ctx context.Context, step Step) (Record, error) {
 		record := step.last
 		record.Status = "uninstalled"
 		return record, e.releases.Uninstall(ctx, step.Key)
+	case ActionRollback:
+		return e.releases.Rollback(ctx, step.Key, step.Revision)
 	default:
 		return e.releases.Apply(ctx, step.target, step.Action, step.last)
 	}

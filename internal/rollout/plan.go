@@ -28,6 +28,7 @@ const (
 	ActionWait      Action = "wait"
 	ActionUninstall Action = "uninstall"
 	ActionDelete    Action = "delete"
+	ActionRollback  Action = "rollback"
 )
 
 // Changes reports whether the action writes to the cluster.
@@ -62,9 +63,15 @@ type Step struct {
 	Namespace string `json:"namespace,omitempty"`
 	// Names lists what a graph, claims or crds step is about.
 	Names []string `json:"names,omitempty"`
+	// Revision is the Helm revision that a rollback returns to.
+	Revision int `json:"revision,omitempty"`
+	// Changes is what a release step does, after Preview.
+	Changes []Change `json:"changes,omitempty"`
 
 	target Target
 	last   Record
+	// crds marks the CRD release in plans that have no target.
+	crds bool
 }
 
 // Plan is what has to be done, as data.

@@ -21,6 +21,8 @@ type Releases interface {
 	// Apply installs or upgrades a release and returns its new record. It
 	// does not wait for readiness, and once begun is not cancelled by ctx.
 	Apply(ctx context.Context, target Target, action Action, last Record) (Record, error)
+	// Rollback returns a release to one of its revisions, as a new revision.
+	Rollback(ctx context.Context, key fleet.Key, revision int) (Record, error)
 	// Uninstall removes a release and everything in it that does not carry a
 	// keep policy. A release that does not exist is no error.
 	Uninstall(ctx context.Context, key fleet.Key) error
@@ -46,6 +48,8 @@ type Cluster interface {
 	Operators(ctx context.Context) ([]check.Operator, error)
 	// Absent tells which objects of each release are gone or belong to another.
 	Absent(ctx context.Context, releases map[fleet.Key][]chart.Object) (map[fleet.Key][]chart.Object, error)
+	// Compare asks the server what some writes would change, by dry run.
+	Compare(ctx context.Context, c Comparison) ([]Change, error)
 	// AwaitReady blocks until a gate is open. report receives each new
 	// message about what is waited for.
 	AwaitReady(ctx context.Context, gate Gate, report func(string)) error

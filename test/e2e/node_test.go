@@ -9,10 +9,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -89,9 +91,10 @@ func command(args ...string) (string, error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = root
-	var stdout, all bytes.Buffer
-	cmd.Stdout = multiWriter{&stdout, &all}
-	cmd.Stderr = &all
+	var stdout bytes.Buffer
+	all := &sharedBuffer{}
+	cmd.Stdout = io.MultiWriter(&stdout, all)
+	cmd.Stderr = all
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
@@ -100,13 +103,22 @@ func command(args ...string) (string, error) {
 	return stdout.String(), err
 }
 
-type multiWriter []*bytes.Buffer
+// sharedBuffer takes both streams of a command.
+type sharedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
 
-func (w multiWriter) Write(p []byte) (int, error) {
-	for _, b := range w {
-		b.Write(p)
-	}
-	return len(p), nil
+func (s *sharedBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *sharedBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
 }
 
 // run is command for a test that expects success.

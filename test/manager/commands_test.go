@@ -3,8 +3,11 @@ package manager
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 )
 
@@ -30,25 +34,28 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 //	pending NAMESPACE RELEASE REVISION   what a killed helm leaves behind
 //	versions FILE NAMESPACE...           writes the resource versions of what releases own
 //	[!] same FILE FILE                   compares such files
+//	exec-code CODE PROGRAM ARG...        exec that must end with an exit code
+//	locked NAMESPACE FLEET SECONDS       the lock of a client that has just died
 //	hold NAMESPACE                       deletes it while its ConfigMap "hold" keeps it
 //	release NAMESPACE                    lets it go
 func commands() map[string]command {
 	return map[string]command{
 		"has": has, "delete": remove, "merge": merge, "create": create, "pending": pending, "versions": versions, "same": same,
-		"hold": hold, "release": release,
+		"exec-code": execCode, "locked": locked, "hold": hold, "release": release,
 	}
 }
 
 var resources = map[string]schema.GroupVersionResource{
-	"configmaps":   {Version: "v1", Resource: "configmaps"},
-	"secrets":      {Version: "v1", Resource: "secrets"},
-	"services":     {Version: "v1", Resource: "services"},
-	"namespaces":   {Version: "v1", Resource: "namespaces"},
-	"claims":       {Version: "v1", Resource: "persistentvolumeclaims"},
-	"deployments":  {Group: "apps", Version: "v1", Resource: "deployments"},
-	"clusterroles": {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"},
-	"crds":         {Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"},
-	"graphs":       {Group: "nvidia.com", Version: "v1alpha1", Resource: "dynamographdeployments"},
+	"configmaps":     {Version: "v1", Resource: "configmaps"},
+	"secrets":        {Version: "v1", Resource: "secrets"},
+	"services":       {Version: "v1", Resource: "services"},
+	"resourcequotas": {Version: "v1", Resource: "resourcequotas"},
+	"namespaces":     {Version: "v1", Resource: "namespaces"},
+	"claims":         {Version: "v1", Resource: "persistentvolumeclaims"},
+	"deployments":    {Group: "apps", Version: "v1", Resource: "deployments"},
+	"clusterroles":   {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"},
+	"crds":           {Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"},
+	"graphs":         {Group: "nvidia.com", Version: "v1alpha1", Resource: "dynamographdeployments"},
 }
 
 func client(ts *testscript.TestScript, resource, namespace string) dynamic.ResourceInterface {
@@ -159,4 +166,33 @@ func hold(ts *testscript.TestScript, _ bool, args []string) {
 
 func release(ts *testscript.TestScript, _ bool, args []string) {
 	merge(ts, false, []string{"configmaps", args[0], "hold", `{"metadata":{"finalizers":null}}`})
+}
+
+func execCode(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	var exit *exec.ExitError
+	code := 0
+	if errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+func locked(ts *testscript.TestScript, _ bool, args []string) {
+	kube, err := kubernetes.NewForConfig(shared.Config)
+	ts.Check(err)
+	seconds, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	leases := kube.CoordinationV1().Leases(args[0])
+	lease, err := leases.Get(context.Background(), "wheelhouse-"+args[1], metav1.GetOptions{})
+	ts.Check(err)
+	now := metav1.NowMicro()
+	lease.Spec.HolderIdentity, lease.Spec.LeaseDurationSeconds = ptr.To("a dead client"), ptr.To(int32(seconds))
+	lease.Spec.AcquireTime, lease.Spec.RenewTime = &now, &now
+	_, err = leases.Update(context.Background(), lease, metav1.UpdateOptions{})
+	ts.Check(err)
 }

@@ -6,6 +6,7 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -24,6 +26,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -36,14 +39,17 @@ import (
 
 var shared *cluster.Cluster
 
-func TestMain(m *testing.M) { os.Exit(cluster.Main(m, &shared)) }
+func TestMain(m *testing.M) {
+	ctrl.SetLogger(logr.Discard())
+	os.Exit(cluster.Main(m, &shared))
+}
 
 const plannerRole = "test-planner"
 
 // admin is a client with all rights on a cluster that has our kinds.
 var admin = sync.OnceValues(func() (client.Client, error) {
 	scheme := manager.Scheme()
-	if err := apiextensionsv1.AddToScheme(scheme); err != nil {
+	if err := errors.Join(apiextensionsv1.AddToScheme(scheme), authenticationv1.AddToScheme(scheme)); err != nil {
 		return nil, err
 	}
 	c, err := client.New(shared.Config, client.Options{Scheme: scheme})
@@ -219,13 +225,19 @@ func grant(t *testing.T, user string, cfg *config.OperatorConfiguration) {
 			&rbacv1.RoleBinding{ObjectMeta: in(namespace, name), Subjects: subjects, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name}},
 		)
 	}
-	if cfg.ClusterWide() {
+	clusterRole := func(name string, rules []rbacv1.PolicyRule) {
 		create(
-			&rbacv1.ClusterRole{ObjectMeta: in("", user), Rules: permissions.Served},
-			&rbacv1.ClusterRoleBinding{ObjectMeta: in("", user), Subjects: subjects, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: user}},
+			&rbacv1.ClusterRole{ObjectMeta: in("", name), Rules: rules},
+			&rbacv1.ClusterRoleBinding{ObjectMeta: in("", name), Subjects: subjects, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name}},
 		)
+	}
+	if cfg.ClusterWide() {
+		clusterRole(user, permissions.Served)
 	} else {
 		role(cfg.Namespace.Restricted, user, permissions.Served)
+	}
+	if len(permissions.Metrics) > 0 {
+		clusterRole(user+"-metrics", permissions.Metrics)
 	}
 	if cfg.LeaderElection.Enabled {
 		role(cfg.LeaderElection.Namespace, user+"-election", permissions.Election)

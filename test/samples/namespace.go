@@ -71,7 +71,7 @@ func (t *tryout) waitFor(ctx context.Context, namespace, name string) result {
 		r.Outcome, r.Reason = judge(graph)
 		return r.Outcome != waiting, nil
 	})
-	if err != nil && !wait.Interrupted(err) {
+	if err != nil && r.Reason == "" {
 		r.Reason = err.Error()
 	}
 	r.Seconds = int(time.Since(started).Seconds())

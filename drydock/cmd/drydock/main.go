@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command drydock runs a real one-node Kubernetes, or only its control plane, on this machine.
 package main
 

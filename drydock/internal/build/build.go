@@ -19,14 +19,12 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/wheelhouse-dev/wheelhouse/drydock/internal/progress"
 	"github.com/wheelhouse-dev/wheelhouse/drydock/internal/state"
 )
 
-// freeSpaceNeeded is what the compiler's cache and the programs take when nothing is cached.
-const freeSpaceNeeded = 6 << 30
+// spaceNeeded is what the programs take; the compiler's cache, which may be elsewhere, takes about 3 GiB more.
+const spaceNeeded = 1 << 30
 
 // components is the one program behind all these names; it looks at the name that it is called by.
 var components = []string{
@@ -104,7 +102,7 @@ func buildInto(ctx context.Context, dir string, sources fs.FS, report *progress.
 	if err != nil {
 		return errors.New("the components are built with Go, and there is no go command in PATH; install Go 1.26 or later (https://go.dev/dl) and try again")
 	}
-	if err := checkSpace(filepath.Dir(dir)); err != nil {
+	if err := state.RequireSpace(filepath.Dir(dir), spaceNeeded, "building the components"); err != nil {
 		return err
 	}
 	if err := os.RemoveAll(dir); err != nil {
@@ -138,19 +136,6 @@ func linkKubectl(dir string) error {
 		return err
 	}
 	return os.Symlink("../kubectl", filepath.Join(dir, "path", "kubectl"))
-}
-
-func checkSpace(dir string) error {
-	var stat unix.Statfs_t
-	if err := unix.Statfs(dir, &stat); err != nil {
-		return err
-	}
-	free := stat.Bavail * uint64(stat.Bsize)
-	if free < freeSpaceNeeded {
-		return fmt.Errorf("%s has %.1f GiB free, and building the components takes up to %d GiB; free some space or choose another place with --state DIR",
-			dir, float64(free)/(1<<30), freeSpaceNeeded>>30)
-	}
-	return nil
 }
 
 func compile(ctx context.Context, goTool, source, output, target string, report *progress.Printer) error {

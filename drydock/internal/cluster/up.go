@@ -46,6 +46,9 @@ func nameFlag(name string) string {
 	return " --name " + name
 }
 
+// spaceNeeded is what a cluster takes before it has any images.
+const spaceNeeded = 512 << 20
+
 // DefaultName is the name of a cluster that was given none.
 const DefaultName = "default"
 
@@ -94,7 +97,10 @@ func (m *Manager) begin(ctx context.Context, cluster state.Cluster, record state
 			return err
 		}
 	}
-	var err error
+	err := state.RequireSpace(string(m.State), spaceNeeded, "a cluster")
+	if err != nil {
+		return err
+	}
 	if record.Programs, err = build.Ensure(ctx, m.State.Bin(), m.Sources, m.Report); err != nil {
 		return err
 	}

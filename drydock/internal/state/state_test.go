@@ -3,6 +3,7 @@ package state
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,4 +93,14 @@ func TestALockIsWaitedFor(t *testing.T) {
 	}
 	release()
 	<-acquired
+}
+
+func TestTooLittleSpaceIsSaidBeforehand(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	if err := RequireSpace(dir, 1, "a test"); err != nil {
+		t.Error(err)
+	}
+	if err := RequireSpace(dir, 1<<62, "a test"); err == nil || !strings.Contains(err.Error(), "--state DIR") {
+		t.Errorf("got %v; want an error that says what to do", err)
+	}
 }

@@ -42,7 +42,8 @@ type Applier struct {
 	Events events.EventRecorder
 }
 
-// NotOursError: an object of the wanted name exists and belongs to somebody else.
+// NotOursError says that an object of the wanted name exists and belongs to
+// somebody else.
 type NotOursError struct{ Kind, Namespace, Name, Owner string }
 
 func (e *NotOursError) Error() string {

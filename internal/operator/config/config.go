@@ -23,7 +23,7 @@ const (
 	DiscoveryEtcd       = "etcd"
 )
 
-// Off, as a bind address, means that nothing listens.
+// Off is the bind address that means that nothing listens.
 const Off = "0"
 
 // OperatorConfiguration is the whole file. The package documentation shows
@@ -65,6 +65,7 @@ type LeaderElection struct {
 type Server struct {
 	Metrics     Metrics     `json:"metrics"`
 	HealthProbe HealthProbe `json:"healthProbe"`
+	Webhook     Webhook     `json:"webhook"`
 }
 
 // Metrics is the Prometheus endpoint.
@@ -121,6 +122,7 @@ func Default() *OperatorConfiguration {
 		Server: Server{
 			Metrics:     Metrics{BindAddress: Off, Secure: true},
 			HealthProbe: HealthProbe{BindAddress: ":8081"},
+			Webhook:     defaultWebhook(),
 		},
 		Discovery: Discovery{Backend: DiscoveryKubernetes},
 		Ingress:   Ingress{HostSuffix: "local"},

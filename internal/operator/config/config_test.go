@@ -66,7 +66,7 @@ func TestParseRefuses(t *testing.T) {
 	for name, tc := range map[string]struct{ yaml, want string }{
 		"no apiVersion":       {"kind: OperatorConfiguration", "apiVersion: Unsupported value"},
 		"another kind":        {strings.Replace(head, "OperatorConfiguration", "Fleet", 1), `kind: Unsupported value: "Fleet"`},
-		"unknown key":         {head + "namespace: {resticted: a}", `unknown field "namespace.resticted"`},
+		"unknown key":         {head + "namespace: {limited: a}", `unknown field "namespace.limited"`},
 		"unknown top key":     {head + "metrics: {}", `unknown field "metrics"`},
 		"duplicate key":       {head + "logging: {level: info}\nlogging: {level: debug}", "already set"},
 		"bad namespace":       {head + "namespace: {restricted: Team_A}", "namespace.restricted: Invalid value"},
@@ -77,6 +77,11 @@ func TestParseRefuses(t *testing.T) {
 		"election without id": {head + `leaderElection: {id: ""}`, "leaderElection.id: Invalid value"},
 		"metrics address":     {head + `server: {metrics: {bindAddress: "8443"}}`, "server.metrics.bindAddress: Invalid value"},
 		"discovery backend":   {head + "discovery: {backend: consul}", `discovery.backend: Unsupported value: "consul"`},
+		"webhook address":     {head + `server: {webhook: {bindAddress: "9443"}}`, "server.webhook.bindAddress: Invalid value"},
+		"certificate source":  {head + `server: {webhook: {bindAddress: ":9443", certificates: {source: vault}}}`, "server.webhook.certificates.source: Unsupported value"},
+		"webhook service":     {head + `server: {webhook: {bindAddress: ":9443"}}`, "server.webhook.certificates.serviceName: Invalid value"},
+		"certificate folder":  {head + `server: {webhook: {bindAddress: ":9443", certificates: {source: files, directory: ""}}}`, "server.webhook.certificates.directory: Required value"},
+		"certificate life":    {head + `server: {webhook: {bindAddress: ":9443", certificates: {validity: 1m}}}`, "server.webhook.certificates.validity: Invalid value"},
 		"log level":           {head + "logging: {level: loud}", `logging.level: Unsupported value: "loud"`},
 		"host suffix":         {head + "ingress: {hostSuffix: .local}", "ingress.hostSuffix: Invalid value"},
 	} {

@@ -38,6 +38,25 @@
 //	  healthProbe:
 //	    # /healthz and /readyz; "0" serves neither.
 //	    bindAddress: ":8081"
+//	  webhook:
+//	    # Where the admission webhooks are served, such as ":9443"; "0" serves none.
+//	    bindAddress: "0"
+//	    certificates:
+//	      # self: the operator makes the certificate, keeps it in a Secret, renews
+//	      # it, and tells the API server to trust it; what follows but directory
+//	      # is for that. files: somebody else does, and tls.crt and tls.key are
+//	      # in the directory.
+//	      source: self
+//	      directory: /tmp/k8s-webhook-server/serving-certs
+//	      # Namespace of the Secret and of the Service in front of the webhooks.
+//	      namespace: ""
+//	      secretName: webhook-server-cert
+//	      serviceName: ""
+//	      # Names of the webhook configurations to write the authority into.
+//	      validatingConfiguration: ""
+//	      mutatingConfiguration: ""
+//	      # Life of a certificate; it is renewed when a third is left.
+//	      validity: 8760h
 //	discovery:
 //	  # How the components of a graph find one another: kubernetes or etcd. A
 //	  # graph's annotation nvidia.com/dynamo-discovery-backend overrides it.

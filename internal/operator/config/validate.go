@@ -23,6 +23,7 @@ func (c *OperatorConfiguration) validate() field.ErrorList {
 	server := field.NewPath("server")
 	errs = append(errs, validateAddress(server.Child("metrics", "bindAddress"), c.Server.Metrics.BindAddress)...)
 	errs = append(errs, validateAddress(server.Child("healthProbe", "bindAddress"), c.Server.HealthProbe.BindAddress)...)
+	errs = append(errs, c.Server.Webhook.validate(server.Child("webhook"))...)
 	errs = append(errs, oneOf(field.NewPath("discovery", "backend"), c.Discovery.Backend, DiscoveryKubernetes, DiscoveryEtcd)...)
 	errs = append(errs, oneOf(field.NewPath("logging", "level"), c.Logging.Level, logLevels...)...)
 	if c.Ingress.HostSuffix != "" {

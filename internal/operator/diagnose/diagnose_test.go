@@ -50,7 +50,7 @@ func TestBlocking(t *testing.T) {
 	for name, tc := range map[string]struct{ status, want string }{
 		"no room": {`
 conditions:
-- {type: PodScheduled, status: "False", reason: Unschedulable, message: "0/1 nodes are available: 1 Insufficient nvidia.com/gpu. preemption: 0/1 nodes are available: 1 No preemption victims found."}`,
+- {type: PodScheduled, status: "False", reason: Unschedulable, message: "0/1 nodes are available: 1 Insufficient nvidia.com/gpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 No preemption victims found."}`,
 			"pod p: Unschedulable: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu."},
 		"no image, failing": {`
 containerStatuses:

@@ -24,16 +24,18 @@ func explain(pod *corev1.Pod) Finding {
 		return Finding{Pod: pod, Reason: joinReason(firstOf(pod.Status.Reason, "Failed"), pod.Status.Message), severity: broken}
 	}
 	best := Finding{Pod: pod, severity: silent}
-	for _, container := range containers(pod) {
-		if found := explainContainer(container); found.severity > best.severity || best.Reason == "" && found.Reason != "" {
+	consider := func(found Finding) {
+		if found.severity > best.severity || best.Reason == "" && found.Reason != "" {
 			best.Reason, best.severity = found.Reason, found.severity
 		}
 	}
+	for _, c := range pod.Status.InitContainerStatuses {
+		consider(explainContainer(c, fmt.Sprintf("init container %s is still running", c.Name)))
+	}
+	for _, c := range pod.Status.ContainerStatuses {
+		consider(explainContainer(c, fmt.Sprintf("container %s runs but is not ready yet", c.Name)))
+	}
 	return best
-}
-
-func containers(pod *corev1.Pod) []corev1.ContainerStatus {
-	return append(append([]corev1.ContainerStatus{}, pod.Status.InitContainerStatuses...), pod.Status.ContainerStatuses...)
 }
 
 func unschedulable(pod *corev1.Pod) string {
@@ -41,16 +43,22 @@ func unschedulable(pod *corev1.Pod) string {
 		if c.Type != corev1.PodScheduled || c.Status != corev1.ConditionFalse {
 			continue
 		}
-		// What the scheduler tried after that is of no help.
-		message, _, _ := strings.Cut(c.Message, " preemption: ")
-		return joinReason(firstOf(c.Reason, corev1.PodReasonUnschedulable), message)
+		return joinReason(firstOf(c.Reason, corev1.PodReasonUnschedulable), schedulerMessage(c.Message))
 	}
 	return ""
 }
 
-// explainContainer returns a finding without a pod; severity silent with no
-// reason means that the container's status says nothing.
-func explainContainer(c corev1.ContainerStatus) Finding {
+// schedulerMessage leaves out what the scheduler tried after it found no node.
+func schedulerMessage(message string) string {
+	for _, afterwards := range []string{" preemption: ", " no new claims to deallocate"} {
+		message, _, _ = strings.Cut(message, afterwards)
+	}
+	return message
+}
+
+// explainContainer returns a finding without a pod, and without a reason if
+// the container's status says nothing.
+func explainContainer(c corev1.ContainerStatus, whileRunning string) Finding {
 	if c.Ready || finished(c.State.Terminated) {
 		return Finding{}
 	}
@@ -68,7 +76,7 @@ func explainContainer(c corev1.ContainerStatus) Finding {
 		return Finding{Reason: crash(c.Name, end), severity: broken}
 	}
 	if c.State.Running != nil {
-		return Finding{Reason: fmt.Sprintf("container %s runs but is not ready yet", c.Name), severity: starting}
+		return Finding{Reason: whileRunning, severity: starting}
 	}
 	return Finding{}
 }

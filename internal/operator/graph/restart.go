@@ -36,7 +36,8 @@ func restart(dgd *v1alpha1.DynamoGraphDeployment, existing []v1alpha1.DynamoComp
 }
 
 // advance decides one step of a restart from the ids that the services carry
-// and from whether they are ready with them.
+// and from whether they are ready with them. A service that ready does not
+// mention does not exist yet: it starts with the wanted id and needs no restart.
 func advance(wanted *v1alpha1.Restart, last *v1alpha1.RestartStatus, services []string, carried map[string]string, ready map[string]bool) (*v1alpha1.RestartStatus, map[string]string) {
 	ids := maps.Clone(carried)
 	finished := last != nil && last.Phase != v1alpha1.RestartPhaseRestarting
@@ -57,10 +58,14 @@ func advance(wanted *v1alpha1.Restart, last *v1alpha1.RestartStatus, services []
 	}
 	status := &v1alpha1.RestartStatus{ObservedID: wanted.ID, Phase: v1alpha1.RestartPhaseRestarting}
 	for _, service := range order {
-		if carried[service] == wanted.ID && ready[service] {
+		isReady, exists := ready[service]
+		if exists && isReady && carried[service] == wanted.ID {
 			continue
 		}
 		ids[service] = wanted.ID
+		if !exists {
+			continue
+		}
 		status.InProgress = append(status.InProgress, service)
 		if !parallel {
 			break

@@ -29,8 +29,9 @@ func TestAdvance(t *testing.T) {
 	}{
 		"never asked for":     {nil, nil, ids{}, both, nil, ids{}},
 		"first of a sequence": {sequential, nil, ids{}, both, &v1alpha1.RestartStatus{ObservedID: "2", Phase: restarting, InProgress: []string{"a"}}, ids{"a": "2"}},
-		"first not ready yet": {sequential, nil, ids{"a": "2"}, map[string]bool{"b": true}, &v1alpha1.RestartStatus{ObservedID: "2", Phase: restarting, InProgress: []string{"a"}}, ids{"a": "2"}},
+		"first not ready yet": {sequential, nil, ids{"a": "2"}, map[string]bool{"a": false, "b": true}, &v1alpha1.RestartStatus{ObservedID: "2", Phase: restarting, InProgress: []string{"a"}}, ids{"a": "2"}},
 		"first done":          {sequential, nil, ids{"a": "2"}, both, &v1alpha1.RestartStatus{ObservedID: "2", Phase: restarting, InProgress: []string{"b"}}, ids{"a": "2", "b": "2"}},
+		"a new graph":         {sequential, nil, ids{}, nil, &v1alpha1.RestartStatus{ObservedID: "2", Phase: completed}, ids{"a": "2", "b": "2"}},
 		"given order":         {reversed, nil, ids{}, both, &v1alpha1.RestartStatus{ObservedID: "2", Phase: restarting, InProgress: []string{"b"}}, ids{"b": "2"}},
 		"all at once":         {parallel, nil, ids{"a": "1", "b": "1"}, both, &v1alpha1.RestartStatus{ObservedID: "2", Phase: restarting, InProgress: []string{"a", "b"}}, ids{"a": "2", "b": "2"}},
 		"last done":           {sequential, nil, ids{"a": "2", "b": "2"}, both, &v1alpha1.RestartStatus{ObservedID: "2", Phase: completed}, ids{"a": "2", "b": "2"}},

@@ -79,8 +79,11 @@ func capabilities(restConfig *rest.Config) (render.Capabilities, error) {
 	if err != nil {
 		return found, fmt.Errorf("ask the API server for its API groups: %w", err)
 	}
+	installed := false
 	for _, group := range groups.Groups {
 		switch group.Name {
+		case v1alpha1.GroupName:
+			installed = true
 		case "grove.io":
 			found.Grove = true
 		case "leaderworkerset.x-k8s.io":
@@ -88,6 +91,9 @@ func capabilities(restConfig *rest.Config) (render.Capabilities, error) {
 		case "scheduling.volcano.sh":
 			found.Volcano = true
 		}
+	}
+	if !installed {
+		return found, fmt.Errorf("the cluster does not know the kinds of %s: install the chart dynamo-crds first", v1alpha1.GroupName)
 	}
 	return found, nil
 }

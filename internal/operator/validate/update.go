@@ -26,12 +26,16 @@ func GraphUpdate(old, updated *v1alpha1.DynamoGraphDeployment, mayScale bool) fi
 		if (before.NodeCount() > 1) != (after.NodeCount() > 1) {
 			errs = append(errs, field.Forbidden(path.Child("multinode"), "a service cannot change between one node and several: delete the graph and create it anew"))
 		}
-		adapted := after.ScalingAdapter != nil && after.ScalingAdapter.Enabled
-		if adapted && !mayScale && before.DesiredReplicas() != after.DesiredReplicas() {
+		// An adapter that is only now turned on starts from the replicas given with it.
+		if adapted(before) && adapted(after) && !mayScale && before.DesiredReplicas() != after.DesiredReplicas() {
 			errs = append(errs, field.Forbidden(path.Child("replicas"), "the scaling adapter owns the replicas: scale the DynamoGraphDeploymentScalingAdapter"))
 		}
 	}
 	return errs
+}
+
+func adapted(s *v1alpha1.DynamoComponentDeploymentSharedSpec) bool {
+	return s.ScalingAdapter != nil && s.ScalingAdapter.Enabled
 }
 
 // ComponentUpdate checks what may not change from one version of a component

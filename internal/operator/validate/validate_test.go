@@ -136,8 +136,11 @@ func TestGraphUpdate(t *testing.T) {
 		"to several nodes":      {"spec: {services: {S: {}}}", "spec: {services: {S: {multinode: {nodeCount: 2}}}}", false, "spec.services[S].multinode: Forbidden"},
 		"more nodes":            {"spec: {services: {S: {multinode: {nodeCount: 2}}}}", "spec: {services: {S: {multinode: {nodeCount: 4}}}}", false, ""},
 		"replicas":              {"spec: {services: {S: {}}}", "spec: {services: {S: {replicas: 3}}}", false, ""},
-		"replicas, adapted":     {"spec: {services: {S: {}}}", "spec: {services: {S: {replicas: 3, scalingAdapter: {enabled: true}}}}", false, "spec.services[S].replicas: Forbidden"},
-		"replicas, the planner": {"spec: {services: {S: {}}}", "spec: {services: {S: {replicas: 3, scalingAdapter: {enabled: true}}}}", true, ""},
+		"replicas, adapted":     {"spec: {services: {S: {scalingAdapter: {enabled: true}}}}", "spec: {services: {S: {replicas: 3, scalingAdapter: {enabled: true}}}}", false, "spec.services[S].replicas: Forbidden"},
+		"replicas, the planner": {"spec: {services: {S: {scalingAdapter: {enabled: true}}}}", "spec: {services: {S: {replicas: 3, scalingAdapter: {enabled: true}}}}", true, ""},
+		"1 written out":         {"spec: {services: {S: {scalingAdapter: {enabled: true}}}}", "spec: {services: {S: {replicas: 1, scalingAdapter: {enabled: true}}}}", false, ""},
+		"adapter turned on":     {"spec: {services: {S: {}}}", "spec: {services: {S: {replicas: 3, scalingAdapter: {enabled: true}}}}", false, ""},
+		"adapter turned off":    {"spec: {services: {S: {scalingAdapter: {enabled: true}}}}", "spec: {services: {S: {replicas: 3}}}", false, ""},
 		"null before":           {"spec: {services: {S: null}}", "spec: {services: {S: {}}}", false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,38 @@
+{{/*
+The agent's configuration file; internal/chrek/config documents it. The keys
+config.criu and config.overlay.exclusions are what later releases of the
+chart's predecessor call config.checkpoint.criu and .rootfsExclusions.
+*/}}
+{{- define "chrek.config" -}}
+apiVersion: chrek.config.dynamo.nvidia.com/v1alpha1
+kind: AgentConfiguration
+agent:
+  {{- toYaml .Values.config.agent | nindent 2 }}
+node:
+  containerdSocket: /host/containerd/{{ base .Values.node.containerdSocket }}
+  kubeletSocket: /host/pod-resources/kubelet.sock
+seccomp:
+  deploy: {{ .Values.seccomp.deploy }}
+  directory: /host/seccomp
+storage:
+  type: {{ .Values.storage.type }}
+checkpoint:
+  basePath: {{ .Values.storage.pvc.basePath }}
+  criu:
+    {{- toYaml (merge dict (.Values.config.criu | default dict) .Values.config.checkpoint.criu) | nindent 4 }}
+  rootfsExclusions:
+    {{- include "chrek.exclusions" . | nindent 4 }}
+{{- end -}}
+
+{{- define "chrek.exclusions" -}}
+{{- $renamed := dig "overlay" "exclusions" nil .Values.config -}}
+{{- if kindIs "slice" $renamed -}}
+{{- $patterns := list -}}
+{{- range $renamed -}}
+{{- $patterns = append $patterns (regexReplaceAll "^/" . "./") -}}
+{{- end -}}
+{{- toYaml (dict "systemDirs" list "cacheDirs" list "additionalExclusions" $patterns) -}}
+{{- else -}}
+{{- toYaml .Values.config.checkpoint.rootfsExclusions -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,284 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/report"
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+)
+
+type depsFlags struct {
+	mirrors []string
+	all     bool
+	update  bool
+	output  string
+}
+
+func (a *app) newDeps() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "deps",
+		Short: "Lock, fetch and mirror third-party charts",
+		Long: `Lock, fetch and mirror the third-party charts that the fleet turns on. The lock,
+` + chart.LockName + ` beside the fleet file, pins them by content; the cache,
+$XDG_CACHE_HOME/wheelhouse/charts, holds them. Other commands need no network.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(a.newDepsLock(), a.newDepsPull(), a.newDepsMirror())
+	return c
+}
+
+func (a *app) newDepsLock() *cobra.Command {
+	var flags depsFlags
+	c := &cobra.Command{
+		Use:   "lock",
+		Short: "Find third-party charts and pin them by content",
+		Long: `Find the third-party charts that the fleet turns on and that the lock does not
+know yet, and write the lock. What is locked stays as it is, unless --update.`,
+		Example: `  wheelhouse deps lock -f fleet.yaml
+  wheelhouse deps lock -f fleet.yaml --all
+  wheelhouse deps lock -f fleet.yaml --update`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.depsLock(c.Context(), flags) },
+	}
+	a.depsFlags(c, &flags)
+	c.Flags().BoolVar(&flags.update, "update", false, "look for charts that are locked already, too, and accept other content")
+	return c
+}
+
+func (a *app) newDepsPull() *cobra.Command {
+	var flags depsFlags
+	c := &cobra.Command{
+		Use:   "pull",
+		Short: "Fetch third-party charts into the cache",
+		Long: `Fetch the third-party charts that the fleet turns on into the cache, in parallel,
+and verify them. Charts that are not locked yet are locked first. Interrupted
+downloads are continued; what is in the cache is not asked for again.`,
+		Example: `  wheelhouse deps pull -f fleet.yaml
+  wheelhouse deps pull -f fleet.yaml --mirror https://charts.bitnami.com/bitnami=oci://registry.example.com/charts`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.depsPull(c.Context(), flags) },
+	}
+	a.depsFlags(c, &flags)
+	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table or json")
+	return c
+}
+
+func (a *app) newDepsMirror() *cobra.Command {
+	var flags depsFlags
+	var to string
+	c := &cobra.Command{
+		Use:   "mirror",
+		Short: "Copy every locked chart to a registry or a folder",
+		Long: `Copy every chart of the lock to a registry (oci://HOST/PATH) or to a folder, which
+gets an index so that any web server can serve it. Then prints what to add to
+the fleet file so that charts are fetched from there.`,
+		Example: `  wheelhouse deps mirror -f fleet.yaml --to oci://registry.example.com/charts
+  wheelhouse deps mirror -f fleet.yaml --to ./mirror`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.depsMirror(c.Context(), flags, to) },
+	}
+	a.fleetFlags(c)
+	mirrorFlag(c, &flags)
+	c.Flags().StringVar(&to, "to", "", "oci://HOST/PATH or a folder")
+	_ = c.MarkFlagRequired("to")
+	return c
+}
+
+func (a *app) depsFlags(c *cobra.Command, flags *depsFlags) {
+	a.fleetFlags(c)
+	mirrorFlag(c, flags)
+	c.Flags().BoolVar(&flags.all, "all", false, "every third-party chart that could be turned on")
+}
+
+func mirrorFlag(c *cobra.Command, flags *depsFlags) {
+	c.Flags().StringArrayVar(&flags.mirrors, "mirror", nil, "fetch from a mirror: UPSTREAM=MIRROR, above spec.chartMirrors (repeatable)")
+}
+
+func (a *app) depsLock(ctx context.Context, flags depsFlags) error {
+	deps, fetcher, err := a.dependencies(flags)
+	if err != nil {
+		return err
+	}
+	lock, err := a.completeLock(ctx, deps, fetcher, flags.update)
+	if err != nil {
+		return err
+	}
+	rows := make([][]string, 0, len(deps))
+	for _, d := range deps {
+		c, _ := lock.Find(d)
+		rows = append(rows, []string{c.Name, c.Version, shortDigest(c.Digest), c.URL})
+	}
+	return a.depsTable([]string{"CHART", "VERSION", "DIGEST", "URL"}, rows)
+}
+
+func (a *app) depsPull(ctx context.Context, flags depsFlags) error {
+	if err := oneOf("output", flags.output, "table", "json"); err != nil {
+		return err
+	}
+	deps, fetcher, err := a.dependencies(flags)
+	if err != nil {
+		return err
+	}
+	lock, err := a.completeLock(ctx, deps, fetcher, false)
+	if err != nil {
+		return err
+	}
+	var wanted []chart.Locked
+	for _, d := range deps {
+		if c, ok := lock.Find(d); ok {
+			wanted = append(wanted, c)
+		}
+	}
+	fetched, err := a.fetch(ctx, fetcher, wanted)
+	if err != nil {
+		return err
+	}
+	if flags.output == "json" {
+		return report.JSON(a.out, fetched)
+	}
+	rows := make([][]string, 0, len(fetched))
+	for _, f := range fetched {
+		from := f.From
+		if from == "" {
+			from = "(in the cache)"
+		}
+		rows = append(rows, []string{f.Name, f.Version, shortDigest(f.Digest), fmt.Sprintf("%.1f KiB", float64(f.Size)/1024), from})
+	}
+	return a.depsTable([]string{"CHART", "VERSION", "DIGEST", "SIZE", "FROM"}, rows)
+}
+
+func (a *app) depsMirror(ctx context.Context, flags depsFlags, to string) error {
+	_, fetcher, err := a.dependencies(flags)
+	if err != nil {
+		return err
+	}
+	lock, err := chart.ReadLock(a.lockFile())
+	if err != nil {
+		return err
+	}
+	if len(lock.Charts) == 0 {
+		return fmt.Errorf("%s is empty: nothing to mirror; fill it with `wheelhouse deps lock`", a.lockFile())
+	}
+	if _, err := a.fetch(ctx, fetcher, lock.Charts); err != nil {
+		return err
+	}
+	progress := report.NewProgress(a.err)
+	fetcher.Begin = progress.Begin
+	mirrored, err := fetcher.Mirror(ctx, lock.Charts, to)
+	progress.Close()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "%d charts are at %s. To fetch them from there, put this into %s:\n\nspec:\n  chartMirrors:\n", len(lock.Charts), to, a.file)
+	for _, m := range mirrored {
+		fmt.Fprintf(a.out, "    %s: %s\n", m.Upstream, m.URL)
+	}
+	return nil
+}
+
+// depsTable prints nothing to do as a sentence.
+func (a *app) depsTable(header []string, rows [][]string) error {
+	if len(rows) == 0 {
+		fmt.Fprintf(a.out, "%s turns on no third-party chart; --all means all of them.\n", a.file)
+		return nil
+	}
+	return report.Table(a.out, header, rows)
+}
+
+// dependencies lists the third-party charts that flags and fleet ask for.
+func (a *app) dependencies(flags depsFlags) ([]chart.Dependency, *chart.Fetcher, error) {
+	// Problems in values do not matter here; `validate` tells them.
+	desired, err := rollout.Read(a.source(nil))
+	if desired == nil {
+		return nil, nil, err
+	}
+	var deps []chart.Dependency
+	for _, key := range fleet.ChartKeys {
+		if flags.all {
+			deps = append(deps, desired.Charts[key].ThirdParty()...)
+		} else {
+			deps = append(deps, desired.WantedDependencies(key)...)
+		}
+	}
+	fetcher, err := a.fetcher(desired.Fleet, flags.mirrors)
+	return deps, fetcher, err
+}
+
+func (a *app) fetcher(f *fleet.Fleet, mirrors []string) (*chart.Fetcher, error) {
+	dir, err := chart.DefaultCacheDir()
+	if err != nil {
+		return nil, err
+	}
+	fetcher := &chart.Fetcher{Cache: chart.Cache{Dir: dir}, Base: filepath.Dir(a.file)}
+	for _, flag := range mirrors {
+		upstream, to, found := strings.Cut(flag, "=")
+		if !found {
+			return nil, fmt.Errorf("--mirror is %q; write UPSTREAM=MIRROR", flag)
+		}
+		fetcher.Mirrors = append(fetcher.Mirrors, chart.Mirror{Upstream: upstream, URL: to})
+	}
+	for _, upstream := range slices.Sorted(maps.Keys(f.ChartMirrors)) {
+		fetcher.Mirrors = append(fetcher.Mirrors, chart.Mirror{Upstream: upstream, URL: f.ChartMirrors[upstream].Value})
+	}
+	return fetcher, nil
+}
+
+// completeLock adds to the lock beside the fleet file and writes it.
+func (a *app) completeLock(ctx context.Context, deps []chart.Dependency, fetcher *chart.Fetcher, update bool) (*chart.Lock, error) {
+	lock, err := chart.ReadLock(a.lockFile())
+	if err != nil {
+		return nil, err
+	}
+	before := slices.Clone(lock.Charts)
+	progress := report.NewProgress(a.err)
+	fetcher.Begin = progress.Begin
+	err = fetcher.Lock(ctx, deps, lock, update)
+	progress.Close()
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range lock.Charts {
+		if !slices.Contains(before, c) {
+			fmt.Fprintf(a.err, "locked %s: %s from %s\n", c, c.Digest, c.URL)
+		}
+	}
+	if len(lock.Charts) == 0 {
+		return lock, nil
+	}
+	return lock, lock.Write(a.lockFile())
+}
+
+func (a *app) fetch(ctx context.Context, fetcher *chart.Fetcher, charts []chart.Locked) ([]chart.Fetched, error) {
+	progress := report.NewProgress(a.err)
+	defer progress.Close()
+	fetcher.Begin = progress.Begin
+	return fetcher.Pull(ctx, charts)
+}
+
+func (a *app) lockFile() string { return filepath.Join(filepath.Dir(a.file), chart.LockName) }
+
+// shelf is where the fleet finds third-party charts without a network.
+func (a *app) shelf() (chart.Shelf, error) {
+	lock, err := chart.ReadLock(a.lockFile())
+	if err != nil {
+		return chart.Shelf{}, err
+	}
+	dir, err := chart.DefaultCacheDir()
+	if err != nil && len(lock.Charts) > 0 {
+		return chart.Shelf{}, err
+	}
+	return chart.Shelf{Lock: lock, Cache: chart.Cache{Dir: dir}}, nil
+}
+
+// shortDigest is enough to compare by eye.
+func shortDigest(digest string) string { return strings.TrimPrefix(digest, "sha256:")[:12] }

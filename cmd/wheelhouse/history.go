@@ -1,0 +1,43 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/report"
+)
+
+func (a *app) newHistory() *cobra.Command {
+	var output string
+	c := &cobra.Command{
+		Use:   "history",
+		Short: "List the revisions of the whole set",
+		Example: `  wheelhouse history -f fleet.yaml
+  wheelhouse history -f fleet.yaml -o json`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := oneOf("output", output, "table", "json"); err != nil {
+				return err
+			}
+			desired, err := a.read()
+			if err != nil {
+				return err
+			}
+			session, _, err := a.connect(c.Context())
+			if err != nil {
+				return err
+			}
+			defer session.Close()
+			revisions, err := session.Ledger(desired.Fleet.CRDs.Namespace.Value, desired.Set.Name, holder()).Revisions(c.Context())
+			if err != nil {
+				return err
+			}
+			if output == "json" {
+				return report.JSON(a.out, revisions)
+			}
+			return report.HistoryTable(a.out, revisions)
+		},
+	}
+	a.fleetFlags(c)
+	c.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	return c
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/report"
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+)
+
+type planFlags struct {
+	output string
+	rollout.PreviewOptions
+}
+
+func (a *app) newPlan() *cobra.Command {
+	var flags planFlags
+	c := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what apply would do, object by object",
+		Long: `Show what apply would do, by server-side dry run: objects created, changed and
+deleted, pods replaced, and what stands in the way. Secrets are masked. Nothing
+is written. Exits with 0 if nothing would change, 2 if something would.`,
+		Example: `  wheelhouse plan -f fleet.yaml
+  wheelhouse plan -f fleet.yaml -o diff
+  wheelhouse plan -f fleet.yaml --drift`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.plan(c.Context(), flags) },
+	}
+	a.fleetFlags(c)
+	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table, diff or json")
+	c.Flags().BoolVar(&flags.Drift, "drift", false, "also compare releases that have not changed with what runs")
+	c.Flags().BoolVar(&flags.Force, "force-conflicts", false, "plan to take over fields that other programs own")
+	return c
+}
+
+func (a *app) plan(ctx context.Context, flags planFlags) error {
+	if err := oneOf("output", flags.output, "table", "diff", "json"); err != nil {
+		return err
+	}
+	desired, err := a.read()
+	if err != nil {
+		return err
+	}
+	session, store, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	flags.Text = flags.output != "table"
+	plan, err := a.preview(ctx, desired, store, session, flags.PreviewOptions)
+	if err != nil {
+		return err
+	}
+	if err := a.printPlan(plan, flags.output); err != nil {
+		return err
+	}
+	if plan.Blocked() != nil {
+		return plan.Blocked()
+	}
+	if plan.Changes() {
+		return quietError(2)
+	}
+	return nil
+}
+
+// preview plans and asks the server what each step would change.
+func (a *app) preview(ctx context.Context, desired *rollout.Desired, releases rollout.Releases, cluster rollout.Cluster, options rollout.PreviewOptions) (*rollout.Plan, error) {
+	snapshot, err := rollout.Observe(ctx, desired, releases, cluster)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := rollout.NewPlan(desired, snapshot)
+	if err != nil {
+		return nil, a.explainConflict(err)
+	}
+	return plan, rollout.Preview(ctx, plan, releases, cluster, options)
+}
+
+func (a *app) printPlan(plan *rollout.Plan, output string) error {
+	switch output {
+	case "json":
+		return report.JSON(a.out, plan)
+	case "diff":
+		return report.PlanDiff(a.out, plan)
+	default:
+		return report.PlanTable(a.out, plan)
+	}
+}

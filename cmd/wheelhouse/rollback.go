@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/report"
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+)
+
+type rollbackFlags struct {
+	to      int
+	yes     bool
+	output  string
+	timeout time.Duration
+}
+
+func (a *app) newRollback() *cobra.Command {
+	var flags rollbackFlags
+	c := &cobra.Command{
+		Use:   "rollback",
+		Short: "Return the whole set to an earlier revision",
+		Long: `Return every release to what it was at a revision of the set: charts and values.
+What cannot be restored (CRDs, data, uninstalled releases) is printed before
+anything is done. The revisions: wheelhouse history.`,
+		Example: `  wheelhouse rollback -f fleet.yaml
+  wheelhouse rollback -f fleet.yaml --to 3 --yes`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.rollback(c.Context(), flags) },
+	}
+	a.fleetFlags(c)
+	c.Flags().IntVar(&flags.to, "to", 0, "the revision to return to (default: the one before the newest)")
+	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do not ask")
+	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table or json")
+	c.Flags().DurationVar(&flags.timeout, "timeout", 5*time.Minute, "how long a step may make no progress before it fails")
+	return c
+}
+
+func (a *app) rollback(ctx context.Context, flags rollbackFlags) error {
+	if err := oneOf("output", flags.output, "table", "json"); err != nil {
+		return err
+	}
+	desired, err := a.read()
+	if err != nil {
+		return err
+	}
+	session, store, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	ledger := session.Ledger(desired.Fleet.CRDs.Namespace.Value, desired.Set.Name, holder())
+	plan := func(ctx context.Context) (*rollout.Return, error) {
+		revisions, err := ledger.Revisions(ctx)
+		if err != nil {
+			return nil, err
+		}
+		records, err := store.Inventory(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return rollout.PlanRollback(desired.Set.Name, flags.to, revisions, records)
+	}
+	back, err := plan(ctx)
+	if err != nil {
+		return err
+	}
+	if err := report.Return(a.err, back); err != nil {
+		return err
+	}
+	if !back.Plan.Changes() {
+		fmt.Fprintf(a.out, "Nothing to do: the set is at revision %d.\n", back.To.Number)
+		return nil
+	}
+	if err := a.confirm(fmt.Sprintf("The set returns to revision %d", back.To.Number), desired.Set.Name, flags.yes); err != nil {
+		return err
+	}
+	progress := report.NewProgress(a.err)
+	defer progress.Close()
+	result, err := a.carryOut(ctx, operation{
+		desired: desired, plan: back.Plan, session: session, store: store, progress: progress,
+		description: fmt.Sprintf("rollback to %d", back.To.Number),
+		replan: func(context.Context) (*rollout.Plan, error) {
+			return nil, errors.New("nothing was done: the fleet has changed meanwhile; look at it again")
+		},
+		options: rollout.Options{Patience: flags.timeout, Notify: progress.Notify},
+	})
+	progress.Pause()
+	if result != nil {
+		err = errors.Join(a.printResult(a.out, result, flags.output), err, summary(result))
+	}
+	return err
+}

@@ -1,0 +1,66 @@
+package chart
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	helmchart "helm.sh/helm/v4/pkg/chart/v2"
+	"helm.sh/helm/v4/pkg/chart/v2/util"
+)
+
+// OmittedAnnotation lists the dependencies that a package does not contain.
+const OmittedAnnotation = "wheelhouse.dev/omitted-dependencies"
+
+// packaged is the time stamp of every file in a package.
+var packaged = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// FileName is how Helm names the chart's package.
+func (c *Chart) FileName() string { return c.String() + ".tgz" }
+
+// Package writes the chart as a Helm package. Dependencies that are not at
+// hand are left out, which an annotation tells. The same sources give the same
+// bytes.
+func (c *Chart) Package() ([]byte, error) {
+	helm := c.Helm()
+	var omitted []string
+	for _, d := range c.Omitted() {
+		omitted = append(omitted, d.Name)
+	}
+	if len(omitted) > 0 {
+		annotate(helm, OmittedAnnotation, strings.Join(omitted, ","))
+	}
+	helm.StampModTimes(packaged)
+	data, err := save(helm)
+	if err != nil {
+		return nil, fmt.Errorf("package %s: %w", c, err)
+	}
+	return data, nil
+}
+
+func save(helm *helmchart.Chart) (data []byte, err error) {
+	dir, err := os.MkdirTemp("", "wheelhouse-package-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	file, err := util.Save(helm, dir)
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Clean(file))
+}
+
+// annotate changes a clone, never the shared chart.
+func annotate(helm *helmchart.Chart, key, value string) {
+	annotations := map[string]string{key: value}
+	for k, v := range helm.Metadata.Annotations {
+		if k != key {
+			annotations[k] = v
+		}
+	}
+	helm.Metadata.Annotations = annotations
+}

@@ -1,0 +1,99 @@
+package chart
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+
+	"helm.sh/helm/v4/pkg/chart/v2/loader"
+)
+
+// Shelf is where charts find their third-party dependencies: the lock says
+// which, the cache holds them.
+type Shelf struct {
+	Lock  *Lock
+	Cache Cache
+}
+
+// Find returns the chart that a dependency is locked to; nil if it is not
+// locked or not in the cache.
+func (s Shelf) Find(d Dependency) (*Chart, error) {
+	if s.Lock == nil {
+		return nil, nil
+	}
+	locked, ok := s.Lock.Find(d)
+	if !ok {
+		return nil, nil
+	}
+	data, err := s.Cache.Read(locked.Digest)
+	if notCached(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("dependency %s: %w", d, err)
+	}
+	helm, err := loader.LoadArchive(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("dependency %s: %s is not a chart package: %w", d, s.Cache.Path(locked.Digest), err)
+	}
+	if helm.Name() != d.Name || !satisfies(d.Version, helm.Metadata.Version) {
+		return nil, fmt.Errorf("dependency %s: %s holds %s %s", d, s.Cache.Path(locked.Digest), helm.Name(), helm.Metadata.Version)
+	}
+	return newChart(helm)
+}
+
+// ThirdParty lists the dependencies that come from repositories, not from a
+// folder beside the chart.
+func (c *Chart) ThirdParty() []Dependency {
+	var out []Dependency
+	for _, d := range c.helm.Metadata.Dependencies {
+		if d.Repository != "" && !strings.HasPrefix(d.Repository, fileRepository) {
+			out = append(out, Dependency{Name: d.Name, Version: d.Version, Repository: d.Repository, Condition: d.Condition})
+		}
+	}
+	return out
+}
+
+// With returns the chart with third-party dependencies added.
+func (c *Chart) With(added []*Chart) (*Chart, error) {
+	helm := clone(c.helm)
+	for _, sub := range added {
+		helm.AddDependency(clone(sub.helm))
+	}
+	out, err := newChart(helm)
+	if err != nil {
+		return nil, err
+	}
+	out.added, out.bare = append(slices.Clone(c.added), added...), c.Bare()
+	return out, nil
+}
+
+// Bare is the chart without third-party dependencies from the cache.
+func (c *Chart) Bare() *Chart {
+	if c.bare == nil {
+		return c
+	}
+	return c.bare
+}
+
+// DigestFor identifies the content that matters to a release with these
+// values: third-party charts that are at hand but off change nothing.
+func (c *Chart) DigestFor(values map[string]any) string {
+	h := sha256.New()
+	addBytes(h, []byte(c.Bare().digest))
+	on := false
+	for _, sub := range c.added {
+		for _, d := range c.helm.Metadata.Dependencies {
+			if d.Name == sub.Name() && enabled(d, values) {
+				addBytes(h, []byte(sub.digest))
+				on = true
+			}
+		}
+	}
+	if !on {
+		return c.Bare().digest
+	}
+	return shortDigest(h)
+}

@@ -1,0 +1,235 @@
+package chart
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"helm.sh/helm/v4/pkg/cli"
+	repo "helm.sh/helm/v4/pkg/repo/v1"
+	"oras.land/oras-go/v2/registry/remote/auth"
+	"oras.land/oras-go/v2/registry/remote/credentials"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/version"
+)
+
+// errNotFound is a server's or folder's answer that it has no such thing.
+var errNotFound = errors.New("not found")
+
+// attempts is how often a download is tried; each continues the one before.
+const attempts = 4
+
+// stalled is how long a download may bring nothing.
+const stalled = time.Minute
+
+// web holds the clients for repositories and registries, with the credentials
+// that `helm repo add`, `helm registry login` and `docker login` have stored.
+type web struct {
+	plain    *http.Client
+	registry *auth.Client
+	repos    *repo.File
+}
+
+func (f *Fetcher) clients() *web {
+	f.once.Do(func() {
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.ResponseHeaderTimeout = stalled
+		settings := cli.New()
+		f.web.plain = &http.Client{Transport: transport}
+		f.web.registry = &auth.Client{
+			Client: f.web.plain, Cache: auth.NewCache(),
+			Credential: credentials.Credential(registryCredentials(settings.RegistryConfig)),
+		}
+		f.web.registry.SetUserAgent(userAgent())
+		f.web.repos = repo.NewFile()
+		if known, err := repo.LoadFile(settings.RepositoryConfig); err == nil {
+			f.web.repos = known
+		}
+	})
+	return &f.web
+}
+
+func userAgent() string { return "wheelhouse/" + version.Version }
+
+// registryCredentials reads Helm's file, then Docker's.
+func registryCredentials(helmFile string) credentials.Store {
+	var stores []credentials.Store
+	if store, err := credentials.NewStore(helmFile, credentials.StoreOptions{}); err == nil {
+		stores = append(stores, store)
+	}
+	if store, err := credentials.NewStoreFromDocker(credentials.StoreOptions{}); err == nil {
+		stores = append(stores, store)
+	}
+	if len(stores) == 0 {
+		return credentials.NewMemoryStore()
+	}
+	return credentials.NewStoreWithFallbacks(stores[0], stores[1:]...)
+}
+
+// basicAuth finds the credentials of the repository that a URL belongs to.
+func (w *web) basicAuth(url string) (user, password string) {
+	for _, r := range w.repos.Repositories {
+		if r.Username != "" && strings.HasPrefix(url, strings.TrimRight(r.URL, "/")+"/") {
+			return r.Username, r.Password
+		}
+	}
+	return "", ""
+}
+
+func (f *Fetcher) openHTTP(url string) download {
+	return func(ctx context.Context, offset int64) (io.ReadCloser, int64, error) {
+		w := f.clients()
+		return get(ctx, url, offset, func(request *http.Request) (*http.Response, error) {
+			request.Header.Set("User-Agent", userAgent())
+			if user, password := w.basicAuth(url); user != "" {
+				request.SetBasicAuth(user, password)
+			}
+			return w.plain.Do(request)
+		})
+	}
+}
+
+func openFile(name string) download {
+	return func(context.Context, int64) (io.ReadCloser, int64, error) {
+		file, err := os.Open(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%s: %w", name, errNotFound)
+		}
+		return file, 0, err
+	}
+}
+
+// get opens a URL from an offset, if the server can do that.
+func get(ctx context.Context, url string, offset int64, do func(*http.Request) (*http.Response, error)) (io.ReadCloser, int64, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		cancel()
+		return nil, 0, err
+	}
+	// Offsets count the bytes of the file, not of a compressed transfer.
+	request.Header.Set("Accept-Encoding", "identity")
+	if offset > 0 {
+		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
+	}
+	response, err := do(request)
+	if err != nil {
+		cancel()
+		return nil, 0, err
+	}
+	body := &watched{ReadCloser: response.Body, cancel: cancel, timer: time.AfterFunc(stalled, cancel)}
+	switch response.StatusCode {
+	case http.StatusOK:
+		return body, 0, nil
+	case http.StatusPartialContent:
+		var first int64
+		if _, err := fmt.Sscanf(response.Header.Get("Content-Range"), "bytes %d-", &first); err != nil || first != offset {
+			return nil, 0, errors.Join(fmt.Errorf("GET %s: the server continues at %q, asked for byte %d", url, response.Header.Get("Content-Range"), offset), body.Close())
+		}
+		return body, offset, nil
+	case http.StatusRequestedRangeNotSatisfiable:
+		// All of it was there: the digest will tell whether it is right.
+		return io.NopCloser(strings.NewReader("")), offset, body.Close()
+	default:
+		return nil, 0, errors.Join(&statusError{url: url, code: response.StatusCode}, body.Close())
+	}
+}
+
+// watched ends a download that brings nothing for too long.
+type watched struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+	timer  *time.Timer
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.ReadCloser.Read(p)
+	if n > 0 {
+		w.timer.Reset(stalled)
+	}
+	return n, err
+}
+
+func (w *watched) Close() error {
+	w.timer.Stop()
+	w.cancel()
+	return w.ReadCloser.Close()
+}
+
+type statusError struct {
+	url  string
+	code int
+}
+
+func (e *statusError) Error() string {
+	text := fmt.Sprintf("GET %s: %d %s", e.url, e.code, http.StatusText(e.code))
+	if e.code == http.StatusUnauthorized || e.code == http.StatusForbidden {
+		text += "; log in with `helm registry login`, `docker login` or `helm repo add --username`"
+	}
+	return text
+}
+
+func (e *statusError) Is(target error) bool {
+	return target == errNotFound && e.code == http.StatusNotFound
+}
+
+func readAll(ctx context.Context, open download, limit int64) ([]byte, error) {
+	body, _, err := open(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = body.Close() }()
+	data, err := io.ReadAll(io.LimitReader(body, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = fmt.Errorf("is larger than %d MiB", limit>>20)
+	}
+	return data, err
+}
+
+// retry repeats what may work the next time.
+func retry(ctx context.Context, do func() error) error {
+	pause := 200 * time.Millisecond
+	for attempt := 1; ; attempt++ {
+		err := do()
+		if err == nil || ctx.Err() != nil || attempt == attempts || !temporary(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+			pause *= 3
+		}
+	}
+}
+
+func temporary(err error) bool {
+	var status *statusError
+	if errors.As(err, &status) {
+		return status.code >= 500 || status.code == http.StatusTooManyRequests
+	}
+	var network net.Error
+	switch {
+	case unreachable(err):
+		return false
+	case errors.Is(err, errResumedWrong), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, context.Canceled):
+		// Canceled: the watch on a stalled download; the caller's own end is checked before.
+		return true
+	default:
+		return errors.As(err, &network) || errors.Is(err, syscall.ECONNRESET)
+	}
+}
+
+// unreachable is a server that cannot be found or refuses to talk.
+func unreachable(err error) bool {
+	var dns *net.DNSError
+	return errors.As(err, &dns) && dns.IsNotFound || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENETUNREACH)
+}

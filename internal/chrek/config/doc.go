@@ -1,0 +1,60 @@
+// Package config is the checkpoint agent's configuration file: one versioned,
+// validated document, normally rendered by the chrek chart into a ConfigMap
+// and given to the process as --config.
+//
+// Unknown keys are errors. What a file leaves out takes the value shown here;
+// a complete file with every default looks like this:
+//
+//	apiVersion: chrek.config.dynamo.nvidia.com/v1alpha1
+//	kind: AgentConfiguration
+//	agent:
+//	  # How checkpoints are asked for: watcher, that is, in the Kubernetes API.
+//	  signalSource: watcher
+//	  # Where /healthz, /readyz and /metrics are served, host:port.
+//	  listenAddr: ":8080"
+//	  # debug, info, warn or error.
+//	  logLevel: info
+//	node:
+//	  # The container runtime's socket.
+//	  containerdSocket: /host/containerd/containerd.sock
+//	  # The socket on which the kubelet tells which pod has which device. The
+//	  # agent also learns from it that it was given the right kubelet folder.
+//	  kubeletSocket: /host/pod-resources/kubelet.sock
+//	seccomp:
+//	  # Whether the agent puts the seccomp profile on its node.
+//	  deploy: true
+//	  # The kubelet's folder for profiles; ours goes to profiles/ in it.
+//	  directory: /host/seccomp
+//	storage:
+//	  # pvc: checkpoints are on a volume that is mounted at checkpoint.basePath.
+//	  type: pvc
+//	checkpoint:
+//	  basePath: /checkpoints
+//	  # Options of CRIU; criu(8) describes them.
+//	  criu:
+//	    ghostLimit: 536870912 # bytes of a deleted file that is still open
+//	    timeout: 21600        # seconds
+//	    logLevel: 4           # 0 to 4
+//	    workDir: /var/criu-work
+//	    libDir: /usr/local/lib/criu # plugins; empty: none
+//	    leaveRunning: true
+//	    shellJob: true
+//	    tcpClose: true          # not together with tcpEstablished
+//	    tcpEstablished: false
+//	    fileLocks: true
+//	    orphanPtsMaster: true
+//	    extUnixSk: true
+//	    linkRemap: true
+//	    extMasters: true
+//	    manageCgroupsMode: ignore # ignore, soft, full or strict
+//	    autoDedup: false
+//	    lazyPages: false
+//	    allowUprobes: true
+//	    skipInFlight: true
+//	  # What a checkpoint of the file system leaves out: "./path" from the root,
+//	  # "*/path" at any depth.
+//	  rootfsExclusions:
+//	    systemDirs: [./proc, ./sys, ./dev]
+//	    cacheDirs: ["*/.cache/huggingface", "*/__pycache__"]
+//	    additionalExclusions: []
+package config

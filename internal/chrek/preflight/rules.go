@@ -1,0 +1,201 @@
+package preflight
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/config"
+)
+
+// rule is one check. It is required if the agent's present work, keeping the
+// seccomp profile on the node and the storage usable, depends on it; the other
+// rules are about what checkpoints will need.
+type rule struct {
+	check    string
+	required bool
+	onlyIf   func(*config.AgentConfiguration) bool
+	find     func(Facts, *config.AgentConfiguration) finding
+}
+
+// finding is a failure if there is something to fix.
+type finding struct{ says, fix string }
+
+func pass(format string, args ...any) finding { return finding{says: fmt.Sprintf(format, args...)} }
+
+// rules, in the order in which people read them. A new rule is one more entry.
+var rules = []rule{
+	{check: "arch", required: true, find: arch},
+	{check: "storage", required: true, find: storage},
+	{check: "kubelet", required: true, onlyIf: deploysSeccomp, find: kubelet},
+	{check: "seccomp", required: true, onlyIf: deploysSeccomp, find: seccompProfile},
+	{check: "containerd", find: containerd},
+	{check: "kernel", find: kernel},
+	{check: "cgroup", find: cgroup},
+	{check: "capabilities", find: capabilities},
+	{check: "open-files", find: openFiles},
+	{check: "io-uring", find: ioUring},
+	{check: "criu", find: criu},
+}
+
+func deploysSeccomp(cfg *config.AgentConfiguration) bool { return cfg.Seccomp.Deploy }
+
+func arch(f Facts, _ *config.AgentConfiguration) finding {
+	if f.Arch == "amd64" {
+		return pass("the node is amd64")
+	}
+	return finding{"the node is " + f.Arch + "; checkpoints are supported on amd64 only",
+		"keep the agent on amd64 nodes: daemonset.nodeSelector, daemonset.affinity"}
+}
+
+func storage(f Facts, cfg *config.AgentConfiguration) finding {
+	if f.Storage == nil {
+		return pass("%s can be written to", cfg.Checkpoint.BasePath)
+	}
+	return finding{fmt.Sprintf("%s cannot be written to: %v", cfg.Checkpoint.BasePath, f.Storage),
+		"look at the claim storage.pvc.name, its volume and the volume's permissions for root (NFS: no_root_squash)"}
+}
+
+func kubelet(f Facts, _ *config.AgentConfiguration) finding {
+	if f.Kubelet == nil {
+		return pass("the kubelet answers in the folder that the agent was given")
+	}
+	return finding{fmt.Sprintf("no kubelet answers in the folder that the agent was given, so it would not find the seccomp profile there: %v", f.Kubelet),
+		"set node.kubeletRoot to the kubelet's --root-dir"}
+}
+
+func seccompProfile(f Facts, _ *config.AgentConfiguration) finding {
+	if f.Seccomp == nil {
+		return pass("the profile is in the kubelet's seccomp folder")
+	}
+	return finding{fmt.Sprintf("the profile is not in the kubelet's seccomp folder: %v", f.Seccomp),
+		"make the folder seccomp below node.kubeletRoot writable for root, or put the profile there yourself and set seccomp.deploy=false"}
+}
+
+func containerd(f Facts, _ *config.AgentConfiguration) finding {
+	if f.Containerd == nil {
+		return pass("containerd's socket answers")
+	}
+	return finding{fmt.Sprintf("containerd's socket does not answer: %v", f.Containerd),
+		"set node.containerdSocket to the socket of the node's containerd; other runtimes are not supported"}
+}
+
+// oldestKernel has the mount API that CRIU restores mount namespaces with.
+var oldestKernel = version{5, 15}
+
+func kernel(f Facts, _ *config.AgentConfiguration) finding {
+	v, ok := parseVersion(f.Kernel)
+	switch {
+	case !ok:
+		return finding{fmt.Sprintf("the kernel's release %q is not understood", f.Kernel), "use a kernel of at least " + oldestKernel.String()}
+	case v.before(oldestKernel):
+		return finding{"the kernel is " + f.Kernel + ", too old to restore mount namespaces", "use a kernel of at least " + oldestKernel.String()}
+	}
+	return pass("the kernel is %s", f.Kernel)
+}
+
+func cgroup(f Facts, _ *config.AgentConfiguration) finding {
+	if f.CgroupVersion == 0 {
+		return finding{"no cgroups are mounted at /sys/fs/cgroup", "mount them on the node as its system does at boot"}
+	}
+	return pass("the node has cgroups of version %d", f.CgroupVersion)
+}
+
+// neededCapabilities are those that CRIU needs besides a container's usual ones.
+var neededCapabilities = []struct {
+	name string
+	bit  uint
+	why  string
+}{
+	{"SYS_ADMIN", 21, "enter namespaces and mount"},
+	{"SYS_PTRACE", 19, "dump processes of other users"},
+	{"SYS_RESOURCE", sysResource, "read and set limits of other users' processes"},
+	{"NET_ADMIN", 12, "dump and restore sockets"},
+	{"SYS_TIME", 25, "restore clocks"},
+}
+
+const sysResource = 24
+
+// NeededCapabilities names what CRIU needs besides a container's usual
+// capabilities, as a pod's securityContext does.
+func NeededCapabilities() []string {
+	var names []string
+	for _, c := range neededCapabilities {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+func capabilities(f Facts, _ *config.AgentConfiguration) finding {
+	var names, missing []string
+	for _, c := range neededCapabilities {
+		if f.Capabilities&(1<<c.bit) == 0 {
+			names = append(names, c.name)
+			missing = append(missing, c.name+" (to "+c.why+")")
+		}
+	}
+	if len(missing) == 0 {
+		return pass("the agent has the capabilities that CRIU needs")
+	}
+	return finding{"the agent lacks " + strings.Join(missing, ", "),
+		"add " + strings.Join(names, ", ") + " to daemonset.capabilities; a machine that withholds one even from root cannot be helped from here"}
+}
+
+func openFiles(f Facts, _ *config.AgentConfiguration) finding {
+	if f.OpenFiles >= f.NrOpen || f.Capabilities&(1<<sysResource) != 0 {
+		return pass("the limit of open files can be raised to fs.nr_open")
+	}
+	return finding{fmt.Sprintf("CRIU raises its limit of open files to fs.nr_open (%d), and the agent may have %d", f.NrOpen, f.OpenFiles),
+		fmt.Sprintf("on the node: sysctl -w fs.nr_open=%d; or grant SYS_RESOURCE", f.OpenFiles)}
+}
+
+func ioUring(f Facts, cfg *config.AgentConfiguration) finding {
+	switch {
+	case f.IOUringDisabled == "2":
+		return pass("io_uring, which CRIU cannot dump, is off on the node")
+	case cfg.Seccomp.Deploy && f.Seccomp == nil:
+		return pass("io_uring, which CRIU cannot dump, is blocked for pods with the seccomp profile")
+	}
+	return finding{"pods may use io_uring, which CRIU cannot dump",
+		"set seccomp.deploy=true, or on the node: sysctl -w kernel.io_uring_disabled=2 (Linux 6.6 or newer)"}
+}
+
+var (
+	// oldestCRIU works on kernels since 5.15; releases before it fail on newer ones.
+	oldestCRIU = version{4, 1}
+	// Since Linux 6.16 TCP sockets have lost options that older CRIU insists on.
+	socketKernel = version{6, 16}
+	socketCRIU   = version{4, 2}
+)
+
+func criu(f Facts, _ *config.AgentConfiguration) finding {
+	oldest := oldestCRIU
+	if k, ok := parseVersion(f.Kernel); ok && !k.before(socketKernel) {
+		oldest = socketCRIU
+	}
+	fix := fmt.Sprintf("use an agent image with CRIU %s or newer", oldest)
+	if f.CRIU != nil {
+		return finding{fmt.Sprintf("there is no usable CRIU in the agent's image, so no checkpoints can be taken: %v", f.CRIU), fix}
+	}
+	v, ok := parseVersion(f.CRIUVersion)
+	switch {
+	case !ok:
+		return finding{fmt.Sprintf("CRIU's version %q is not understood", f.CRIUVersion), fix}
+	case v.before(oldest):
+		return finding{fmt.Sprintf("CRIU is %s, too old for the kernel %s", f.CRIUVersion, f.Kernel), fix}
+	}
+	return pass("CRIU is %s", f.CRIUVersion)
+}
+
+// version is a major and a minor number.
+type version struct{ major, minor int }
+
+func parseVersion(text string) (v version, ok bool) {
+	n, _ := fmt.Sscanf(text, "%d.%d", &v.major, &v.minor)
+	return v, n == 2
+}
+
+func (v version) before(w version) bool {
+	return v.major < w.major || v.major == w.major && v.minor < w.minor
+}
+
+func (v version) String() string { return fmt.Sprintf("%d.%d", v.major, v.minor) }

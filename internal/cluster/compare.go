@@ -1,0 +1,236 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"reflect"
+
+	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic"
+	"sigs.k8s.io/yaml"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+)
+
+// parallelReads bounds the requests of one comparison.
+const parallelReads = 16
+
+// Compare asks the server, by dry run, what applying the wanted objects and
+// deleting the gone ones would change. The order of the answer is that of the
+// arguments; objects that stay as they are are left out.
+func (s *Session) Compare(ctx context.Context, c rollout.Comparison) ([]rollout.Change, error) {
+	changes := make([]*rollout.Change, len(c.Wanted)+len(c.Gone))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelReads)
+	for i, object := range c.Wanted {
+		group.Go(func() (err error) {
+			changes[i], err = s.compareOne(ctx, object, c)
+			return err
+		})
+	}
+	for i, object := range c.Gone {
+		group.Go(func() (err error) {
+			changes[len(c.Wanted)+i], err = s.deletion(ctx, object, c)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	var out []rollout.Change
+	for _, change := range changes {
+		if change != nil {
+			out = append(out, *change)
+		}
+	}
+	return out, nil
+}
+
+// at finds where an object lives. The client is nil for a kind that the
+// cluster does not serve yet.
+func (s *Session) at(object chart.Object, key fleet.Key) (dynamic.ResourceInterface, identified, error) {
+	m, err := s.mapping(object.APIVersion, object.Kind)
+	if meta.IsNoMatchError(err) {
+		// Most likely in the release's namespace, as most kinds are.
+		return nil, identified{Object: object, identity: identity{namespace: cmp.Or(object.Namespace, key.Namespace)}}, nil
+	}
+	if err != nil {
+		return nil, identified{}, s.explain("look up "+object.Kind, err)
+	}
+	id := identityOf(object, key, m)
+	if id.namespace == "" {
+		return s.Dynamic.Resource(m.Resource), id, nil
+	}
+	return s.Dynamic.Resource(m.Resource).Namespace(id.namespace), id, nil
+}
+
+func (s *Session) compareOne(ctx context.Context, object chart.Object, c rollout.Comparison) (*rollout.Change, error) {
+	client, id, err := s.at(object, c.Release)
+	if err != nil {
+		return nil, err
+	}
+	wanted, err := asHelmApplies(object, id, c.Release)
+	if err != nil {
+		return nil, err
+	}
+	change := &rollout.Change{Kind: object.Kind, Namespace: id.namespace, Name: object.Name, Action: rollout.ChangeCreate}
+	if c.Text {
+		change.After = readable(wanted)
+	}
+	if client == nil || c.AbsentNamespaces[id.namespace] {
+		return change, nil
+	}
+	live, err := client.Get(ctx, object.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return change, nil
+	}
+	if err != nil {
+		return nil, s.explain("read "+object.String(), err)
+	}
+	if c.Text {
+		change.Before = readable(live)
+	}
+	if owner := releaseOf(live); live.GetLabels()[ManagedByLabel] != "Helm" || owner != c.Release {
+		change.Action, change.Reason = rollout.ChangeForeign, ownerText(live, owner)
+		return change, nil
+	}
+	return s.dryRun(ctx, client, live, wanted, change, c)
+}
+
+func (s *Session) dryRun(ctx context.Context, client dynamic.ResourceInterface, live, wanted *unstructured.Unstructured, change *rollout.Change, c rollout.Comparison) (*rollout.Change, error) {
+	after, err := client.Apply(ctx, wanted.GetName(), wanted, metav1.ApplyOptions{
+		DryRun: []string{metav1.DryRunAll}, FieldManager: FieldManager, Force: c.Force,
+	})
+	switch {
+	case apierrors.IsConflict(err):
+		change.Action, change.Reason = rollout.ChangeConflict, err.Error()
+		return change, nil
+	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err):
+		change.Action, change.Reason = rollout.ChangeRefused, err.Error()
+		return change, nil
+	case err != nil:
+		return nil, s.explain("try out "+change.String(), err)
+	}
+	if reflect.DeepEqual(cleaned(live).Object, cleaned(after).Object) {
+		return nil, nil
+	}
+	change.Action = rollout.ChangeUpdate
+	if c.Text {
+		change.After = readable(after)
+	}
+	change.Pods = restarts(live, after)
+	return change, nil
+}
+
+func (s *Session) deletion(ctx context.Context, object chart.Object, c rollout.Comparison) (*rollout.Change, error) {
+	client, id, err := s.at(object, c.Release)
+	if err != nil || client == nil {
+		return nil, err
+	}
+	live, err := client.Get(ctx, object.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, s.explain("read "+object.String(), err)
+	}
+	if live.GetAnnotations()["helm.sh/resource-policy"] == "keep" {
+		return nil, nil
+	}
+	change := &rollout.Change{Kind: object.Kind, Namespace: id.namespace, Name: object.Name, Action: rollout.ChangeDelete}
+	if c.Text {
+		change.Before = readable(live)
+	}
+	return change, nil
+}
+
+// asHelmApplies adds to a rendered object what Helm adds before it applies it.
+func asHelmApplies(object chart.Object, id identified, key fleet.Key) (*unstructured.Unstructured, error) {
+	u := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal([]byte(object.Content), &u.Object); err != nil {
+		return nil, fmt.Errorf("%s: %w", object, err)
+	}
+	u.SetNamespace(id.namespace)
+	labels, annotations := u.GetLabels(), u.GetAnnotations()
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	labels[ManagedByLabel] = "Helm"
+	annotations["meta.helm.sh/release-name"], annotations["meta.helm.sh/release-namespace"] = key.Name, key.Namespace
+	u.SetLabels(labels)
+	u.SetAnnotations(annotations)
+	return u, nil
+}
+
+func ownerText(live *unstructured.Unstructured, owner fleet.Key) string {
+	switch manager := live.GetLabels()[ManagedByLabel]; {
+	case owner.Name != "":
+		return "belongs to release " + owner.String()
+	case manager != "":
+		return "is managed by " + manager
+	default:
+		return "exists and belongs to no release"
+	}
+}
+
+// cleaned is an object without the server's bookkeeping and without status.
+func cleaned(u *unstructured.Unstructured) *unstructured.Unstructured {
+	o := u.DeepCopy()
+	for _, field := range []string{"managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink"} {
+		unstructured.RemoveNestedField(o.Object, "metadata", field)
+	}
+	delete(o.Object, "status")
+	return o
+}
+
+// readable is an object as a person compares it: cleaned, and secrets masked.
+func readable(u *unstructured.Unstructured) string {
+	o := cleaned(u)
+	if o.GetKind() == "Secret" {
+		mask(o.Object, "data")
+		mask(o.Object, "stringData")
+	}
+	text, err := yaml.Marshal(o.Object)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// mask replaces secret values by a digest, so that a change still shows.
+func mask(object map[string]any, field string) {
+	data, ok := object[field].(map[string]any)
+	if !ok {
+		return
+	}
+	for key, value := range data {
+		sum := sha256.Sum256(fmt.Append(nil, value))
+		data[key] = "(hidden, digest " + hex.EncodeToString(sum[:4]) + ")"
+	}
+}
+
+// restarts counts the pods that a change of a workload replaces.
+func restarts(before, after *unstructured.Unstructured) int {
+	old, _, _ := unstructured.NestedMap(before.Object, "spec", "template")
+	next, found, _ := unstructured.NestedMap(after.Object, "spec", "template")
+	if !found || before.GetKind() == "Job" || reflect.DeepEqual(old, next) {
+		return 0
+	}
+	if replicas, ok, _ := unstructured.NestedInt64(before.Object, "spec", "replicas"); ok {
+		return int(replicas)
+	}
+	scheduled, _, _ := unstructured.NestedInt64(before.Object, "status", "desiredNumberScheduled")
+	return int(scheduled)
+}

@@ -1,0 +1,87 @@
+package certs
+
+import (
+	"crypto/tls"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"k8s.io/utils/clock"
+)
+
+// settle is how long API servers are given to learn of a new authority before
+// they meet its certificate.
+const settle = 3 * time.Second
+
+var errNoCertificate = errors.New("the webhook certificate is not ready yet")
+
+// Serving holds the certificate that a TLS server presents.
+type Serving struct {
+	clock clock.PassiveClock
+
+	mu       sync.Mutex
+	present  *Material
+	coming   *Material
+	comingAt time.Time
+	trusted  bool
+}
+
+// GetCertificate is for tls.Config.
+func (s *Serving) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.advance()
+	if s.present == nil {
+		return nil, errNoCertificate
+	}
+	return s.present.certificate, nil
+}
+
+// Ready is a health check: there is a certificate, and the webhook
+// configurations name its authority.
+func (s *Serving) Ready(*http.Request) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.trusted {
+		return errNoCertificate
+	}
+	return nil
+}
+
+// offer serves m now if nothing is served yet, and else as soon as API servers
+// have had the time to learn of its authority.
+func (s *Serving) offer(m *Material) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trusted = true
+	s.advance()
+	switch {
+	case s.present == nil || sameCertificate(s.present, m):
+		s.present, s.coming = m, nil
+	case s.coming != nil && sameCertificate(s.coming, m):
+		s.coming = m
+	default:
+		s.coming, s.comingAt = m, s.clock.Now().Add(settle)
+	}
+}
+
+// known is the newest material that this process used.
+func (s *Serving) known() *Material {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.coming != nil {
+		return s.coming
+	}
+	return s.present
+}
+
+func (s *Serving) advance() {
+	if s.coming != nil && !s.clock.Now().Before(s.comingAt) {
+		s.present, s.coming = s.coming, nil
+	}
+}
+
+func sameCertificate(a, b *Material) bool {
+	return a.certificate.Leaf.Equal(b.certificate.Leaf)
+}

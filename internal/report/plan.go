@@ -1,0 +1,80 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/diff"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+)
+
+// PlanTable prints what a plan does: one line per object, grouped by release.
+func PlanTable(w io.Writer, p *rollout.Plan) error {
+	for _, step := range p.Steps {
+		if !step.Action.Changes() {
+			continue
+		}
+		if _, err := fmt.Fprintln(w, withReason(fmt.Sprintf("%s %s", step.Action, step.ID), step.Reason)); err != nil {
+			return err
+		}
+		for _, change := range step.Changes {
+			if _, err := fmt.Fprintln(w, "   ", changeLine(change)); err != nil {
+				return err
+			}
+		}
+	}
+	return planSummary(w, p)
+}
+
+func changeLine(c rollout.Change) string {
+	text := fmt.Sprintf("%-8s %s", c.Action, c)
+	if c.Pods > 0 {
+		text += fmt.Sprintf(" (replaces %d pods)", c.Pods)
+	}
+	if c.Reason != "" {
+		text += ": " + c.Reason
+	}
+	return text
+}
+
+func planSummary(w io.Writer, p *rollout.Plan) error {
+	counts, pods, unchanged := map[rollout.ChangeAction]int{}, 0, 0
+	for _, step := range p.Steps {
+		if step.Kind == rollout.StepRelease && !step.Action.Changes() {
+			unchanged++
+		}
+		for _, change := range step.Changes {
+			counts[change.Action]++
+			pods += change.Pods
+		}
+	}
+	for _, orphan := range p.Orphans {
+		if _, err := fmt.Fprintf(w, "not in the file any more, left alone: release %s\n", orphan.Key); err != nil {
+			return err
+		}
+	}
+	if !p.Changes() {
+		_, err := fmt.Fprintf(w, "No changes: %d releases are as the file wants them.\n", unchanged)
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%d to create, %d to update, %d to delete; %d pods are replaced; %d releases stay as they are.\n",
+		counts[rollout.ChangeCreate], counts[rollout.ChangeUpdate], counts[rollout.ChangeDelete], pods, unchanged)
+	return err
+}
+
+// PlanDiff prints a diff for each object that changes.
+func PlanDiff(w io.Writer, p *rollout.Plan) error {
+	for _, step := range p.Steps {
+		for _, change := range step.Changes {
+			text := diff.Diff("live/"+change.String(), []byte(change.Before), "wanted/"+change.String(), []byte(change.After))
+			// The first line repeats the two that follow.
+			_, body, _ := strings.Cut(string(text), "\n")
+			if _, err := fmt.Fprint(w, body); err != nil {
+				return err
+			}
+		}
+	}
+	return planSummary(w, p)
+}

@@ -1,0 +1,54 @@
+package rollout
+
+import (
+	"slices"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+)
+
+// Dependencies finds third-party charts without a network.
+type Dependencies interface {
+	// Find returns nil if the chart is not at hand.
+	Find(chart.Dependency) (*chart.Chart, error)
+}
+
+// WantedDependencies lists the third-party dependencies that releases of a
+// chart turn on and that are not at hand.
+func (d *Desired) WantedDependencies(key string) []chart.Dependency {
+	var out []chart.Dependency
+	for _, rel := range d.Set.Releases {
+		if rel.Chart != key {
+			continue
+		}
+		for _, missing := range d.Charts[key].Missing(rel.Values.PlainMap()) {
+			if !slices.Contains(out, missing) {
+				out = append(out, missing)
+			}
+		}
+	}
+	return out
+}
+
+// addDependencies gives a chart the dependencies that its releases turn on, as
+// far as they are at hand, and reports whether there were any.
+func (d *Desired) addDependencies(key string, from Dependencies) (bool, error) {
+	var found []*chart.Chart
+	for _, wanted := range d.WantedDependencies(key) {
+		c, err := from.Find(wanted)
+		if err != nil {
+			return false, err
+		}
+		if c != nil {
+			found = append(found, c)
+		}
+	}
+	if len(found) == 0 {
+		return false, nil
+	}
+	with, err := d.Charts[key].With(found)
+	if err != nil {
+		return false, err
+	}
+	d.Charts[key] = with
+	return true, nil
+}

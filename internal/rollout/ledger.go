@@ -1,0 +1,247 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+)
+
+// Ledger keeps, in the cluster, who works on a fleet and what was done to it.
+type Ledger interface {
+	// Acquire takes the fleet's lock. It waits while a living client holds it
+	// and takes it over from a dead one.
+	Acquire(ctx context.Context, report func(string)) (*Lock, error)
+	// Revisions lists the fleet's revisions, oldest first.
+	Revisions(ctx context.Context) ([]Revision, error)
+	// Save creates or replaces the record of a revision.
+	Save(ctx context.Context, r Revision) error
+}
+
+// Lock is a lock that is held.
+type Lock struct {
+	// Waited says that somebody else held it first, so what was read before
+	// may be stale.
+	Waited bool
+	// DeadHolder is who held it last and died; empty if it was free.
+	DeadHolder string
+	// Lost closes when the lock could not be kept.
+	Lost <-chan struct{}
+	// Release gives it back.
+	Release func()
+}
+
+// Statuses of a revision.
+const (
+	RevisionRunning     = "running"
+	RevisionDone        = "done"
+	RevisionFailed      = "failed"
+	RevisionInterrupted = "interrupted"
+)
+
+// KeptRevisions is how many revisions of a fleet are remembered.
+const KeptRevisions = 20
+
+// Revision is one change of the whole set.
+type Revision struct {
+	Fleet  string `json:"fleet"`
+	Number int    `json:"revision"`
+	// Description says what was asked for: "apply", "rollback to 3".
+	Description string    `json:"description"`
+	By          string    `json:"by"`
+	Started     time.Time `json:"started"`
+	Finished    time.Time `json:"finished,omitzero"`
+	Status      string    `json:"status"`
+	// Releases is the state of every release at the end: what a rollback
+	// returns to.
+	Releases []ReleaseAt `json:"releases"`
+}
+
+// ReleaseAt is a release within a revision of the set.
+type ReleaseAt struct {
+	fleet.Key
+	Chart    string `json:"chart,omitempty"`
+	Revision int    `json:"revision"`
+	Status   string `json:"status"`
+	Action   Action `json:"action"`
+	CRDs     bool   `json:"crds,omitempty"`
+}
+
+// Changed counts the releases that the revision wrote.
+func (r Revision) Changed() int {
+	n := 0
+	for _, rel := range r.Releases {
+		if rel.Action.Changes() {
+			n++
+		}
+	}
+	return n
+}
+
+// Begin writes the intent of an execution before its first change.
+func Begin(ctx context.Context, ledger Ledger, plan *Plan, description, by string) (Revision, error) {
+	before, err := ledger.Revisions(ctx)
+	if err != nil {
+		return Revision{}, err
+	}
+	r := Revision{Fleet: plan.Fleet, Number: 1, Description: description, By: by, Started: time.Now().UTC(), Status: RevisionRunning}
+	if len(before) > 0 {
+		r.Number = before[len(before)-1].Number + 1
+	}
+	for _, step := range plan.Steps {
+		if step.Kind == StepRelease {
+			r.Releases = append(r.Releases, releaseAt(step, step.last))
+		}
+	}
+	return r, ledger.Save(ctx, r)
+}
+
+// Finish writes how an execution ended.
+func Finish(ctx context.Context, ledger Ledger, r Revision, result *Result) error {
+	r.Finished, r.Status = time.Now().UTC(), RevisionDone
+	if result.Err() != nil {
+		r.Status = RevisionFailed
+	}
+	if result.Interrupted {
+		r.Status = RevisionInterrupted
+	}
+	r.Releases = nil
+	for _, o := range result.Outcomes {
+		if o.Step.Kind == StepRelease {
+			r.Releases = append(r.Releases, releaseAt(o.Step, o.Record))
+		}
+	}
+	return ledger.Save(ctx, r)
+}
+
+func releaseAt(step Step, record Record) ReleaseAt {
+	return ReleaseAt{
+		Key: step.Key, Chart: record.Chart, Revision: record.Revision, Status: record.Status, Action: step.Action,
+		CRDs: step.target.Chart == fleet.ChartCRDs || step.crds,
+	}
+}
+
+// Return is a plan to go back to a revision, with what it cannot restore.
+type Return struct {
+	Plan *Plan
+	To   Revision
+	// Lost says what stays different.
+	Lost []string
+}
+
+// PlanRollback decides how to return to a revision of the set. Number 0 means
+// the one before the newest that succeeded.
+func PlanRollback(fleetName string, number int, revisions []Revision, records map[fleet.Key]Record) (*Return, error) {
+	to, err := pick(number, revisions)
+	if err != nil {
+		return nil, err
+	}
+	r := &Return{To: to, Plan: &Plan{Fleet: fleetName}}
+	wanted := map[fleet.Key]bool{}
+	for _, rel := range to.Releases {
+		wanted[rel.Key] = true
+		r.restore(rel, records)
+	}
+	for key, record := range records {
+		if record.Fleet == fleetName && !wanted[key] && record.Status == "deployed" {
+			r.Plan.Steps = append(r.Plan.Steps, Step{
+				ID: "release " + key.String(), Kind: StepRelease, Action: ActionUninstall, Key: key, last: record,
+				Reason: fmt.Sprintf("revision %d did not have it", to.Number),
+			})
+		}
+	}
+	slices.SortFunc(r.Plan.Steps, func(a, b Step) int { return strings.Compare(a.ID, b.ID) })
+	return r, nil
+}
+
+// pick finds the revision to return to.
+func pick(number int, revisions []Revision) (Revision, error) {
+	if number > 0 {
+		for _, r := range revisions {
+			if r.Number == number {
+				return r, usable(r)
+			}
+		}
+		return Revision{}, fmt.Errorf("there is no revision %d; see `wheelhouse history`", number)
+	}
+	for i := len(revisions) - 2; i >= 0; i-- {
+		if usable(revisions[i]) == nil {
+			return revisions[i], nil
+		}
+	}
+	return Revision{}, errors.New("there is no earlier revision that succeeded; see `wheelhouse history`")
+}
+
+func usable(r Revision) error {
+	if r.Status != RevisionDone {
+		return fmt.Errorf("revision %d is %s: only a revision that is done can be returned to", r.Number, r.Status)
+	}
+	return nil
+}
+
+func (r *Return) restore(rel ReleaseAt, records map[fleet.Key]Record) {
+	now, installed := records[rel.Key]
+	step := Step{
+		ID: "release " + rel.Key.String(), Kind: StepRelease, Action: ActionRollback, Key: rel.Key, last: now, Revision: rel.Revision, crds: rel.CRDs,
+		Reason: fmt.Sprintf("back to Helm revision %d", rel.Revision),
+	}
+	switch {
+	case rel.Status == "uninstalled" && installed:
+		step.Action, step.Reason = ActionUninstall, fmt.Sprintf("revision %d did not have it", r.To.Number)
+	case rel.Status == "uninstalled":
+		return
+	case !installed:
+		r.Lost = append(r.Lost, fmt.Sprintf("release %s was uninstalled and its history is gone; install it with `wheelhouse apply` and the fleet file of that time", rel.Key))
+		return
+	case now.Revision == rel.Revision && now.Status == "deployed":
+		step.Action, step.Reason = ActionUnchanged, ""
+	case rel.CRDs:
+		r.Lost = append(r.Lost, fmt.Sprintf("CRDs stay as they are (release %s, Helm revision %d): going back to older definitions could drop fields of stored objects", rel.Key, now.Revision))
+		step.Action, step.Reason = ActionUnchanged, ""
+	}
+	r.Plan.Steps = append(r.Plan.Steps, step)
+}
+
+// Undo plans the reverse of what an execution has done: releases that it
+// upgraded go back, releases that it installed are removed.
+func Undo(result *Result) *Plan {
+	plan := &Plan{}
+	for _, o := range slices.Backward(result.Outcomes) {
+		if o.Step.Kind != StepRelease || o.State == StateSkipped || o.Step.target.Chart == fleet.ChartCRDs {
+			continue
+		}
+		step := Step{ID: o.Step.ID, Kind: StepRelease, Key: o.Step.Key, last: o.Record}
+		switch {
+		case o.Step.Action == ActionInstall:
+			step.Action, step.Reason = ActionUninstall, "it was new"
+		case o.Step.Action.Changes() && o.Step.last.Status == "deployed":
+			step.Action, step.Revision = ActionRollback, o.Step.last.Revision
+			step.Reason = fmt.Sprintf("back to Helm revision %d", step.Revision)
+		default:
+			continue
+		}
+		plan.Steps = append(plan.Steps, step)
+	}
+	return plan
+}
+
+// Stale reports whether a release has changed since the plan was made.
+func Stale(ctx context.Context, plan *Plan, releases Releases) (bool, error) {
+	records, err := releases.Inventory(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, step := range plan.Steps {
+		if step.Kind != StepRelease {
+			continue
+		}
+		if now := records[step.Key]; now.Revision != step.last.Revision || now.Status != step.last.Status {
+			return true, nil
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,177 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+)
+
+// ChangeAction says what happens to one object.
+type ChangeAction string
+
+// What can happen to an object. The last three stop a rollout.
+const (
+	ChangeCreate   ChangeAction = "create"
+	ChangeUpdate   ChangeAction = "update"
+	ChangeDelete   ChangeAction = "delete"
+	ChangeForeign  ChangeAction = "foreign"
+	ChangeConflict ChangeAction = "conflict"
+	ChangeRefused  ChangeAction = "refused"
+)
+
+// Change is what a step does to one object, as the server answered a dry run.
+type Change struct {
+	Action    ChangeAction `json:"action"`
+	Kind      string       `json:"kind"`
+	Namespace string       `json:"namespace,omitempty"`
+	Name      string       `json:"name"`
+	// Reason says why a change cannot be made: the owner, the conflict.
+	Reason string `json:"reason,omitempty"`
+	// Pods counts the pods that the change replaces.
+	Pods int `json:"pods,omitempty"`
+	// Before and After are YAML without bookkeeping and with secrets masked.
+	Before string `json:"before,omitempty"`
+	After  string `json:"after,omitempty"`
+}
+
+func (c Change) String() string {
+	if c.Namespace == "" {
+		return c.Kind + "/" + c.Name
+	}
+	return c.Kind + "/" + c.Namespace + "/" + c.Name
+}
+
+// stops reports whether the change cannot be made as things are.
+func (c Change) stops() bool {
+	return c.Action == ChangeForeign || c.Action == ChangeConflict || c.Action == ChangeRefused
+}
+
+// Comparison is a question to the server: what would these writes change?
+type Comparison struct {
+	Release fleet.Key
+	// Wanted objects would be applied, Gone ones deleted.
+	Wanted, Gone []chart.Object
+	// AbsentNamespaces do not exist yet, so nothing in them does.
+	AbsentNamespaces map[string]bool
+	// Force takes fields over from other managers.
+	Force bool
+	// Text asks for Before and After.
+	Text bool
+}
+
+// PreviewOptions of a preview.
+type PreviewOptions struct {
+	// Force takes fields over from other managers.
+	Force bool
+	// Drift also compares releases whose digests say that nothing changed.
+	Drift bool
+	// Text fills in what objects look like before and after.
+	Text bool
+}
+
+// Preview fills in what each step of the plan changes, by server-side dry run.
+// A release with drift becomes a repair. Nothing is written.
+func Preview(ctx context.Context, plan *Plan, releases Releases, cluster Cluster, options PreviewOptions) error {
+	absent := map[string]bool{}
+	for _, step := range plan.Steps {
+		if step.Kind == StepNamespace && step.Action == ActionCreate {
+			absent[step.Namespace] = true
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for i := range plan.Steps {
+		step := &plan.Steps[i]
+		if step.Kind != StepRelease || !step.Action.Changes() && !options.Drift {
+			continue
+		}
+		group.Go(func() error { return preview(ctx, step, releases, cluster, absent, options) })
+	}
+	return group.Wait()
+}
+
+func preview(ctx context.Context, step *Step, releases Releases, cluster Cluster, absent map[string]bool, options PreviewOptions) error {
+	var stored []chart.Object
+	if step.last.Revision > 0 {
+		var err error
+		if stored, err = releases.Stored(ctx, step.Key); err != nil {
+			return err
+		}
+	}
+	changes, err := cluster.Compare(ctx, Comparison{
+		Release: step.Key, Wanted: step.target.Rendered.Objects, Gone: without(stored, step.target.Rendered.Objects),
+		AbsentNamespaces: absent, Force: options.Force, Text: options.Text,
+	})
+	if err != nil {
+		return fmt.Errorf("release %s: %w", step.Key, err)
+	}
+	step.Changes = changes
+	if len(changes) > 0 && step.Action == ActionUnchanged {
+		step.Action, step.Reason = ActionRepair, fmt.Sprintf("%s and maybe more was changed by another program", changes[0])
+	}
+	return nil
+}
+
+// without lists the objects that another list does not have, in any version.
+func without(objects, others []chart.Object) []chart.Object {
+	type identity struct{ group, kind, namespace, name string }
+	id := func(o chart.Object) identity { return identity{o.Group(), o.Kind, o.Namespace, o.Name} }
+	have := map[identity]bool{}
+	for _, o := range others {
+		have[id(o)] = true
+	}
+	var out []chart.Object
+	for _, o := range objects {
+		if !have[id(o)] && !o.Kept() {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// Blocked returns the changes that cannot be made, as one error; nil if none.
+func (p *Plan) Blocked() error {
+	var lines []string
+	advice := map[ChangeAction]string{}
+	for _, step := range p.Steps {
+		for _, change := range step.Changes {
+			if !change.stops() {
+				continue
+			}
+			lines = append(lines, fmt.Sprintf("release %s: %s %s: %s", step.Key, change.Action, change, change.Reason))
+			advice[change.Action] = adviceFor[change.Action]
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	for _, action := range []ChangeAction{ChangeForeign, ChangeConflict} {
+		if text := advice[action]; text != "" {
+			lines = append(lines, text)
+		}
+	}
+	return fmt.Errorf("nothing was written:\n%s", strings.Join(lines, "\n"))
+}
+
+var adviceFor = map[ChangeAction]string{
+	ChangeForeign:  "Foreign objects: delete or rename them, or give the platform another namespace.",
+	ChangeConflict: "Conflicts: another program owns these fields; remove them from the values, or take them over with --force-conflicts.",
+}
+
+// Deletions counts the objects that the plan deletes.
+func (p *Plan) Deletions() int {
+	n := 0
+	for _, step := range p.Steps {
+		for _, change := range step.Changes {
+			if change.Action == ChangeDelete {
+				n++
+			}
+		}
+	}
+	return n
+}
