@@ -19,7 +19,7 @@ storage:
 checkpoint:
   basePath: {{ .Values.storage.pvc.basePath }}
   criu:
-    {{- toYaml (merge dict (.Values.config.criu | default dict) .Values.config.checkpoint.criu) | nindent 4 }}
+    {{- include "chrek.criu" . | nindent 4 }}
   rootfsExclusions:
     {{- include "chrek.exclusions" . | nindent 4 }}
 {{- end -}}
@@ -35,4 +35,15 @@ checkpoint:
 {{- else -}}
 {{- toYaml .Values.config.checkpoint.rootfsExclusions -}}
 {{- end -}}
+{{- end -}}
+
+{{- define "chrek.criu" -}}
+{{- $criu := deepCopy .Values.config.checkpoint.criu -}}
+{{- range $key, $value := .Values.config.criu -}}
+{{- $_ := set $criu $key $value -}}
+{{- end -}}
+{{- if and $criu.tcpClose $criu.tcpEstablished -}}
+{{- fail "config.checkpoint.criu.tcpEstablished contradicts tcpClose: established connections are either closed or kept. Set one of the two to false." -}}
+{{- end -}}
+{{- toYaml $criu -}}
 {{- end -}}

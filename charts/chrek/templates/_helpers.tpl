@@ -4,16 +4,16 @@
 
 {{/*
 fullname: the release name, with the chart's name unless it contains it. Cut so
-that "-agent" can be added; a release name is short enough to remain whole.
+that "-config" can be added; a release name is short enough to remain whole.
 */}}
 {{- define "chrek.fullname" -}}
 {{- $name := include "chrek.name" . -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 57 | trimSuffix "-" -}}
+{{- .Values.fullnameOverride | trunc 56 | trimSuffix "-" -}}
 {{- else if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 57 | trimSuffix "-" -}}
+{{- .Release.Name | trunc 56 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 57 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 56 | trimSuffix "-" -}}
 {{- end -}}
 {{- end -}}
 

@@ -73,6 +73,7 @@ func TestRules(t *testing.T) {
 		"few files":                     {"open-files", func(f *Facts) { f.OpenFiles = 1024; without(24)(f) }, "may have 1024", "fs.nr_open=1024"},
 		"io_uring by profile":           {"io-uring", func(*Facts) {}, "blocked for pods with the seccomp profile", ""},
 		"io_uring by sysctl":            {"io-uring", func(f *Facts) { f.IOUringDisabled = "2"; f.Seccomp = broken }, "off on the node", ""},
+		"io_uring, profile astray":      {"io-uring", func(f *Facts) { f.Kubelet = broken }, "may use io_uring", "seccomp.deploy=true"},
 		"io_uring for some":             {"io-uring", func(f *Facts) { f.IOUringDisabled = "1"; f.Seccomp = broken }, "may use io_uring", "kernel.io_uring_disabled=2"},
 		"no CRIU":                       {"criu", func(f *Facts) { f.CRIU = broken; f.CRIUVersion = "" }, "no checkpoints can be taken: it is broken", "CRIU 4.1 or newer"},
 		"old CRIU":                      {"criu", func(f *Facts) { f.CRIUVersion = "3.17.1" }, "too old", "CRIU 4.1 or newer"},

@@ -152,7 +152,7 @@ func ioUring(f Facts, cfg *config.AgentConfiguration) finding {
 	switch {
 	case f.IOUringDisabled == "2":
 		return pass("io_uring, which CRIU cannot dump, is off on the node")
-	case cfg.Seccomp.Deploy && f.Seccomp == nil:
+	case cfg.Seccomp.Deploy && f.Seccomp == nil && f.Kubelet == nil:
 		return pass("io_uring, which CRIU cannot dump, is blocked for pods with the seccomp profile")
 	}
 	return finding{"pods may use io_uring, which CRIU cannot dump",
