@@ -124,6 +124,10 @@ func ReadBundle(r io.Reader) (b *Bundle, digest string, err error) {
 		}
 		delete(expected, header.Name)
 	}
+	// The rest, with the checksum at the end.
+	if _, err := io.Copy(io.Discard, io.LimitReader(compressed, maxBundle)); err != nil {
+		return nil, "", damaged(err)
+	}
 	if len(expected) > 0 {
 		return nil, "", fmt.Errorf("%s is missing: the bundle is incomplete", slices.Sorted(maps.Keys(expected))[0])
 	}

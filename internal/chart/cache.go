@@ -82,9 +82,10 @@ func (c Cache) Put(data []byte) (string, error) {
 // body really starts: 0 where the other side cannot resume.
 type download func(ctx context.Context, offset int64) (body io.ReadCloser, start int64, err error)
 
-// fill fetches a package whose digest is known. What an interrupted run has
-// left is continued; nothing enters the cache that has another digest.
-func (c Cache) fill(ctx context.Context, what, digest string, open download) error {
+// fill fetches a package of a known digest and size (0: not known). What an
+// interrupted run has left is continued; nothing enters the cache that has
+// another digest.
+func (c Cache) fill(ctx context.Context, what, digest string, size int64, open download) error {
 	part := strings.TrimSuffix(c.Path(digest), ".tgz") + ".part"
 	if err := os.MkdirAll(filepath.Dir(part), 0o755); err != nil {
 		return fmt.Errorf("write the chart cache: %w", err)
@@ -98,7 +99,7 @@ func (c Cache) fill(ctx context.Context, what, digest string, open download) err
 	if c.Has(digest) {
 		return nil
 	}
-	resumed, err := continueFile(ctx, part, open)
+	resumed, err := continueFile(ctx, part, size, open)
 	if err != nil {
 		return err
 	}
@@ -128,8 +129,8 @@ const lockPoll = 100 * time.Millisecond
 
 var errResumedWrong = errors.New("the continued download has another digest")
 
-// continueFile appends to a file what it lacks.
-func continueFile(ctx context.Context, name string, open download) (resumed bool, err error) {
+// continueFile appends to a file what it lacks; a complete one asks for nothing.
+func continueFile(ctx context.Context, name string, full int64, open download) (resumed bool, err error) {
 	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return false, fmt.Errorf("write the chart cache: %w", err)
@@ -138,6 +139,9 @@ func continueFile(ctx context.Context, name string, open download) (resumed bool
 	size, err := file.Seek(0, io.SeekEnd)
 	if err != nil {
 		return false, err
+	}
+	if full > 0 && size >= full {
+		return true, nil
 	}
 	body, start, err := open(ctx, size)
 	if err != nil {

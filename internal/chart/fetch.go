@@ -45,10 +45,8 @@ type Mirror struct {
 // Fetched says how a chart came into the cache.
 type Fetched struct {
 	Locked
-	// Size is the package's size in bytes.
-	Size int64
 	// From is the URL of the download; empty if the chart was there already.
-	From string
+	From string `json:"from,omitempty"`
 }
 
 // Lock finds the charts that the lock does not know yet, brings them into the
@@ -85,7 +83,7 @@ func (f *Fetcher) lockOne(ctx context.Context, d Dependency) (Locked, error) {
 	if err != nil {
 		return Locked{}, f.explain(d, mirrored, err)
 	}
-	c := Locked{Name: d.Name, Version: at.version, Repository: d.Repository, URL: at.url, Digest: at.digest}
+	c := Locked{Name: d.Name, Version: at.version, Repository: d.Repository, URL: at.url, Digest: at.digest, Size: at.size}
 	if c.Digest == "" {
 		c.Digest, err = f.downloadUnknown(ctx, at.url)
 	} else {
@@ -94,15 +92,16 @@ func (f *Fetcher) lockOne(ctx context.Context, d Dependency) (Locked, error) {
 	if err != nil {
 		return Locked{}, f.explain(d, mirrored, err)
 	}
-	return c, f.inspect(c)
+	data, err := f.Cache.Read(c.Digest)
+	if err != nil {
+		return Locked{}, err
+	}
+	c.Size = int64(len(data))
+	return c, inspect(c, data)
 }
 
 // inspect refuses a package that holds another chart than its name says.
-func (f *Fetcher) inspect(c Locked) error {
-	data, err := f.Cache.Read(c.Digest)
-	if err != nil {
-		return err
-	}
+func inspect(c Locked, data []byte) error {
 	helm, err := loader.LoadArchive(bytes.NewReader(data))
 	if err != nil {
 		return fmt.Errorf("%s from %s is not a chart package: %w", c, c.URL, err)
@@ -125,9 +124,9 @@ func (f *Fetcher) Pull(ctx context.Context, charts []Locked) ([]Fetched, error) 
 }
 
 func (f *Fetcher) pullOne(ctx context.Context, c Locked) (Fetched, error) {
-	data, err := f.Cache.Read(c.Digest)
+	_, err := f.Cache.Read(c.Digest)
 	if err == nil {
-		return Fetched{Locked: c, Size: int64(len(data))}, nil
+		return Fetched{Locked: c}, nil
 	}
 	if !notCached(err) {
 		// Damaged: fetched again.
@@ -137,14 +136,7 @@ func (f *Fetcher) pullOne(ctx context.Context, c Locked) (Fetched, error) {
 	}
 	defer f.begin("fetching " + c.String())()
 	from, err := f.pullFrom(ctx, c)
-	if err != nil {
-		return Fetched{}, err
-	}
-	info, err := os.Stat(f.Cache.Path(c.Digest))
-	if err != nil {
-		return Fetched{}, err
-	}
-	return Fetched{Locked: c, Size: info.Size(), From: from}, nil
+	return Fetched{Locked: c, From: from}, err
 }
 
 // pullFrom downloads from the mirror, if there is one, else from where the lock
@@ -176,16 +168,16 @@ func (f *Fetcher) pullFrom(ctx context.Context, c Locked) (from string, err erro
 
 // download brings a package of a known digest into the cache.
 func (f *Fetcher) download(ctx context.Context, c Locked, url string) error {
-	open, err := f.open(url, c.Digest)
+	open, err := f.open(url, c.Digest, c.Size)
 	if err != nil {
 		return err
 	}
-	return retry(ctx, func() error { return f.Cache.fill(ctx, c.String()+" from "+url, c.Digest, open) })
+	return retry(ctx, func() error { return f.Cache.fill(ctx, c.String()+" from "+url, c.Digest, c.Size, open) })
 }
 
 // downloadUnknown is for repositories whose index has no digests.
 func (f *Fetcher) downloadUnknown(ctx context.Context, url string) (digest string, err error) {
-	open, err := f.open(url, "")
+	open, err := f.open(url, "", 0)
 	if err != nil {
 		return "", err
 	}

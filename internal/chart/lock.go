@@ -38,6 +38,8 @@ type Locked struct {
 	URL string `json:"url"`
 	// Digest is "sha256:" and the hex digest of the package file.
 	Digest string `json:"digest"`
+	// Size is the package file's, in bytes.
+	Size int64 `json:"size"`
 }
 
 func (l Locked) String() string { return l.Name + " " + l.Version }
@@ -63,8 +65,8 @@ func ParseLock(file string, data []byte) (*Lock, error) {
 		return nil, fmt.Errorf("%s is not a lock: %w", file, err)
 	}
 	for i, c := range lock.Charts {
-		if c.Name == "" || c.Version == "" || c.URL == "" || !digestFormat.MatchString(c.Digest) {
-			return nil, fmt.Errorf("%s: charts[%d] (%s) needs name, version, url and digest (sha256:...); write it with `wheelhouse deps lock`", file, i, c)
+		if c.Name == "" || c.Version == "" || c.URL == "" || c.Size <= 0 || !digestFormat.MatchString(c.Digest) {
+			return nil, fmt.Errorf("%s: charts[%d] (%s) needs name, version, url, digest (sha256:...) and size; write it with `wheelhouse deps lock`", file, i, c)
 		}
 	}
 	return &lock, nil

@@ -42,11 +42,12 @@ func (r ociRegistry) locate(ctx context.Context, name, version string) (located,
 		}
 	}
 	url := r.guess(name, version)
-	digest, err := chartLayer(ctx, repository, strings.ReplaceAll(version, "+", "_"))
+	at, err := chartLayer(ctx, repository, strings.ReplaceAll(version, "+", "_"))
 	if err != nil {
 		return located{}, fmt.Errorf("%s: %w", url, err)
 	}
-	return located{version: version, url: url, digest: digest}, nil
+	at.version, at.url = version, url
+	return at, nil
 }
 
 func newestTag(ctx context.Context, repository *remote.Repository, wanted string) (string, error) {
@@ -66,35 +67,38 @@ func newestTag(ctx context.Context, repository *remote.Repository, wanted string
 	return "", fmt.Errorf("no tag satisfies %s (%w)", wanted, errNotFound)
 }
 
-// chartLayer reads a manifest and returns the digest of the package in it.
-func chartLayer(ctx context.Context, repository *remote.Repository, tag string) (string, error) {
+// chartLayer reads a manifest and returns digest and size of the package in it.
+func chartLayer(ctx context.Context, repository *remote.Repository, tag string) (located, error) {
 	descriptor, body, err := repository.Manifests().FetchReference(ctx, tag)
 	if err != nil {
-		return "", registryError(err)
+		return located{}, registryError(err)
 	}
 	defer func() { _ = body.Close() }()
 	if descriptor.Size > maxManifest {
-		return "", fmt.Errorf("the manifest has %d bytes", descriptor.Size)
+		return located{}, fmt.Errorf("the manifest has %d bytes", descriptor.Size)
 	}
 	data, err := content.ReadAll(body, descriptor)
 	if err != nil {
-		return "", err
+		return located{}, err
 	}
 	var manifest struct {
-		Layers []struct{ MediaType, Digest string }
+		Layers []struct {
+			MediaType, Digest string
+			Size              int64
+		}
 	}
 	if err := json.Unmarshal(data, &manifest); err != nil {
-		return "", fmt.Errorf("the manifest is not JSON: %w", err)
+		return located{}, fmt.Errorf("the manifest is not JSON: %w", err)
 	}
 	for _, layer := range manifest.Layers {
 		if layer.MediaType == registry.ChartLayerMediaType || layer.MediaType == registry.LegacyChartLayerMediaType {
 			if !digestFormat.MatchString(layer.Digest) {
-				return "", fmt.Errorf("the digest %s is not supported", layer.Digest)
+				return located{}, fmt.Errorf("the digest %s is not supported", layer.Digest)
 			}
-			return layer.Digest, nil
+			return located{digest: layer.Digest, size: layer.Size}, nil
 		}
 	}
-	return "", errors.New("is not a Helm chart")
+	return located{}, errors.New("is not a Helm chart")
 }
 
 // maxManifest is the largest manifest that is read, in bytes.
@@ -102,7 +106,7 @@ const maxManifest = 4 << 20
 
 // openBlob downloads a package by its digest: no tag, no manifest, and it can
 // be continued.
-func (f *Fetcher) openBlob(url, digest string) (download, error) {
+func (f *Fetcher) openBlob(url, digest string, size int64) (download, error) {
 	repository, err := f.repository(url)
 	if err != nil {
 		return nil, err
@@ -115,7 +119,7 @@ func (f *Fetcher) openBlob(url, digest string) (download, error) {
 	blob := fmt.Sprintf("%s://%s/v2/%s/blobs/%s", scheme, ref.Host(), ref.Repository, digest)
 	return func(ctx context.Context, offset int64) (io.ReadCloser, int64, error) {
 		ctx = auth.AppendRepositoryScope(ctx, ref, auth.ActionPull)
-		return get(ctx, blob, offset, func(request *http.Request) (*http.Response, error) {
+		return get(ctx, blob, offset, size, func(request *http.Request) (*http.Response, error) {
 			response, err := f.clients().registry.Do(request)
 			return response, registryError(err)
 		})

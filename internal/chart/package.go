@@ -41,6 +41,15 @@ func (c *Chart) Package() ([]byte, error) {
 	return data, nil
 }
 
+// Marked returns the chart with a build mark on its version (1.0.0+MARK) and
+// an annotation.
+func (c *Chart) Marked(mark, key, value string) (*Chart, error) {
+	helm := clone(c.helm)
+	helm.Metadata.Version += "+" + mark
+	annotate(helm, key, value)
+	return newChart(helm)
+}
+
 func save(helm *helmchart.Chart) (data []byte, err error) {
 	dir, err := os.MkdirTemp("", "wheelhouse-package-")
 	if err != nil {

@@ -26,10 +26,11 @@ type source interface {
 	guess(name, version string) string
 }
 
-// located is a package that was found; digest is empty where the place does
-// not tell it.
+// located is a package that was found; digest is empty and size 0 where the
+// place does not tell them.
 type located struct {
 	version, url, digest string
+	size                 int64
 }
 
 // source opens a repository by the form of its URL.
@@ -49,12 +50,12 @@ func (f *Fetcher) source(repository string) (source, error) {
 }
 
 // open makes the download of a URL as a source gave it.
-func (f *Fetcher) open(url, digest string) (download, error) {
+func (f *Fetcher) open(url, digest string, size int64) (download, error) {
 	switch {
 	case registry.IsOCI(url):
-		return f.openBlob(url, digest)
+		return f.openBlob(url, digest, size)
 	case isHTTP(url):
-		return f.openHTTP(url), nil
+		return f.openHTTP(url, size), nil
 	default:
 		return openFile(f.path(url)), nil
 	}
@@ -87,7 +88,7 @@ func (r httpRepository) locate(ctx context.Context, name, version string) (locat
 	data, err := r.fetcher.indexes.read(r.url, func() ([]byte, error) {
 		var data []byte
 		err := retry(ctx, func() (err error) {
-			data, err = readAll(ctx, r.fetcher.openHTTP(r.url+"/index.yaml"), maxIndex)
+			data, err = readAll(ctx, r.fetcher.openHTTP(r.url+"/index.yaml", 0), maxIndex)
 			return err
 		})
 		return data, err

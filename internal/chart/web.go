@@ -84,10 +84,10 @@ func (w *web) basicAuth(url string) (user, password string) {
 	return "", ""
 }
 
-func (f *Fetcher) openHTTP(url string) download {
+func (f *Fetcher) openHTTP(url string, size int64) download {
 	return func(ctx context.Context, offset int64) (io.ReadCloser, int64, error) {
 		w := f.clients()
-		return get(ctx, url, offset, func(request *http.Request) (*http.Response, error) {
+		return get(ctx, url, offset, size, func(request *http.Request) (*http.Response, error) {
 			request.Header.Set("User-Agent", userAgent())
 			if user, password := w.basicAuth(url); user != "" {
 				request.SetBasicAuth(user, password)
@@ -107,8 +107,9 @@ func openFile(name string) download {
 	}
 }
 
-// get opens a URL from an offset, if the server can do that.
-func get(ctx context.Context, url string, offset int64, do func(*http.Request) (*http.Response, error)) (io.ReadCloser, int64, error) {
+// get opens a URL from an offset, if the server can do that. The size of the
+// whole is 0 where it is not known.
+func get(ctx context.Context, url string, offset, size int64, do func(*http.Request) (*http.Response, error)) (io.ReadCloser, int64, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -118,7 +119,7 @@ func get(ctx context.Context, url string, offset int64, do func(*http.Request) (
 	// Offsets count the bytes of the file, not of a compressed transfer.
 	request.Header.Set("Accept-Encoding", "identity")
 	if offset > 0 {
-		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
+		request.Header.Set("Range", rangeFrom(offset, size))
 	}
 	response, err := do(request)
 	if err != nil {
@@ -141,6 +142,14 @@ func get(ctx context.Context, url string, offset int64, do func(*http.Request) (
 	default:
 		return nil, 0, errors.Join(&statusError{url: url, code: response.StatusCode}, body.Close())
 	}
+}
+
+// rangeFrom names the last byte where it can: some registries insist.
+func rangeFrom(offset, size int64) string {
+	if size == 0 {
+		return fmt.Sprintf("bytes=%d-", offset)
+	}
+	return fmt.Sprintf("bytes=%d-%d", offset, size-1)
 }
 
 // watched ends a download that brings nothing for too long.

@@ -91,7 +91,7 @@ func (s *Session) compareOne(ctx context.Context, object chart.Object, c rollout
 	}
 	live, err := client.Get(ctx, object.Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return change, nil
+		return s.tryCreate(ctx, client, wanted, change)
 	}
 	if err != nil {
 		return nil, s.explain("read "+object.String(), err)
@@ -104,6 +104,20 @@ func (s *Session) compareOne(ctx context.Context, object chart.Object, c rollout
 		return change, nil
 	}
 	return s.dryRun(ctx, client, live, wanted, change, c)
+}
+
+// tryCreate learns what quotas, pod security and webhooks say about an object
+// that does not exist yet.
+func (s *Session) tryCreate(ctx context.Context, client dynamic.ResourceInterface, wanted *unstructured.Unstructured, change *rollout.Change) (*rollout.Change, error) {
+	_, err := client.Apply(ctx, wanted.GetName(), wanted, metav1.ApplyOptions{DryRun: []string{metav1.DryRunAll}, FieldManager: FieldManager})
+	switch {
+	case err == nil:
+	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err):
+		change.Action, change.Reason = rollout.ChangeRefused, err.Error()
+	default:
+		return nil, s.explain("try out "+change.String(), err)
+	}
+	return change, nil
 }
 
 func (s *Session) dryRun(ctx context.Context, client dynamic.ResourceInterface, live, wanted *unstructured.Unstructured, change *rollout.Change, c rollout.Comparison) (*rollout.Change, error) {

@@ -84,7 +84,7 @@ func (l *Ledger) try(ctx context.Context) (taken *coordinationv1.Lease, holder s
 		return nil, "", err
 	}
 	holder = ptr.Deref(lease.Spec.HolderIdentity, "")
-	if holder != "" && !expired(lease) {
+	if holder != "" && !expired(lease) && !knownDead(lease.Annotations[processAnnotation]) {
 		return nil, holder, nil
 	}
 	l.fill(lease)
@@ -113,6 +113,7 @@ func (l *Ledger) create(ctx context.Context) (*coordinationv1.Lease, error) {
 
 func (l *Ledger) fill(lease *coordinationv1.Lease) {
 	now := metav1.NowMicro()
+	metav1.SetMetaDataAnnotation(&lease.ObjectMeta, processAnnotation, thisProcess())
 	lease.Spec.HolderIdentity = &l.holder
 	lease.Spec.LeaseDurationSeconds = ptr.To(int32(lockDuration.Seconds()))
 	lease.Spec.AcquireTime, lease.Spec.RenewTime = &now, &now
@@ -146,6 +147,7 @@ func (l *Ledger) keep(lock *rollout.Lock, lease *coordinationv1.Lease) {
 			case <-stop:
 				free := lease.DeepCopy()
 				free.Spec.HolderIdentity = ptr.To("")
+				delete(free.Annotations, processAnnotation)
 				// If this fails, the Lease expires by itself.
 				_, _ = leases.Update(context.Background(), free, metav1.UpdateOptions{FieldManager: FieldManager})
 				return

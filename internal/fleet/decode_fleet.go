@@ -28,9 +28,9 @@ func (d *decoder) spec(n *yaml.Node, f *Fleet) {
 		"profiles": func(n *yaml.Node) {
 			d.list(n, "spec.profiles", func(item *yaml.Node, path string) { f.Profiles = append(f.Profiles, d.text(item, path)) })
 		},
-		"charts": func(n *yaml.Node) { d.charts(n, f) },
+		"charts":       func(n *yaml.Node) { d.charts(n, f) },
 		"chartMirrors": func(n *yaml.Node) { d.chartMirrors(n, f) },
-		"shared": func(n *yaml.Node) { d.shared(n, &f.Shared) },
+		"shared":       func(n *yaml.Node) { d.shared(n, &f.Shared) },
 		"crds": func(n *yaml.Node) {
 			d.object(n, "spec.crds", fields{
 				"namespace": func(n *yaml.Node) { f.CRDs.Namespace = d.namespace(n, "spec.crds.namespace") },

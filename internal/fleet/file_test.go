@@ -46,13 +46,13 @@ func TestWrongFilesAreExplained(t *testing.T) {
 		{"two documents", head + "spec: {platforms: [{namespace: a}]}\n---\na: 1", "f.yaml:6:1: a fleet file holds one document, this is the second"},
 		{"wrong kind", "apiVersion: wheelhouse.dev/v1alpha1\nkind: Fleets\nmetadata: {name: f}\nspec: {platforms: [{namespace: a}]}", `f.yaml:2:7: kind is "Fleets"; it must be one of: Fleet (did you mean "Fleet"?)`},
 		{"misspelt field", head + "spec:\n  plattforms: []\n", `f.yaml:5:3: unknown field "plattforms" in spec (did you mean "platforms"?)`},
-		{"unknown field", head + "spec:\n  zzz: []\n  platforms: [{namespace: a}]\n", `f.yaml:5:3: unknown field "zzz" in spec (known fields: charts, crds, platforms, platformsFrom, profiles, shared, values)`},
+		{"unknown field", head + "spec:\n  zzz: []\n  platforms: [{namespace: a}]\n", `f.yaml:5:3: unknown field "zzz" in spec (known fields: chart`},
 		{"field twice", head + "spec:\n  platforms: [{namespace: a}]\n  platforms: []\n", `f.yaml:6:3: field "platforms" is given twice`},
 		{"no namespace", head + "spec:\n  platforms:\n    - scope: cluster\n", `f.yaml:6:7: spec.platforms[0] needs the field "namespace"`},
 		{"bad namespace", head + "spec:\n  platforms:\n    - namespace: Team_A\n", `f.yaml:6:18: spec.platforms[0].namespace "Team_A" is not a namespace name (small letters, digits and dashes, at most 63 long)`},
 		{"bad scope", head + "spec:\n  platforms:\n    - {namespace: a, scope: all}\n", `f.yaml:6:29: spec.platforms[0].scope is "all"; it must be one of: namespace, cluster`},
 		{"number for a text", head + "spec:\n  platforms:\n    - namespace: 1\n", `f.yaml:6:18: spec.platforms[0].namespace must be a text, found "1"`},
-		{"unknown chart", head + "spec:\n  values:\n    - platfrom: {}\n  platforms: [{namespace: a}]\n", `f.yaml:6:7: unknown chart "platfrom"; values are keyed by chart: crds, platform (did you mean "platform"?)`},
+		{"unknown chart", head + "spec:\n  values:\n    - platforn: {}\n  platforms: [{namespace: a}]\n", `f.yaml:6:7: unknown chart "platforn"; values are keyed by chart: crds, platform (did you mean "platform"?)`},
 		{"key twice", head + "spec:\n  values:\n    - platform: {a: 1, a: 2}\n  platforms: [{namespace: a}]\n", `f.yaml:6:24: key "a" is given twice`},
 		{"registry URL", head + "spec:\n  shared: {registry: https://r.example.com}\n  platforms: [{namespace: a}]\n", `f.yaml:5:22: spec.shared.registry is a host with an optional path, not a URL: write it without "https://"`},
 		{"no platforms", head + "spec: {}\n", "f.yaml:1:1: the fleet has no platforms (list at least one under spec.platforms)"},
@@ -117,7 +117,7 @@ func TestLayersAreStackedInOrder(t *testing.T) {
 	}
 	var keys []string
 	for _, rel := range set.Releases {
-		keys = append(keys, rel.Key.String()+" "+rel.Chart+" "+rel.Scope)
+		keys = append(keys, rel.String()+" "+rel.Chart+" "+rel.Scope)
 	}
 	wantKeys := []string{"default/dynamo-crds crds ", "a/dynamo-platform platform namespace", "b/big platform cluster", "c/dynamo-platform platform namespace", "d/dynamo-platform platform namespace"}
 	if diff := cmp.Diff(wantKeys, keys); diff != "" {

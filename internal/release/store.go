@@ -51,7 +51,7 @@ func (s *Store) Apply(ctx context.Context, target rollout.Target, _ rollout.Acti
 	if err != nil {
 		return last, err
 	}
-	install, err := clear(cfg, target.Key)
+	install, err := makeWay(cfg, target.Key)
 	if err != nil {
 		return last, fmt.Errorf("repair release %s: %w", target.Key, err)
 	}
@@ -68,9 +68,9 @@ func (s *Store) Apply(ctx context.Context, target rollout.Target, _ rollout.Acti
 	return recordOf(done), nil
 }
 
-// clear makes the way free for the next operation and tells whether that is an
+// makeWay clears the record for the next operation and tells whether that is an
 // install.
-func clear(cfg *action.Configuration, key fleet.Key) (install bool, err error) {
+func makeWay(cfg *action.Configuration, key fleet.Key) (install bool, err error) {
 	found, err := cfg.Releases.Last(key.Name)
 	if errors.Is(err, driver.ErrReleaseNotFound) {
 		return true, nil
@@ -147,7 +147,7 @@ func (s *Store) Rollback(ctx context.Context, key fleet.Key, revision int) (roll
 	if err != nil {
 		return rollout.Record{}, err
 	}
-	if _, err := clear(cfg, key); err != nil {
+	if _, err := makeWay(cfg, key); err != nil {
 		return rollout.Record{}, fmt.Errorf("repair release %s: %w", key, err)
 	}
 	act := action.NewRollback(cfg)

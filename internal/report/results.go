@@ -150,7 +150,7 @@ func Ruins(w io.Writer, r *rollout.Ruins) error {
 		rows = append(rows, []string{"graph", g.Namespace + "/" + g.Name, fate(r.Options.WithGraphs), ""})
 	}
 	for _, release := range r.Releases {
-		rows = append(rows, []string{"release", release.Key.String(), "removed", fmt.Sprintf("revision %d, %s", release.Revision, release.Status)})
+		rows = append(rows, []string{"release", release.String(), "removed", fmt.Sprintf("revision %d, %s", release.Revision, release.Status)})
 	}
 	for _, release := range r.Releases {
 		for _, claim := range r.Claims[release.Key] {

@@ -102,7 +102,7 @@ func (r *Ruins) collect(d *Desired, records map[fleet.Key]Record) (crds fleet.Ke
 			r.Releases = append(r.Releases, record)
 		}
 	}
-	slices.SortFunc(r.Releases, func(a, b Record) int { return strings.Compare(a.Key.String(), b.Key.String()) })
+	slices.SortFunc(r.Releases, func(a, b Record) int { return strings.Compare(a.String(), b.String()) })
 	return crds, installed
 }
 
@@ -172,10 +172,10 @@ func (r *Ruins) plan(d *Desired, crds fleet.Key, crdsInstalled bool) {
 		}
 	}
 	for _, record := range r.Releases {
-		release := add(Step{ID: "release " + record.Key.String(), Kind: StepRelease, Action: ActionUninstall, Key: record.Key, Needs: graphs, last: record})
+		release := add(Step{ID: "release " + record.String(), Kind: StepRelease, Action: ActionUninstall, Key: record.Key, Needs: graphs, last: record})
 		releases = append(releases, release)
 		if claims := r.Claims[record.Key]; r.Options.PurgeData && len(claims) > 0 {
-			releases = append(releases, add(Step{ID: "claims " + record.Key.String(), Kind: StepClaims, Action: ActionDelete, Namespace: record.Namespace, Names: claims, Needs: []string{release}}))
+			releases = append(releases, add(Step{ID: "claims " + record.String(), Kind: StepClaims, Action: ActionDelete, Namespace: record.Namespace, Names: claims, Needs: []string{release}}))
 		}
 	}
 	last := slices.Concat(graphs, releases)

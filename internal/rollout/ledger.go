@@ -88,6 +88,15 @@ func Begin(ctx context.Context, ledger Ledger, plan *Plan, description, by strin
 	if err != nil {
 		return Revision{}, err
 	}
+	for _, old := range before {
+		// We hold the lock, so whoever was running this no longer is.
+		if old.Status == RevisionRunning {
+			old.Status = RevisionInterrupted
+			if err := ledger.Save(ctx, old); err != nil {
+				return Revision{}, err
+			}
+		}
+	}
 	r := Revision{Fleet: plan.Fleet, Number: 1, Description: description, By: by, Started: time.Now().UTC(), Status: RevisionRunning}
 	if len(before) > 0 {
 		r.Number = before[len(before)-1].Number + 1
@@ -186,7 +195,7 @@ func usable(r Revision) error {
 func (r *Return) restore(rel ReleaseAt, records map[fleet.Key]Record) {
 	now, installed := records[rel.Key]
 	step := Step{
-		ID: "release " + rel.Key.String(), Kind: StepRelease, Action: ActionRollback, Key: rel.Key, last: now, Revision: rel.Revision, crds: rel.CRDs,
+		ID: "release " + rel.String(), Kind: StepRelease, Action: ActionRollback, Key: rel.Key, last: now, Revision: rel.Revision, crds: rel.CRDs,
 		Reason: fmt.Sprintf("back to Helm revision %d", rel.Revision),
 	}
 	switch {

@@ -159,7 +159,7 @@ func NewPlan(d *Desired, s *Snapshot) (*Plan, error) {
 	var crdGates []string
 	for _, target := range s.Targets {
 		release := releaseStep(target, s)
-		gate := Step{ID: "gate " + target.Key.String(), Kind: StepGate, Action: ActionWait, Key: target.Key, Needs: []string{release.ID}, target: target}
+		gate := Step{ID: "gate " + target.String(), Kind: StepGate, Action: ActionWait, Key: target.Key, Needs: []string{release.ID}, target: target}
 		if target.Chart == fleet.ChartCRDs {
 			crdGates = append(crdGates, gate.ID)
 		} else {
@@ -198,7 +198,7 @@ func (e *ConflictError) Error() string { return e.Findings.Err().Error() }
 func releaseStep(target Target, s *Snapshot) Step {
 	action, reason := decide(target, s.Records, s.Absent)
 	step := Step{
-		ID: "release " + target.Key.String(), Kind: StepRelease, Action: action, Reason: reason,
+		ID: "release " + target.String(), Kind: StepRelease, Action: action, Reason: reason,
 		Key: target.Key, target: target, last: s.Records[target.Key],
 	}
 	if s.Namespaces[target.Namespace] == NamespaceAbsent {
@@ -257,6 +257,6 @@ func orphans(d *Desired, s *Snapshot) []Record {
 			out = append(out, record)
 		}
 	}
-	slices.SortFunc(out, func(a, b Record) int { return strings.Compare(a.Key.String(), b.Key.String()) })
+	slices.SortFunc(out, func(a, b Record) int { return strings.Compare(a.String(), b.String()) })
 	return out
 }

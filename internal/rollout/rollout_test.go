@@ -166,7 +166,7 @@ func (w *world) AwaitReady(ctx context.Context, gate Gate, _ func(string)) error
 }
 func (w *world) Apply(ctx context.Context, target Target, _ Action, last Record) (Record, error) {
 	last.Revision++
-	return last, w.do(ctx, "apply "+target.Key.String())
+	return last, w.do(ctx, "apply "+target.String())
 }
 
 func run(ctx context.Context, t *testing.T, w *world, targets ...Target) *Result {

@@ -191,6 +191,7 @@ func locked(ts *testscript.TestScript, _ bool, args []string) {
 	lease, err := leases.Get(context.Background(), "wheelhouse-"+args[1], metav1.GetOptions{})
 	ts.Check(err)
 	now := metav1.NowMicro()
+	delete(lease.Annotations, "wheelhouse.dev/process")
 	lease.Spec.HolderIdentity, lease.Spec.LeaseDurationSeconds = ptr.To("a dead client"), ptr.To(int32(seconds))
 	lease.Spec.AcquireTime, lease.Spec.RenewTime = &now, &now
 	_, err = leases.Update(context.Background(), lease, metav1.UpdateOptions{})

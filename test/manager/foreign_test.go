@@ -80,7 +80,7 @@ func writes(t *testing.T, c *cluster.Cluster) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	t.Cleanup(func() { _ = file.Close() })
 	count := 0
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<20)

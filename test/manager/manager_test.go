@@ -29,7 +29,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	tools = dir
 	for _, program := range []string{"../../cmd/wheelhouse", "helm.sh/helm/v4/cmd/helm"} {
 		build := exec.CommandContext(context.Background(), "go", "build", "-o", dir+"/", program)

@@ -84,6 +84,10 @@ containerStatuses:
 containerStatuses:
 - {name: main, image: x, imageID: "", ready: false, restartCount: 1, state: {terminated: {exitCode: 128, reason: StartError, message: 'task 0123456789abcdef0123: exec: "python3": executable file not found'}}}`,
 			`pod p: CrashLoopBackOff: container main ended with exit code 128 (StartError): task …: exec: "python3": executable file not found`},
+		"no such program, next attempt": {`
+containerStatuses:
+- {name: main, image: x, imageID: "", ready: false, restartCount: 2, state: {waiting: {reason: RunContainerError, message: 'exec: "python3": executable file not found'}}, lastState: {terminated: {exitCode: 128, reason: StartError, message: 'task 0123456789abcdef0123: exec: "python3": executable file not found'}}}`,
+			`pod p: CrashLoopBackOff: container main ended with exit code 128 (StartError): task …: exec: "python3": executable file not found`},
 		"init container fails": {`
 initContainerStatuses:
 - {name: fetch, image: x, imageID: "", ready: false, restartCount: 2, state: {terminated: {exitCode: 3, reason: Error}}}

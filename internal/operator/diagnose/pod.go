@@ -66,7 +66,7 @@ func explainContainer(c corev1.ContainerStatus, whileRunning string) Finding {
 		switch waiting.Reason {
 		case "ErrImagePull", "ImagePullBackOff":
 			return Finding{Reason: "ImagePullBackOff: " + imagePull(c, waiting.Message), severity: broken}
-		case "CreateContainerConfigError", "InvalidImageName", "ErrImageNeverPull", "CreateContainerError", "RunContainerError":
+		case "CreateContainerConfigError", "InvalidImageName", "ErrImageNeverPull":
 			return Finding{Reason: joinReason(waiting.Reason, waiting.Message), severity: broken}
 		}
 	}
@@ -74,6 +74,9 @@ func explainContainer(c corev1.ContainerStatus, whileRunning string) Finding {
 	// what stays is how it ended last.
 	if end := lastEnd(c); end != nil {
 		return Finding{Reason: crash(c.Name, end), severity: broken}
+	}
+	if waiting := c.State.Waiting; waiting != nil && (waiting.Reason == "CreateContainerError" || waiting.Reason == "RunContainerError") {
+		return Finding{Reason: joinReason(waiting.Reason, waiting.Message), severity: broken}
 	}
 	if c.State.Running != nil {
 		return Finding{Reason: whileRunning, severity: starting}

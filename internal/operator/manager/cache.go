@@ -2,7 +2,9 @@ package manager
 
 import (
 	"fmt"
+	"maps"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -18,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/certs"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/scope"
@@ -28,7 +31,7 @@ func Scheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
 		v1alpha1.AddToScheme, corev1.AddToScheme, appsv1.AddToScheme, networkingv1.AddToScheme,
-		rbacv1.AddToScheme, coordinationv1.AddToScheme,
+		rbacv1.AddToScheme, coordinationv1.AddToScheme, admissionv1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			// Only a type registered twice gets here, which no input can cause.
@@ -53,6 +56,9 @@ func cacheOptions(cfg *config.OperatorConfiguration) cache.Options {
 			&corev1.Pod{}:           {Label: hasLabel(v1alpha1.LabelSelector)},
 			&coordinationv1.Lease{}: {Field: fields.OneTermEqualSelector("metadata.name", scope.MarkerName)},
 		},
+	}
+	if cfg.Server.Webhook.SelfManaged() {
+		maps.Copy(options.ByObject, certs.Cached(cfg.Server.Webhook.Certificates))
 	}
 	if !cfg.ClusterWide() {
 		options.DefaultNamespaces = map[string]cache.Config{cfg.Namespace.Restricted: {}}

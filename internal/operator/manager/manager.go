@@ -21,6 +21,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/component"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/graph"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/scope"
 	"github.com/wheelhouse-dev/wheelhouse/internal/version"
 )
@@ -53,8 +54,17 @@ func Run(ctx context.Context, cfg *config.OperatorConfiguration, restConfig *res
 	if err != nil {
 		return err
 	}
-	if err := addControllers(mgr, cfg, served); err != nil {
+	cluster, err := capabilities(mgr.GetConfig())
+	if err != nil {
 		return err
+	}
+	if err := addControllers(mgr, cfg, served, cluster); err != nil {
+		return err
+	}
+	if cfg.Server.Webhook.Enabled() {
+		if err := addWebhooks(mgr, cfg, cluster); err != nil {
+			return fmt.Errorf("set up the admission webhooks: %w", err)
+		}
 	}
 	logger.Info("starting", "version", version.Version, "namespace", cfg.Namespace.Restricted, "clusterWide", cfg.ClusterWide())
 	if err := mgr.Start(ctx); err != nil {
@@ -126,11 +136,7 @@ func namespaceScope(mgr ctrl.Manager, cfg *config.OperatorConfiguration) (scope.
 	return claim, nil
 }
 
-func addControllers(mgr ctrl.Manager, cfg *config.OperatorConfiguration, served scope.Scope) error {
-	cluster, err := capabilities(mgr.GetConfig())
-	if err != nil {
-		return err
-	}
+func addControllers(mgr ctrl.Manager, cfg *config.OperatorConfiguration, served scope.Scope, cluster render.Capabilities) error {
 	applier := func(recorder string) *apply.Applier {
 		return &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: mgr.GetEventRecorder(recorder)}
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // Permissions are the rights that the operator's code needs, and all of them.
-// There is no wildcard and no right on Secrets.
+// There is no wildcard, and no right on Secrets but the one of the webhooks.
 type Permissions struct {
 	// Served holds where graphs live: a ClusterRole for a cluster-wide
 	// operator, a Role in the restricted namespace otherwise.
@@ -21,6 +21,11 @@ type Permissions struct {
 	Election []rbacv1.PolicyRule
 	// Metrics is a ClusterRole, needed only for secure metrics.
 	Metrics []rbacv1.PolicyRule
+	// Certificate is a Role in the namespace of the webhooks' Secret, needed
+	// only where the operator looks after the certificate itself. So is Trust,
+	// a ClusterRole, because webhook configurations belong to the cluster.
+	Certificate []rbacv1.PolicyRule
+	Trust       []rbacv1.PolicyRule
 }
 
 // PermissionsFor returns what an operator with this configuration needs.
@@ -37,6 +42,10 @@ func PermissionsFor(cfg *config.OperatorConfiguration) Permissions {
 	}
 	if cfg.Server.Metrics.Secure && cfg.Server.Metrics.BindAddress != config.Off {
 		p.Metrics = metricsRules()
+	}
+	if webhook := cfg.Server.Webhook; webhook.SelfManaged() {
+		p.Certificate = certificateRules(webhook.Certificates)
+		p.Trust = trustRules(webhook.Certificates)
 	}
 	return p
 }
@@ -104,6 +113,20 @@ func metricsRules() []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{
 		rule("authentication.k8s.io", "tokenreviews", "create"),
 		rule("authorization.k8s.io", "subjectaccessreviews", "create"),
+	}
+}
+
+// certificateRules name their object in all verbs: as the Secret is created by
+// an apply, even create can be limited to the name.
+func certificateRules(c config.Certificates) []rbacv1.PolicyRule {
+	return []rbacv1.PolicyRule{named(rule("", "secrets", "list", "watch", "create", "patch", "update"), c.SecretName)}
+}
+
+func trustRules(c config.Certificates) []rbacv1.PolicyRule {
+	const group = "admissionregistration.k8s.io"
+	return []rbacv1.PolicyRule{
+		named(rule(group, "validatingwebhookconfigurations", "list", "watch", "patch"), c.ValidatingConfiguration),
+		named(rule(group, "mutatingwebhookconfigurations", "list", "watch", "patch"), c.MutatingConfiguration),
 	}
 }
 

@@ -73,11 +73,11 @@ func TestRequest(t *testing.T) {
 		"config is a list":          {"spec: {model: m, backend: vllm, profilingConfig: {profilerImage: x, config: [1]}}", false, "spec.profilingConfig.config: Invalid value", nil},
 		"GPU discovery":             {"spec: {model: m, backend: vllm, enableGpuDiscovery: true, profilingConfig: " + good + "}", false, "", nil},
 		"GPU discovery, restricted": {"spec: {model: m, backend: vllm, enableGpuDiscovery: true, profilingConfig: " + good + "}", true, "spec.enableGpuDiscovery: Forbidden", nil},
-		"other backend and model": {"spec: {model: n, backend: sglang, profilingConfig: " + good + "}", false, "", []string{
+		"other backend and model": {"spec: {model: big, backend: sglang, profilingConfig: " + good + "}", false, "", []string{
 			"spec.profilingConfig.config.engine.backend is vllm, and is replaced by spec.backend, which is sglang",
-			"spec.profilingConfig.config.deployment.model is m, and is replaced by spec.model, which is n",
+			"spec.profilingConfig.config.deployment.model is m, and is replaced by spec.model, which is big",
 		}},
-		"config of another shape": {"spec: {model: n, backend: sglang, profilingConfig: {profilerImage: x, config: {engine: vllm}}}", false, "", nil},
+		"config of another shape": {"spec: {model: big, backend: sglang, profilingConfig: {profilerImage: x, config: {engine: vllm}}}", false, "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			errs, warnings := Request(decode[v1alpha1.DynamoGraphDeploymentRequest](t, tc.request), tc.restricted)

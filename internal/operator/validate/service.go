@@ -167,19 +167,6 @@ func endpointPicker(path *field.Path, s *v1alpha1.DynamoComponentDeploymentShare
 	return errs
 }
 
-// NoEndpointPicker refuses endpoint pickers, for a cluster without the API
-// group of the pools that they pick from.
-func NoEndpointPicker(dgd *v1alpha1.DynamoGraphDeployment) field.ErrorList {
-	var errs field.ErrorList
-	for _, name := range slices.Sorted(maps.Keys(dgd.Spec.Services)) {
-		if HasType(dgd.Spec.Services[name], v1alpha1.ComponentTypeEPP) {
-			errs = append(errs, field.Forbidden(specPath.Child("services").Key(name).Child("componentType"),
-				"an endpoint picker needs the API group "+InferencePoolGroup+", which this cluster lacks: install the Gateway API inference extension"))
-		}
-	}
-	return errs
-}
-
 func sortedNames(list corev1.ResourceList) []corev1.ResourceName {
 	return slices.Sorted(maps.Keys(list))
 }

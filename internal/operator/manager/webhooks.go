@@ -1,0 +1,91 @@
+package manager
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	corev1 "k8s.io/api/core/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/certs"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/scope"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/webhook"
+	"github.com/wheelhouse-dev/wheelhouse/internal/version"
+)
+
+// addWebhooks serves the webhooks in every replica, and lets a replica be ready
+// only when it can answer: API servers refuse what nobody answers for.
+func addWebhooks(mgr ctrl.Manager, cfg *config.OperatorConfiguration, cluster render.Capabilities) error {
+	certificate, certificateReady, err := servingCertificate(mgr, cfg.Server.Webhook)
+	if err != nil {
+		return err
+	}
+	server, err := webhook.NewServer(cfg.Server.Webhook.BindAddress, certificate, webhook.Options{
+		Scheme:       mgr.GetScheme(),
+		Serves:       answersFor(mgr, cfg),
+		OperatorUser: webhook.ServiceAccountUser(os.Getenv("POD_NAMESPACE"), os.Getenv("POD_SERVICE_ACCOUNT")),
+		Version:      version.Version,
+		Cluster:      cluster,
+		Restricted:   !cfg.ClusterWide(),
+	})
+	if err != nil {
+		return err
+	}
+	if err := mgr.Add(server); err != nil {
+		return fmt.Errorf("add the server: %w", err)
+	}
+	return mgr.AddReadyzCheck("webhooks", func(request *http.Request) error {
+		if err := certificateReady(request); err != nil {
+			return err
+		}
+		return server.Started(request)
+	})
+}
+
+// answersFor is not the controllers' scope: a replica that waits to become the
+// leader has claimed nothing yet, but answers.
+func answersFor(mgr ctrl.Manager, cfg *config.OperatorConfiguration) func(context.Context, string) (bool, error) {
+	if !cfg.ClusterWide() {
+		return func(_ context.Context, namespace string) (bool, error) {
+			return namespace == cfg.Namespace.Restricted, nil
+		}
+	}
+	unclaimed := scope.ClusterWide{Markers: mgr.GetClient()}
+	return func(ctx context.Context, namespace string) (bool, error) {
+		serves, _, err := unclaimed.Serves(ctx, namespace)
+		return serves, err
+	}
+}
+
+func servingCertificate(mgr ctrl.Manager, cfg config.Webhook) (webhook.Certificate, healthz.Checker, error) {
+	if !cfg.SelfManaged() {
+		certificate, err := certificateFromFiles(mgr, cfg.Certificates.Directory)
+		return certificate, healthz.Ping, err
+	}
+	serving, err := certs.Setup(mgr, cfg.Certificates)
+	if err != nil {
+		return nil, nil, fmt.Errorf("look after the certificate: %w", err)
+	}
+	return serving.GetCertificate, serving.Ready, nil
+}
+
+// certificateFromFiles follows the files when somebody renews them.
+func certificateFromFiles(mgr ctrl.Manager, directory string) (webhook.Certificate, error) {
+	watcher, err := certwatcher.New(filepath.Join(directory, corev1.TLSCertKey), filepath.Join(directory, corev1.TLSPrivateKeyKey))
+	if err != nil {
+		return nil, fmt.Errorf("read the certificate in %s: %w", directory, err)
+	}
+	watcher.RegisterCallback(func(certificate tls.Certificate) { certs.ReportExpiry(certificate.Leaf.NotAfter) })
+	if err := mgr.Add(watcher); err != nil {
+		return nil, fmt.Errorf("watch the certificate in %s: %w", directory, err)
+	}
+	return watcher.GetCertificate, nil
+}

@@ -1,0 +1,62 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+)
+
+// validator answers for one kind.
+type validator[T client.Object] struct {
+	kind   string
+	serves func(ctx context.Context, namespace string) (bool, error)
+	// check applies the rules. old is nil for a new object.
+	check func(user authenticationv1.UserInfo, old, object T) (field.ErrorList, []string)
+}
+
+// ValidateCreate implements admission.Validator.
+func (v *validator[T]) ValidateCreate(ctx context.Context, object T) (admission.Warnings, error) {
+	var none T
+	return v.answer(ctx, none, object)
+}
+
+// ValidateUpdate implements admission.Validator.
+func (v *validator[T]) ValidateUpdate(ctx context.Context, old, object T) (admission.Warnings, error) {
+	// Taking off a finalizer must be possible whatever else is wrong.
+	if object.GetDeletionTimestamp() != nil {
+		return nil, nil
+	}
+	return v.answer(ctx, old, object)
+}
+
+// ValidateDelete implements admission.Validator. No webhook asks for it.
+func (v *validator[T]) ValidateDelete(context.Context, T) (admission.Warnings, error) {
+	return nil, nil
+}
+
+func (v *validator[T]) answer(ctx context.Context, old, object T) (admission.Warnings, error) {
+	served, err := v.serves(ctx, object.GetNamespace())
+	if err != nil {
+		return nil, apierrors.NewInternalError(fmt.Errorf("validate %s %s/%s: %w", v.kind, object.GetNamespace(), object.GetName(), err))
+	}
+	if !served {
+		return nil, nil
+	}
+	request, err := admission.RequestFromContext(ctx)
+	if err != nil {
+		return nil, apierrors.NewInternalError(err)
+	}
+	errs, warnings := v.check(request.UserInfo, old, object)
+	if len(errs) > 0 {
+		kind := v1alpha1.GroupVersion.WithKind(v.kind).GroupKind()
+		return warnings, apierrors.NewInvalid(kind, object.GetName(), errs)
+	}
+	return warnings, nil
+}

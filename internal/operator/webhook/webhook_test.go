@@ -1,0 +1,170 @@
+package webhook
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+	"sigs.k8s.io/yaml"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+)
+
+const (
+	operator = "system:serviceaccount:inference:dynamo-operator-controller-manager"
+	planner  = "system:serviceaccount:team-a:planner-serviceaccount"
+)
+
+func options() Options {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		panic(err)
+	}
+	return Options{
+		Scheme: scheme, OperatorUser: operator, Version: "1.2.3",
+		Serves: func(_ context.Context, namespace string) (bool, error) {
+			switch namespace {
+			case "claimed":
+				return false, nil
+			case "broken":
+				return false, errors.New("no Lease")
+			}
+			return true, nil
+		},
+	}
+}
+
+const services = "spec: {services: {S: {extraPodSpec: {mainContainer: {image: x}}}}}"
+
+// document is a graph named chat in team-a, unless the text says otherwise.
+func document(t *testing.T, text string) runtime.RawExtension {
+	t.Helper()
+	object := map[string]any{}
+	if err := yaml.Unmarshal([]byte(text), &object); err != nil {
+		t.Fatal(err)
+	}
+	metadata, ok := object["metadata"].(map[string]any)
+	if !ok {
+		metadata = map[string]any{}
+	}
+	for key, value := range map[string]any{"name": "chat", "namespace": "team-a"} {
+		if _, set := metadata[key]; !set {
+			metadata[key] = value
+		}
+	}
+	object["metadata"] = metadata
+	raw, err := json.Marshal(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return runtime.RawExtension{Raw: raw}
+}
+
+func ask(t *testing.T, path, user, old, object string) admission.Response {
+	t.Helper()
+	request := admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
+		UID: "1", Operation: admissionv1.Create, Object: document(t, object),
+		UserInfo: authenticationv1.UserInfo{Username: user},
+	}}
+	var head struct {
+		Metadata struct{ Name, Namespace string }
+	}
+	if err := json.Unmarshal(request.Object.Raw, &head); err != nil {
+		t.Fatal(err)
+	}
+	request.Name, request.Namespace = head.Metadata.Name, head.Metadata.Namespace
+	if old != "" {
+		request.Operation, request.OldObject = admissionv1.Update, document(t, old)
+	}
+	return Handlers(options())[path].Handle(t.Context(), request)
+}
+
+func TestAnswers(t *testing.T) {
+	const (
+		adapted = "spec: {services: {S: {scalingAdapter: {enabled: true}, extraPodSpec: {mainContainer: {image: x}}}}}"
+		scaled  = "spec: {services: {S: {replicas: 3, scalingAdapter: {enabled: true}, extraPodSpec: {mainContainer: {image: x}}}}}"
+	)
+	for name, test := range map[string]struct {
+		path, user, old, object string
+		// want is a part of the refusal; empty means allowed.
+		want string
+		code int32
+	}{
+		"a good graph":           {path: ValidateGraphs, object: services},
+		"a bad graph":            {path: ValidateGraphs, object: "spec: {services: {S: {}}}", want: "spec.services[S].extraPodSpec.mainContainer.image: Required value", code: http.StatusUnprocessableEntity},
+		"a null service":         {path: ValidateGraphs, object: "spec: {services: {S: null}}", want: "spec.services[S]: Required value", code: http.StatusUnprocessableEntity},
+		"null services, update":  {path: ValidateGraphs, old: "spec: {services: {S: null}}", object: "spec: {services: {S: null}}", want: "spec.services[S]: Required value", code: http.StatusUnprocessableEntity},
+		"no spec at all":         {path: ValidateGraphs, object: "{}", want: "spec.services: Required value", code: http.StatusUnprocessableEntity},
+		"not our kind of text":   {path: ValidateGraphs, object: "spec: {services: [S]}", want: "cannot unmarshal", code: http.StatusBadRequest},
+		"a claimed namespace":    {path: ValidateGraphs, object: "metadata: {namespace: claimed}"},
+		"a scope not known":      {path: ValidateGraphs, object: "metadata: {namespace: broken}", want: "no Lease", code: http.StatusInternalServerError},
+		"a deleted graph":        {path: ValidateGraphs, old: services, object: "metadata: {deletionTimestamp: '2026-03-01T12:00:00Z'}"},
+		"another engine":         {path: ValidateGraphs, old: "spec: {backendFramework: vllm, services: {S: {extraPodSpec: {mainContainer: {image: x}}}}}", object: "spec: {backendFramework: sglang, services: {S: {extraPodSpec: {mainContainer: {image: x}}}}}", want: "spec.backendFramework: Forbidden", code: http.StatusUnprocessableEntity},
+		"scaled by the operator": {path: ValidateGraphs, user: operator, old: adapted, object: scaled},
+		"scaled by the planner":  {path: ValidateGraphs, user: planner, old: adapted, object: scaled},
+		"scaled by a person":     {path: ValidateGraphs, user: "kubernetes-admin", old: adapted, object: scaled, want: "spec.services[S].replicas: Forbidden", code: http.StatusUnprocessableEntity},
+		"scaled by nobody":       {path: ValidateGraphs, old: adapted, object: scaled, want: "Forbidden", code: http.StatusUnprocessableEntity},
+		"a planner of elsewhere": {path: ValidateGraphs, user: "system:serviceaccount:team-b:planner-serviceaccount", old: adapted, object: scaled, want: "Forbidden", code: http.StatusUnprocessableEntity},
+		"a planner by suffix":    {path: ValidateGraphs, user: "system:serviceaccount:team-a:x-planner-serviceaccount", old: adapted, object: scaled, want: "Forbidden", code: http.StatusUnprocessableEntity},
+		"an operator by suffix":  {path: ValidateGraphs, user: "system:serviceaccount:team-a:x-dynamo-operator-controller-manager", old: adapted, object: scaled, want: "Forbidden", code: http.StatusUnprocessableEntity},
+		"a good component":       {path: ValidateComponents, object: "spec: {extraPodSpec: {mainContainer: {image: x}}}"},
+		"a bad component":        {path: ValidateComponents, object: "spec: {replicas: -1}", want: "spec.replicas: Invalid value: -1", code: http.StatusUnprocessableEntity},
+		"its engine":             {path: ValidateComponents, old: "spec: {backendFramework: vllm, extraPodSpec: {mainContainer: {image: x}}}", object: "spec: {backendFramework: trtllm, extraPodSpec: {mainContainer: {image: x}}}", want: "spec.backendFramework: Forbidden", code: http.StatusUnprocessableEntity},
+		"a good model":           {path: ValidateModels, object: "spec: {modelName: a, baseModelName: b}"},
+		"a bad model":            {path: ValidateModels, object: "spec: {modelName: a, baseModelName: b, modelType: lora}", want: "spec.source: Required value", code: http.StatusUnprocessableEntity},
+		"its base":               {path: ValidateModels, old: "spec: {modelName: a, baseModelName: b}", object: "spec: {modelName: a, baseModelName: c}", want: "spec.baseModelName: Forbidden", code: http.StatusUnprocessableEntity},
+		"a good request":         {path: ValidateRequests, object: "spec: {model: m, backend: vllm, profilingConfig: {profilerImage: x, config: {a: b}}}"},
+		"a bad request":          {path: ValidateRequests, object: "spec: {model: m, backend: vllm, profilingConfig: {config: {a: b}}}", want: "spec.profilingConfig.profilerImage: Required value", code: http.StatusUnprocessableEntity},
+	} {
+		t.Run(name, func(t *testing.T) {
+			response := ask(t, test.path, test.user, test.old, test.object)
+			if response.Allowed != (test.want == "") {
+				t.Fatalf("allowed: %t, %+v", response.Allowed, response.Result)
+			}
+			if test.want != "" && (response.Result.Code != test.code || !strings.Contains(response.Result.Message, test.want)) {
+				t.Errorf("got %d %s, want %d with %q", response.Result.Code, response.Result.Message, test.code, test.want)
+			}
+		})
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	response := ask(t, ValidateGraphs, "", "", "spec: {services: {S: {dynamoNamespace: old, multinode: {nodeCount: 2}, extraPodSpec: {mainContainer: {image: x}}}}}")
+	all := strings.Join(response.Warnings, "\n")
+	for _, want := range []string{"spec.services[S].dynamoNamespace is ignored", "the graph will not be deployed", "multinode needs Grove"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no warning with %q in %q", want, all)
+		}
+	}
+	if !response.Allowed {
+		t.Error("what the cluster lacks is no reason to refuse a graph")
+	}
+}
+
+func TestVersionMark(t *testing.T) {
+	for name, test := range map[string]struct{ graph, want string }{
+		"no annotations":      {services, `[{"op":"add","path":"/metadata/annotations","value":{"nvidia.com/dynamo-operator-origin-version":"1.2.3"}}]`},
+		"others":              {"metadata: {annotations: {a: b}}\n" + services, `[{"op":"add","path":"/metadata/annotations/nvidia.com~1dynamo-operator-origin-version","value":"1.2.3"}]`},
+		"marked already":      {"metadata: {annotations: {nvidia.com/dynamo-operator-origin-version: 0.9.0}}\n" + services, `null`},
+		"a claimed namespace": {"metadata: {namespace: claimed}\n" + services, `null`},
+		// What a typed object would write in another way stays as it is.
+		"the user's own way": {"metadata: {annotations: {a: b}}\nspec: {services: {S: {resources: {limits: {cpu: 1000m}}, unknown: 1.50, nothing: null}}}",
+			`[{"op":"add","path":"/metadata/annotations/nvidia.com~1dynamo-operator-origin-version","value":"1.2.3"}]`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			document := "apiVersion: nvidia.com/v1alpha1\nkind: DynamoGraphDeployment\n" + test.graph
+			response := ask(t, MutateGraphs, "", "", document)
+			got, err := json.Marshal(response.Patches)
+			if err != nil || !response.Allowed || string(got) != test.want {
+				t.Errorf("allowed %t, patch %s (%v), want %s", response.Allowed, got, err, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,123 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+)
+
+// notebook is a ledger in memory.
+type notebook struct{ revisions []Revision }
+
+func (n *notebook) Acquire(context.Context, func(string)) (*Lock, error) { return &Lock{}, nil }
+func (n *notebook) Revisions(context.Context) ([]Revision, error)        { return n.revisions, nil }
+func (n *notebook) Save(_ context.Context, r Revision) error {
+	for i := range n.revisions {
+		if n.revisions[i].Number == r.Number {
+			n.revisions[i] = r
+			return nil
+		}
+	}
+	n.revisions = append(n.revisions, r)
+	return nil
+}
+
+func TestJournalTellsIntentAndOutcome(t *testing.T) {
+	ctx := context.Background()
+	book := &notebook{revisions: []Revision{{Number: 4, Status: RevisionRunning}}}
+	plan := mustPlan(t, &Snapshot{Targets: []Target{platform("a")}})
+	r, err := Begin(ctx, book, plan, "apply", "me")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Number != 5 || book.revisions[1].Status != RevisionRunning {
+		t.Errorf("intent: %+v", book.revisions)
+	}
+	if book.revisions[0].Status != RevisionInterrupted {
+		t.Errorf("a run that died is %s", book.revisions[0].Status)
+	}
+	w := &world{fail: map[string]error{"await a/p": errors.New("boom")}}
+	if err := Finish(ctx, book, r, Execute(ctx, plan, w, w, Options{})); err != nil {
+		t.Fatal(err)
+	}
+	if last := book.revisions[1]; last.Status != RevisionFailed || last.Changed() != 1 || last.Finished.IsZero() {
+		t.Errorf("outcome: %+v", last)
+	}
+}
+
+func at(namespace string, revision int) ReleaseAt {
+	return ReleaseAt{Key: key(namespace), Revision: revision, Status: "deployed", Action: ActionUpgrade}
+}
+
+func TestRollbackRestoresTheWholeSet(t *testing.T) {
+	uninstalled := at("later", 0)
+	uninstalled.Status = "uninstalled"
+	crd := at("crds", 1)
+	crd.CRDs = true
+	revisions := []Revision{
+		{Number: 1, Status: RevisionDone, Releases: []ReleaseAt{at("same", 2), at("changed", 1), at("gone", 3), uninstalled, crd}},
+		{Number: 2, Status: RevisionFailed},
+		{Number: 3, Status: RevisionDone},
+	}
+	record := func(namespace string, revision int) Record {
+		return Record{Key: key(namespace), Revision: revision, Status: "deployed", Fleet: "f"}
+	}
+	records := map[fleet.Key]Record{
+		key("same"): record("same", 2), key("changed"): record("changed", 5), key("new"): record("new", 1), key("crds"): record("crds", 2),
+		key("other"): {Key: key("other"), Revision: 1, Status: "deployed", Fleet: "another"},
+	}
+	back, err := PlanRollback("f", 0, revisions, records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range back.Plan.Steps {
+		got = append(got, strings.TrimSpace(string(s.Action)+" "+s.ID+" "+s.Reason))
+	}
+	want := []string{
+		"rollback release changed/p back to Helm revision 1",
+		"unchanged release crds/p",
+		"uninstall release new/p revision 1 did not have it",
+		"unchanged release same/p",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if len(back.Lost) != 2 || !strings.Contains(back.Lost[0], "release gone/p was uninstalled") || !strings.Contains(back.Lost[1], "CRDs stay as they are") {
+		t.Errorf("lost: %q", back.Lost)
+	}
+}
+
+func TestOnlyUsableRevisionsAreReturnedTo(t *testing.T) {
+	revisions := []Revision{{Number: 1, Status: RevisionFailed}, {Number: 2, Status: RevisionDone}}
+	for number, want := range map[int]string{
+		0: "there is no earlier revision that succeeded",
+		1: "revision 1 is failed: only a revision that is done can be returned to",
+		7: "there is no revision 7",
+	} {
+		if _, err := PlanRollback("f", number, revisions, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%d: got %v, want %s", number, err, want)
+		}
+	}
+}
+
+func TestUndoReversesWhatAnApplyDid(t *testing.T) {
+	before := map[fleet.Key]Record{key("b"): deployed(platform("b")), key("c"): deployed(platform("c"))}
+	changed := platform("b")
+	changed.Digest.Values = "v2"
+	plan := mustPlan(t, &Snapshot{Targets: []Target{crds(), platform("a"), changed, platform("c")}, Records: before})
+	w := &world{fail: map[string]error{"await b/p": errors.New("boom")}}
+	var got []string
+	for _, s := range Undo(Execute(context.Background(), plan, w, w, Options{})).Steps {
+		got = append(got, string(s.Action)+" "+s.ID+" ("+s.Reason+")")
+	}
+	want := []string{"rollback release b/p (back to Helm revision 3)", "uninstall release a/p (it was new)"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
