@@ -56,6 +56,11 @@ images: ## Build the container images into dist/images, without a container engi
 charts: ## Package the charts into dist/charts, installable offline by stock Helm
 	@go run ./charts/package --out dist/charts
 
+.PHONY: fixtures
+fixtures: ## Build stand-ins for the third-party charts into dist/fixtures: images, and charts marked +fixtures
+	@go run ./test/thirdparty/images --out dist/fixtures
+	@go run ./charts/package --fixtures --out dist/fixtures
+
 .PHONY: test-unit
 test-unit: prerequisites build ## Unit tests, golden files and tests against a real API server
 	@go vet ./...
@@ -93,7 +98,7 @@ generate: ## Regenerate CRDs and deep copies from api/
 
 .PHONY: golden
 golden: ## Update all golden files
-	@go test ./... -run Golden -update
+	@go test ./test/charts ./test/chrek ./internal/operator/render -run Golden -update
 
 .PHONY: prerequisites
 prerequisites:

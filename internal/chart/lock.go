@@ -44,7 +44,11 @@ type Locked struct {
 
 func (l Locked) String() string { return l.Name + " " + l.Version }
 
-var digestFormat = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+var (
+	digestFormat = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+	// nameFormat keeps names and versions from being paths: they become file names.
+	nameFormat = regexp.MustCompile(`^[A-Za-z0-9][-A-Za-z0-9._+]*$`)
+)
 
 // ReadLock reads a lock. A lock that does not exist is empty.
 func ReadLock(file string) (*Lock, error) {
@@ -65,7 +69,7 @@ func ParseLock(file string, data []byte) (*Lock, error) {
 		return nil, fmt.Errorf("%s is not a lock: %w", file, err)
 	}
 	for i, c := range lock.Charts {
-		if c.Name == "" || c.Version == "" || c.URL == "" || c.Size <= 0 || !digestFormat.MatchString(c.Digest) {
+		if !nameFormat.MatchString(c.Name) || !nameFormat.MatchString(c.Version) || c.URL == "" || c.Size <= 0 || !digestFormat.MatchString(c.Digest) {
 			return nil, fmt.Errorf("%s: charts[%d] (%s) needs name, version, url, digest (sha256:...) and size; write it with `wheelhouse deps lock`", file, i, c)
 		}
 	}

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"strings"
@@ -88,7 +89,8 @@ func (c *Chart) Render(rel Release, overrides map[string]any, caps *Capabilities
 	if err != nil {
 		return nil, fmt.Errorf("chart %s: %w", c, err)
 	}
-	files, err := engine.Engine{}.Render(work, values)
+	// Nothing to cancel: rendering does no I/O.
+	files, err := engine.Engine{}.RenderWithContext(context.Background(), work, values)
 	if err != nil {
 		return nil, fmt.Errorf("chart %s: %s", c, templateMessage(err))
 	}

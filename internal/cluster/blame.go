@@ -15,10 +15,21 @@ import (
 // blame says why a workload is not ready: what its pods wait for, and the last
 // event. It is empty where nothing more is known.
 func (s *Session) blame(ctx context.Context, id identified, kind string) string {
-	names := []string{id.name}
-	var reasons []string
+	pods, reasons := s.podReasons(ctx, id, kind)
+	if event := s.lastEvent(ctx, id.namespace, append(pods, id.name)); event != "" {
+		reasons = append(reasons, "last event: "+event)
+	}
+	if len(reasons) == 0 {
+		return ""
+	}
+	return "; " + strings.Join(reasons, "; ")
+}
+
+// podReasons lists a workload's pods and says of two of them at most why they
+// are not ready.
+func (s *Session) podReasons(ctx context.Context, id identified, kind string) (pods, reasons []string) {
 	for _, pod := range s.podsOf(ctx, id, kind) {
-		names = append(names, pod.Name)
+		pods = append(pods, pod.Name)
 		if reason := podReason(&pod); reason != "" {
 			reasons = append(reasons, fmt.Sprintf("pod %s: %s", pod.Name, reason))
 		}
@@ -26,13 +37,7 @@ func (s *Session) blame(ctx context.Context, id identified, kind string) string 
 	if len(reasons) > 2 {
 		reasons = append(reasons[:2], fmt.Sprintf("and %d more pods", len(reasons)-2))
 	}
-	if event := s.lastEvent(ctx, id.namespace, names); event != "" {
-		reasons = append(reasons, "last event: "+event)
-	}
-	if len(reasons) == 0 {
-		return ""
-	}
-	return "; " + strings.Join(reasons, "; ")
+	return pods, reasons
 }
 
 func (s *Session) podsOf(ctx context.Context, id identified, kind string) []corev1.Pod {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
@@ -22,6 +24,9 @@ import (
 const MarkerLease = "dynamo-operator-namespace-scope"
 
 var leases = schema.GroupVersionResource{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"}
+
+// askPodsEvery is how often the pods of a workload that is not ready are looked at.
+const askPodsEvery = 5 * time.Second
 
 // gatedKinds have a readiness worth waiting for.
 var gatedKinds = []string{"CustomResourceDefinition", "DaemonSet", "Deployment", "Job", "StatefulSet"}
@@ -55,8 +60,10 @@ func (s *Session) awaitObject(ctx context.Context, object chart.Object, gate rol
 	id := identityOf(object, gate.Release, m)
 	label := object.Kind + " " + joinName(id.namespace, id.name)
 	say := func(message string) { report(label + ": " + message) }
+	stop := s.explainPods(ctx, id, object.Kind, say)
 	err = s.watches.follow(selection{resource: m.Resource, labels: helmObjects}).
 		await(ctx, id.namespace, id.name, gate.Patience, judge, say)
+	stop()
 	var blocked *notReady
 	switch {
 	case err == nil:
@@ -65,6 +72,33 @@ func (s *Session) awaitObject(ctx context.Context, object chart.Object, gate rol
 		return fmt.Errorf("%s is not ready: %s%s", label, blocked.message, s.blame(context.WithoutCancel(ctx), id, object.Kind))
 	default:
 		return s.explain("wait for "+label, err)
+	}
+}
+
+// explainPods says, while a workload is waited for, what its pods wait for:
+// somebody who watches should not have to wait for the deadline to learn of a
+// missing image or a crash.
+func (s *Session) explainPods(ctx context.Context, id identified, kind string, say func(string)) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		said := ""
+		for {
+			select {
+			case <-time.After(askPodsEvery):
+			case <-ctx.Done():
+				return
+			}
+			_, reasons := s.podReasons(ctx, id, kind)
+			if now := strings.Join(reasons, "; "); now != "" && now != said && ctx.Err() == nil {
+				said = now
+				say(now)
+			}
+		}
+	})
+	return func() {
+		cancel()
+		asking.Wait()
 	}
 }
 

@@ -3,6 +3,7 @@
 package charts
 
 import (
+	"encoding/base64"
 	"flag"
 	"os"
 	"path/filepath"
@@ -59,7 +60,29 @@ dynamo-operator:
     metrics: {prometheusEndpoint: "http://prometheus.monitoring:9090"}
   metricsService: {enabled: false}
 `,
+	"restricted-webhook": `
+dynamo-operator:
+  namespaceRestriction: {enabled: true}
+  webhook: {enabled: true, failurePolicy: Ignore, timeoutSeconds: 5, certificateSecret: {name: own-cert}, certificateValidity: 30}
+`,
+	"cert-manager": `
+dynamo-operator:
+  namespaceRestriction: {enabled: true}
+  webhook:
+    certManager: {enabled: true, certificate: {duration: 2160h}}
+    namespaceSelector: {matchExpressions: [{key: dynamo, operator: Exists}]}
+`,
+	"external-cert": `
+dynamo-operator:
+  webhook:
+    certificateSecret: {name: from-the-vault, external: true}
+    caBundle: ` + someAuthority + `
+`,
+	"no-webhook": `dynamo-operator: {webhook: {enabled: false}}`,
 }
+
+// someAuthority is the base64 of what looks like a PEM certificate.
+var someAuthority = base64.StdEncoding.EncodeToString([]byte("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"))
 
 func platform(t *testing.T) *chart.Chart {
 	t.Helper()
@@ -116,11 +139,12 @@ func TestGoldenPlatform(t *testing.T) {
 
 func TestRenderingTwiceGivesTheSameBytes(t *testing.T) {
 	for mode, values := range modes {
-		if render(t, values).Manifest != render(t, values).Manifest {
-			t.Errorf("%s: two renderings differ", mode)
+		first, second := render(t, values), render(t, values)
+		if diff := cmp.Diff(first.Manifest, second.Manifest); diff != "" {
+			t.Errorf("%s: two renderings differ:\n%s", mode, diff)
 		}
-		if hooks := render(t, values).Hooks; hooks != 0 {
-			t.Errorf("%s: %d hooks, want none", mode, hooks)
+		if first.Hooks != 0 {
+			t.Errorf("%s: %d hooks, want none", mode, first.Hooks)
 		}
 	}
 }
@@ -135,9 +159,11 @@ func TestOperatorRightsAreExactlyWhatItsCodeNeeds(t *testing.T) {
 			needed := manager.PermissionsFor(cfg)
 			const prefix = "dynamo-platform-dynamo-operator-"
 			for role, want := range map[string][]rbacv1.PolicyRule{
-				prefix + "manager-role":         needed.Served,
-				prefix + "leader-election-role": needed.Election,
-				prefix + "metrics-auth":         needed.Metrics,
+				prefix + "manager-role":                     needed.Served,
+				prefix + "leader-election-role":             needed.Election,
+				prefix + "metrics-auth":                     needed.Metrics,
+				prefix + "webhook-certificate":              needed.Certificate,
+				prefix + "webhook-trust" + scopeSuffix(cfg): needed.Trust,
 			} {
 				if diff := cmp.Diff(expand(want), expand(rulesOf(t, rendered, role))); diff != "" {
 					t.Errorf("%s (-code needs +chart grants):\n%s", role, diff)
@@ -145,6 +171,14 @@ func TestOperatorRightsAreExactlyWhatItsCodeNeeds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// scopeSuffix sets the cluster-scoped objects of a restricted release apart.
+func scopeSuffix(cfg *config.OperatorConfiguration) string {
+	if cfg.ClusterWide() {
+		return ""
+	}
+	return "-" + cfg.Namespace.Restricted
 }
 
 func operatorConfig(t *testing.T, rendered *chart.Rendered) *config.OperatorConfiguration {
@@ -210,11 +244,15 @@ func TestRestrictedScopeNeedsNothingClusterWide(t *testing.T) {
 	}
 }
 
+// TestNoWildcardAndNoSecretInAnyRole: but for the webhooks' own certificate, by its name.
 func TestNoWildcardAndNoSecretInAnyRole(t *testing.T) {
 	for mode, values := range modes {
 		rendered := render(t, values)
 		for _, object := range rendered.Objects {
 			for _, line := range expand(rulesOf(t, rendered, object.Name)) {
+				if certificate := operatorConfig(t, rendered).Server.Webhook.Certificates.SecretName; strings.HasSuffix(line, " "+certificate) {
+					continue
+				}
 				if strings.Contains(line, "*") || strings.HasPrefix(line, "/secrets") {
 					t.Errorf("%s: %s grants %s", mode, object, line)
 				}
@@ -232,6 +270,15 @@ func TestRefusals(t *testing.T) {
 		"another namespace":     {`dynamo-operator: {namespaceRestriction: {enabled: true, targetNamespace: elsewhere}}`, "elsewhere"},
 		"ingress without class": {`dynamo-operator: {dynamo: {ingress: {enabled: true}}}`, "className"},
 		"address of nothing":    {`dynamo-operator: {nats: {enabled: true}}`, "nats.enabled"},
+		"certGenerator":         {`dynamo-operator: {webhook: {certGenerator: {image: {tag: "1"}}}}`, "webhook.certGenerator has no use any more"},
+		"two certificates":      {`dynamo-operator: {webhook: {certManager: {enabled: true}, certificateSecret: {external: true}}}`, "only one of the two"},
+		"external without CA":   {`dynamo-operator: {webhook: {certificateSecret: {external: true}}}`, "webhook.caBundle is empty"},
+		"CA without external":   {`dynamo-operator: {webhook: {caBundle: ` + someAuthority + `}}`, "webhook.caBundle is set"},
+		"CA is not PEM":         {`dynamo-operator: {webhook: {certificateSecret: {external: true}, caBundle: aGVsbG8=}}`, "not the base64 of a PEM certificate"},
+		"CA is not base64":      {`dynamo-operator: {webhook: {certificateSecret: {external: true}, caBundle: "-----BEGIN"}}`, "caBundle"},
+		"validity of others":    {`dynamo-operator: {webhook: {certManager: {enabled: true}, certificateValidity: 90}}`, "webhook.certificateValidity is set"},
+		"webhook timeout":       {`dynamo-operator: {webhook: {timeoutSeconds: 31}}`, "timeoutSeconds"},
+		"webhook selector":      {`dynamo-operator: {webhook: {namespaceSelector: {team: a}}}`, "team"},
 		"chart not at hand":     {`grove: {enabled: true}`, "does not contain the grove chart"},
 	} {
 		_, err := tryRender(t, test.values)
