@@ -33,7 +33,7 @@ func TestAPIOnlyCluster(t *testing.T) {
 	})
 	t.Run("RBAC is on", func(t *testing.T) {
 		c.mustKubectl("create", "serviceaccount", "nobody")
-		if said, err := c.kubectl("", "auth", "can-i", "list", "secrets", "--as=system:serviceaccount:default:nobody"); err == nil {
+		if said, err := c.kubectl("auth", "can-i", "list", "secrets", "--as=system:serviceaccount:default:nobody"); err == nil {
 			t.Errorf("a new service account may list secrets: %s", said)
 		}
 	})
@@ -43,7 +43,7 @@ func TestAPIOnlyCluster(t *testing.T) {
 			t.Errorf("the token's holder is %s", said)
 		}
 	})
-	t.Run("controllers run", func(t *testing.T) {
+	t.Run("controllers run", func(*testing.T) {
 		c.mustKubectl("create", "namespace", "busy")
 		c.mustKubectl("create", "deployment", "web", "--image=example.com/web:1", "--namespace=busy")
 		c.mustKubectl("wait", "--for=create", "replicaset", "--selector=app=web", "--namespace=busy", "--timeout=20s")
@@ -114,7 +114,7 @@ func auditHas(t *testing.T, path, user, verb, resource, name string) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {

@@ -3,6 +3,7 @@ package test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -21,7 +22,7 @@ var command = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "drydock")
-	build := exec.Command("go", "build", "-o", path, "../cmd/drydock")
+	build := exec.CommandContext(context.Background(), "go", "build", "-o", path, "../cmd/drydock")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	output, err := build.CombinedOutput()
 	if err != nil {
@@ -33,7 +34,7 @@ var command = sync.OnceValues(func() (string, error) {
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if path, err := command(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
+		_ = os.RemoveAll(filepath.Dir(path))
 	}
 	os.Exit(code)
 }
@@ -67,22 +68,22 @@ func (c cluster) try(args ...string) (string, error) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	output, err := exec.Command(path, append(args, "--name", c.name)...).CombinedOutput()
+	// Not the test's context: the cluster is taken down after that has ended.
+	output, err := exec.CommandContext(context.Background(), path, append(args, "--name", c.name)...).CombinedOutput()
 	return string(output), err
 }
 
 // kubectl runs the cluster's own kubectl, with the environment that drydock env gives to a shell.
-func (c cluster) kubectl(input string, args ...string) (string, error) {
+func (c cluster) kubectl(args ...string) (string, error) {
 	c.t.Helper()
-	cmd := exec.Command("sh", append([]string{"-c", c.drydock("env") + `exec kubectl "$@"`, "kubectl"}, args...)...)
-	cmd.Stdin = strings.NewReader(input)
-	output, err := cmd.CombinedOutput()
+	shell := append([]string{"-c", c.drydock("env") + `exec kubectl "$@"`, "kubectl"}, args...)
+	output, err := exec.CommandContext(c.t.Context(), "sh", shell...).CombinedOutput()
 	return strings.TrimSpace(string(output)), err
 }
 
 func (c cluster) mustKubectl(args ...string) string {
 	c.t.Helper()
-	output, err := c.kubectl("", args...)
+	output, err := c.kubectl(args...)
 	if err != nil {
 		c.t.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, output)
 	}

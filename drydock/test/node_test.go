@@ -4,6 +4,7 @@ package test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -53,7 +54,7 @@ func TestNode(t *testing.T) {
 func workloadArchive(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "workload")
-	build := exec.Command("go", "build", "-o", program, "./workload")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./workload")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
@@ -92,7 +93,7 @@ func testLogsAndExec(t *testing.T, c cluster) {
 
 func testServices(t *testing.T, c cluster) {
 	inPod := func(args ...string) (string, error) {
-		return c.kubectl("", append([]string{"exec", "deployment/web", "--", "/workload"}, args...)...)
+		return c.kubectl(append([]string{"exec", "deployment/web", "--", "/workload"}, args...)...)
 	}
 	address := c.mustKubectl("get", "service", "web", "--output=jsonpath={.spec.clusterIP}")
 	for _, name := range []string{"web", "web.default", "web.default.svc.cluster.local"} {
@@ -114,11 +115,15 @@ func testServices(t *testing.T, c cluster) {
 
 func httpGet(t *testing.T, url string) string {
 	t.Helper()
-	response, err := (&http.Client{Timeout: 5 * time.Second}).Get(url)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	response, err := (&http.Client{Timeout: 5 * time.Second}).Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +170,7 @@ func testVolumeRemoval(t *testing.T, c cluster, dir string) {
 
 func testHostUntouched(t *testing.T, before snapshot) {
 	now := takeSnapshot(t)
-	for _, part := range []string{"mounts", "settings", "packet filter"} {
+	for _, part := range unchanging {
 		if added, removed := difference(before[part], now[part]); len(added)+len(removed) > 0 {
 			t.Errorf("%s: added %v, removed %v", part, added, removed)
 		}
@@ -185,23 +190,29 @@ func testSecondNode(t *testing.T, first cluster) {
 
 func testRecovery(t *testing.T, c cluster) {
 	for _, pid := range cgroupMembers(t, c.name) {
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 			t.Fatal(err)
 		}
 	}
 	eventually(t, 10*time.Second, func() error { return wantState(c, "broken") })
 	c.drydock("up", "--gpus", "2")
-	c.mustKubectl("wait", "--for=condition=Ready", "pods", "--selector=app=web", "--timeout=60s")
-	testServices(t, c)
+	c.mustKubectl("rollout", "status", "deployment/web", "--timeout=60s")
+	eventually(t, 20*time.Second, func() error {
+		answer, err := c.kubectl("exec", "deployment/web", "--", "/workload", "get", "http://web")
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, answer)
+		}
+		return nil
+	})
 }
 
 func cgroupMembers(t *testing.T, name string) []int {
 	t.Helper()
-	files, err := filepath.Glob("/sys/fs/cgroup/*/drydock-" + name + "/components/cgroup.procs")
+	files, err := filepath.Glob("/sys/fs/cgroup/*/drydock-" + name + "*/components/cgroup.procs")
 	if err != nil {
 		t.Fatal(err)
 	}
-	unified, err := filepath.Glob("/sys/fs/cgroup/drydock-" + name + "/components/cgroup.procs")
+	unified, err := filepath.Glob("/sys/fs/cgroup/drydock-" + name + "*/components/cgroup.procs")
 	if err != nil {
 		t.Fatal(err)
 	}

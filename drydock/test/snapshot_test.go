@@ -3,6 +3,9 @@
 package test
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -17,14 +20,15 @@ import (
 )
 
 // snapshot is what the host has, by kind: all that a node could leave behind.
+// What belongs to clusters of others is left out: they come and go.
 type snapshot map[string][]string
 
 func takeSnapshot(t *testing.T) snapshot {
 	t.Helper()
 	return snapshot{
 		"mounts":             lines(t, "/proc/self/mounts"),
-		"routes":             lines(t, "/proc/net/route"),
-		"links":              links(t),
+		"routes":             withoutForeign(t, lines(t, "/proc/net/route")),
+		"links":              withoutForeign(t, links(t)),
 		"packet filter":      packetFilter(t),
 		"settings":           settings(t),
 		"cgroups":            folders(t, "/sys/fs/cgroup"),
@@ -33,14 +37,23 @@ func takeSnapshot(t *testing.T) snapshot {
 	}
 }
 
+// compareSnapshots fails when there is more than before. That there is less may be another cluster's end,
+// except where no cluster should change anything.
 func compareSnapshots(t *testing.T, before, after snapshot) {
 	t.Helper()
 	for part := range before {
-		if added, removed := difference(before[part], after[part]); len(added)+len(removed) > 0 {
-			t.Errorf("%s: added %q, removed %q", part, added, removed)
+		added, removed := difference(before[part], after[part])
+		if len(added) > 0 {
+			t.Errorf("%s: added %q", part, added)
+		}
+		if len(removed) > 0 && slices.Contains(unchanging, part) {
+			t.Errorf("%s: removed %q", part, removed)
 		}
 	}
 }
+
+// unchanging are the parts that even a running node leaves alone.
+var unchanging = []string{"mounts", "settings", "packet filter"}
 
 func difference(before, after []string) (added, removed []string) {
 	missing := func(list []string) func(string) bool {
@@ -59,6 +72,35 @@ func lines(t *testing.T, path string) []string {
 		t.Fatal(err)
 	}
 	return strings.Split(strings.TrimSpace(string(content)), "\n")
+}
+
+// withoutForeign leaves out the lines that begin with a network link of somebody else's node.
+func withoutForeign(t *testing.T, all []string) []string {
+	t.Helper()
+	path, err := command()
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, _ := exec.CommandContext(t.Context(), path, "status", "-o", "json").Output() // the exit code is about others
+	var clusters []struct{ Name, Server string }
+	if err := json.Unmarshal(output, &clusters); err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(all, func(line string) bool {
+		for _, cluster := range clusters {
+			var block int
+			_, err := fmt.Sscanf(cluster.Server, "https://10.%d.", &block)
+			if err == nil && isForeign("drydock-"+cluster.Name) && strings.HasPrefix(line, fmt.Sprintf("drydock%d", block)) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// isForeign reports whether a cgroup path belongs to a drydock cluster that is not of this test.
+func isForeign(path string) bool {
+	return strings.Contains(path, "drydock-") && !strings.Contains(path, fmt.Sprintf("-%d", os.Getpid()))
 }
 
 func links(t *testing.T) []string {
@@ -116,7 +158,7 @@ func folders(t *testing.T, root string) []string {
 	t.Helper()
 	var found []string
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.IsDir() {
+		if err == nil && entry.IsDir() && !isForeign(path) {
 			found = append(found, path)
 		}
 		return nil // cgroups come and go
@@ -135,6 +177,10 @@ func networkNamespaces(t *testing.T) []string {
 	}
 	var found []string
 	for _, path := range paths {
+		cgroups, err := os.ReadFile(filepath.Join(filepath.Dir(filepath.Dir(path)), "cgroup"))
+		if err != nil || isForeign(string(cgroups)) {
+			continue
+		}
 		if name, err := os.Readlink(path); err == nil && !slices.Contains(found, name) {
 			found = append(found, name)
 		}
@@ -153,13 +199,17 @@ func stateDir() string {
 func files(t *testing.T) []string {
 	t.Helper()
 	state := stateDir()
+	shared, err := os.ReadFile(filepath.Join(state, "mountpoints")) // other nodes may need them still
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
 	var found []string
 	for _, root := range []string{"/etc", "/opt", "/run", "/srv", "/usr/libexec", "/usr/local", "/var"} {
 		err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 			if path == state {
 				return filepath.SkipDir
 			}
-			if err == nil {
+			if err == nil && !slices.Contains(strings.Fields(string(shared)), path) {
 				found = append(found, path)
 			}
 			return nil

@@ -190,7 +190,7 @@ func copyLog(ctx context.Context, out io.Writer, path string, follow bool) error
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	for {
 		if _, err := io.Copy(out, file); err != nil || !follow {
 			return err

@@ -86,7 +86,7 @@ func writeFiles(cluster state.Cluster, p config.Params) error {
 			return err
 		}
 	}
-	for name, content := range config.Files(p) {
+	for name, content := range config.Files() {
 		if err := state.WriteFile(filepath.Join(cluster.Dir, "config", name), []byte(content), 0o644); err != nil {
 			return err
 		}

@@ -79,7 +79,7 @@ func (m *Manager) halt(cluster state.Cluster, record state.Record) error {
 		return stopComponents(cluster, names)
 	}
 	// All at once and by force: one that outlived another would start the pods again, or wait for it.
-	if err := node.Remove(cluster.Name); err != nil {
+	if err := node.Remove(cluster.ID()); err != nil {
 		return err
 	}
 	if record.Block != 0 {

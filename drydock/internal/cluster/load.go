@@ -36,7 +36,7 @@ func (m *Manager) Load(ctx context.Context, name, archive string, further []stri
 	if err != nil {
 		return nil, err
 	}
-	defer input.Close()
+	defer func() { _ = input.Close() }()
 	runtime, err := packages.Ensure(ctx, m.State.Packages(), m.Report)
 	if err != nil {
 		return nil, err

@@ -27,7 +27,7 @@ const (
 )
 
 // startNode prepares what lives on the host and runs RunNode in namespaces of its own.
-func (m *Manager) startNode(ctx context.Context, cluster state.Cluster, record state.Record) error {
+func (m *Manager) startNode(ctx context.Context, cluster state.Cluster) error {
 	if _, err := packages.Ensure(ctx, m.State.Packages(), m.Report); err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (m *Manager) startNode(ctx context.Context, cluster state.Cluster, record s
 
 // EnterNode is the first step inside the new namespaces; it goes on as RunNode.
 func (m *Manager) EnterNode(name string) error {
-	return node.Enter(name, []string{StartCommand, "--state", string(m.State), "--name", name})
+	return node.Enter(m.State.Cluster(name).ID(), []string{StartCommand, "--state", string(m.State), "--name", name})
 }
 
 // RunNode arranges the node's namespaces and starts all components in them.
@@ -64,7 +64,7 @@ func (m *Manager) RunNode(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := node.Setup(name, cluster.Path("node"), network.Block(record.Block)); err != nil {
+	if err := node.Setup(cluster.ID(), cluster.Path("node"), network.Block(record.Block)); err != nil {
 		return err
 	}
 	found, err := packages.Ensure(ctx, m.State.Packages(), m.Report)
@@ -90,6 +90,10 @@ func writeNodeFiles(cluster state.Cluster, p config.Params, runtime config.Runti
 	}
 	// The addresses in this folder belong to pods that no longer run.
 	if err := os.RemoveAll("/var/lib/cni/networks"); err != nil {
+		return err
+	}
+	// The device plugin takes this socket for a kubelet that runs.
+	if err := os.RemoveAll(filepath.Join(config.KubeletRoot, "device-plugins", "kubelet.sock")); err != nil {
 		return err
 	}
 	network, err := os.ReadFile(cluster.Path("config", "10-drydock.conflist"))

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"strconv"
@@ -93,12 +94,11 @@ func firstFree(taken map[int]bool) int {
 }
 
 func free(port int) bool {
-	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
 		return false
 	}
-	listener.Close()
-	return true
+	return listener.Close() == nil
 }
 
 func chooseBlock(current int, others []state.Record) (int, error) {

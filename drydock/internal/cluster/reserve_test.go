@@ -37,11 +37,11 @@ func TestARestartedClusterKeepsItsPortsUnlessTheyAreTaken(t *testing.T) {
 	if err != nil || again["api"] != ports["api"] || again["etcd"] != ports["etcd"] {
 		t.Errorf("had %v, got %v, %v", ports, again, err)
 	}
-	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(ports["api"])))
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(ports["api"])))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 	moved, err := choosePorts(ports, nil)
 	if err != nil || moved["api"] == ports["api"] || moved["etcd"] != ports["etcd"] {
 		t.Errorf("had %v with the first taken, got %v, %v", ports, moved, err)

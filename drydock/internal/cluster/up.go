@@ -140,7 +140,7 @@ func (m *Manager) startComponents(ctx context.Context, cluster state.Cluster, re
 	if record.APIOnly {
 		return newStarter(cluster, record, m.Report).startControlPlane(ctx)
 	}
-	return m.startNode(ctx, cluster, record)
+	return m.startNode(ctx, cluster)
 }
 
 // explain adds what to do to errors of the operating system that people can act on.

@@ -24,7 +24,7 @@ var (
 func TestWhatAClusterIsStartedWith(t *testing.T) {
 	nodeComponents := append(ControlPlane(node), Containerd(node, runtime))
 	nodeComponents = append(nodeComponents, NodeComponents(node, runtime)...)
-	nodeFiles := maps.Clone(Files(node))
+	nodeFiles := maps.Clone(Files())
 	maps.Copy(nodeFiles, NodeFiles(node, runtime))
 	tests := []struct {
 		golden     string
@@ -32,7 +32,7 @@ func TestWhatAClusterIsStartedWith(t *testing.T) {
 		components []Component
 		files      map[string]string
 	}{
-		{"api-only", apiOnly, ControlPlane(apiOnly), Files(apiOnly)},
+		{"api-only", apiOnly, ControlPlane(apiOnly), Files()},
 		{"node", node, nodeComponents, nodeFiles},
 	}
 	for _, test := range tests {

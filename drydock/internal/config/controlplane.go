@@ -106,8 +106,8 @@ func controllerManager(p Params) []string {
 	)
 }
 
-// AuditPolicy records who did what to which object, without its content; probes of health are left out.
-const AuditPolicy = `apiVersion: audit.k8s.io/v1
+// auditPolicy records who did what to which object, without its content; probes of health are left out.
+const auditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:

@@ -60,10 +60,12 @@ func NodeComponents(p Params, r Runtime) []Component {
 			"--directory=" + filepath.Join(p.Dir, "volumes"),
 		}},
 	}
-	if p.GPUs > 0 {
-		components = append(components, Component{Name: "gpu-device-plugin", Args: []string{fmt.Sprintf("--count=%d", p.GPUs)}})
+	if p.GPUs == 0 {
+		return components
 	}
-	return components
+	// Before the kubelet, which refuses pods with GPUs until the plugin is there.
+	plugin := Component{Name: "gpu-device-plugin", Args: []string{fmt.Sprintf("--count=%d", p.GPUs)}}
+	return append([]Component{plugin}, components...)
 }
 
 // nodeLabels are what NVIDIA's GPU feature discovery puts on a node with H100 cards.

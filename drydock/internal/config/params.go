@@ -105,7 +105,7 @@ func Names(p Params) []string {
 	return names
 }
 
-// Files are the configuration files of the cluster's components, by name below the folder "config".
-func Files(p Params) map[string]string {
-	return map[string]string{"audit-policy.yaml": AuditPolicy}
+// Files are the configuration files of every cluster's components, by name below the folder "config".
+func Files() map[string]string {
+	return map[string]string{"audit-policy.yaml": auditPolicy}
 }

@@ -22,14 +22,14 @@ type hierarchy struct {
 	cpuset     bool
 }
 
-func cgroupName(name string) string { return "drydock-" + name }
+func cgroupName(id string) string { return "drydock-" + id }
 
 func hierarchies() ([]hierarchy, error) {
 	mounts, err := os.Open("/proc/self/mounts")
 	if err != nil {
 		return nil, err
 	}
-	defer mounts.Close()
+	defer func() { _ = mounts.Close() }()
 	var list []hierarchy
 	lines := bufio.NewScanner(mounts)
 	for lines.Scan() {
@@ -159,7 +159,7 @@ func killAll(name string) error {
 			return fmt.Errorf("processes %v of node %s do not end, not even when killed", pids, name)
 		}
 		for _, pid := range pids {
-			if err := unix.Kill(pid, unix.SIGKILL); err != nil && err != unix.ESRCH {
+			if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
 				return fmt.Errorf("killing process %d: %w", pid, err)
 			}
 		}
@@ -172,8 +172,11 @@ func members(name string) ([]int, error) {
 	var pids []int
 	err := eachCgroup(name, func(dir string) error {
 		content, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
-		if err != nil {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) {
 			return nil // it vanished meanwhile
+		}
+		if err != nil {
+			return err
 		}
 		for _, field := range strings.Fields(string(content)) {
 			if pid, err := strconv.Atoi(field); err == nil && pid > 0 {
@@ -228,10 +231,10 @@ func removeCgroup(dir string) error {
 	deadline := time.Now().Add(5 * time.Second)
 	for {
 		err := unix.Rmdir(dir)
-		if err == nil || err == unix.ENOENT {
+		if err == nil || errors.Is(err, unix.ENOENT) {
 			return nil
 		}
-		if err != unix.EBUSY || time.Now().After(deadline) {
+		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
 			return fmt.Errorf("removing cgroup %s: %w", dir, err)
 		}
 		time.Sleep(10 * time.Millisecond)

@@ -36,7 +36,7 @@ func Command(ctx context.Context, args ...string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// Enter moves this process into the named node's cgroups and a cgroup namespace rooted there, and becomes the given command.
+// Enter moves this process into the cgroups of the node with the given machine-wide id and a cgroup namespace rooted there, and becomes the given command.
 // It returns only with an error.
 func Enter(name string, args []string) error {
 	if err := joinCgroups(name); err != nil {

@@ -12,6 +12,6 @@ func Setup(name, dir string, block network.Block) error {
 		return err
 	}
 	host := os.NewFile(hostNetworkFD, "the host's network")
-	defer host.Close()
+	defer func() { _ = host.Close() }()
 	return network.Connect(block, host)
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -163,7 +164,7 @@ func unpack(ctx context.Context, archives, root string) error {
 // linkIPTables makes the names that installing the package would have made.
 func linkIPTables(root string) error {
 	folder := filepath.Join(root, "usr", "sbin")
-	if _, err := os.Stat(filepath.Join(folder, "xtables-nft-multi")); err != nil {
+	if _, err := os.Stat(filepath.Join(folder, "xtables-nft-multi")); errors.Is(err, fs.ErrNotExist) {
 		return nil // iptables was on the machine
 	}
 	for _, name := range []string{"iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore"} {
@@ -213,7 +214,7 @@ func locate(root string) (Runtime, error) {
 	}
 	runtime := Runtime{Containerd: containerd, Ctr: ctr, CNIPlugins: cniPlugins(append(slices.Clone(systemCNI), below(systemCNI)...))}
 	runtime.Env = append(runtime.Env, "PATH="+strings.Join(path, ":"))
-	if folders := append(libraries, older...); len(folders) > 0 {
+	if folders := slices.Concat(libraries, older); len(folders) > 0 {
 		runtime.Env = append(runtime.Env, "LD_LIBRARY_PATH="+strings.Join(folders, ":"))
 	}
 	for _, folder := range libraries {

@@ -2,6 +2,7 @@
 package process
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -46,8 +47,8 @@ func Start(spec Spec) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
-	cmd := exec.Command(spec.Path, spec.Args...)
+	defer func() { _ = log.Close() }()
+	cmd := exec.CommandContext(context.Background(), spec.Path, spec.Args...)
 	cmd.Env = append(os.Environ(), spec.Env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -57,7 +58,7 @@ func Start(spec Spec) (*Process, error) {
 	process := &Process{exited: make(chan struct{})}
 	process.Identity, err = Identify(cmd.Process.Pid)
 	go func() {
-		cmd.Wait() // the exit status is in the log; what matters here is that it ended
+		_ = cmd.Wait() // the exit status is in the log; what matters here is that it ended
 		close(process.exited)
 	}()
 	if err != nil {
@@ -156,7 +157,7 @@ func (id Identity) stop(grace time.Duration) error {
 		signal syscall.Signal
 		wait   time.Duration
 	}{{syscall.SIGTERM, grace}, {syscall.SIGKILL, 10 * time.Second}} {
-		if err := syscall.Kill(-id.PID, attempt.signal); err != nil && err != syscall.ESRCH {
+		if err := syscall.Kill(-id.PID, attempt.signal); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return fmt.Errorf("stopping process %d: %w", id.PID, err)
 		}
 		if id.waitGone(attempt.wait) {

@@ -62,7 +62,9 @@ func waitForChild(t *testing.T, file string) Identity {
 	var pid int
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if content, err := os.ReadFile(file); err == nil {
-			fmt.Sscan(string(content), &pid)
+			if _, err := fmt.Sscan(string(content), &pid); err != nil {
+				t.Fatal(err)
+			}
 			break
 		}
 	}
@@ -74,11 +76,11 @@ func waitForChild(t *testing.T, file string) Identity {
 }
 
 func TestARecycledPIDIsNeverKilled(t *testing.T) {
-	bystander := exec.Command("sleep", "1000")
+	bystander := exec.CommandContext(t.Context(), "sleep", "1000")
 	if err := bystander.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { bystander.Process.Kill(); bystander.Wait() })
+	t.Cleanup(func() { _ = bystander.Wait() }) // the end of the test's context kills it
 	id, err := Identify(bystander.Process.Pid)
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,8 @@
 package state
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,13 +19,16 @@ import (
 // Dir is the state directory. Nothing of drydock lives outside it, apart from what the kernel holds for a running cluster.
 type Dir string
 
+// rootDir is root's state directory unless another is chosen.
+const rootDir = "/var/lib/drydock"
+
 // DefaultDir returns $DRYDOCK_STATE, else /var/lib/drydock for root and $XDG_STATE_HOME/drydock (~/.local/state/drydock) for others.
 func DefaultDir() (Dir, error) {
 	if dir := os.Getenv("DRYDOCK_STATE"); dir != "" {
 		return Dir(dir), nil
 	}
 	if os.Geteuid() == 0 {
-		return "/var/lib/drydock", nil
+		return rootDir, nil
 	}
 	if dir := os.Getenv("XDG_STATE_HOME"); dir != "" {
 		return Dir(filepath.Join(dir, "drydock")), nil
@@ -52,8 +57,10 @@ func (d Dir) Purge() error {
 		}
 	}
 	err := os.Remove(string(d))
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTEMPTY) {
-		return nil
+	for _, harmless := range []error{fs.ErrNotExist, syscall.ENOTEMPTY, fs.ErrPermission} {
+		if errors.Is(err, harmless) {
+			return nil // the folder itself may well be somebody else's
+		}
 	}
 	return err
 }
@@ -87,6 +94,16 @@ type Cluster struct {
 	Name string
 	Dir  string
 	lock string
+}
+
+// ID tells the cluster from all others on the machine, also from one of the same name in another state directory.
+func (c Cluster) ID() string {
+	dir := filepath.Dir(filepath.Dir(c.Dir))
+	if dir == rootDir {
+		return c.Name
+	}
+	digest := sha256.Sum256([]byte(dir))
+	return c.Name + "-" + hex.EncodeToString(digest[:4])
 }
 
 // Path joins elements below the cluster's folder.

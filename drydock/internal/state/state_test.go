@@ -46,6 +46,16 @@ func TestARecordIsReadAsItWasSaved(t *testing.T) {
 	}
 }
 
+func TestClustersOfOneNameInDifferentPlacesAreToldApart(t *testing.T) {
+	ids := map[string]bool{}
+	for _, dir := range []Dir{rootDir, "/elsewhere", "/a/third"} {
+		ids[dir.Cluster("default").ID()] = true
+	}
+	if len(ids) != 3 || !ids["default"] {
+		t.Errorf("the three are %v", ids)
+	}
+}
+
 func TestPurgeLeavesOtherPeoplesFiles(t *testing.T) {
 	dir := Dir(t.TempDir())
 	for _, file := range []string{"bin/x/kubectl", "packages/complete", "clusters/c/cluster.json", "locks/c", "lock", "mountpoints", "mine.txt"} {

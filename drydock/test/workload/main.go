@@ -2,6 +2,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -26,7 +27,7 @@ func run(args []string) error {
 	case len(args) == 0:
 		return serve()
 	case args[0] == "lookup":
-		addresses, err := net.LookupHost(args[1])
+		addresses, err := net.DefaultResolver.LookupHost(context.Background(), args[1])
 		fmt.Println(addresses)
 		return err
 	case args[0] == "get":
@@ -64,7 +65,7 @@ func askAPI() error {
 }
 
 func get(client *http.Client, url, token string) error {
-	request, err := http.NewRequest(http.MethodGet, url, nil)
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return err
 	}
@@ -75,7 +76,7 @@ func get(client *http.Client, url, token string) error {
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	_, err = io.Copy(os.Stdout, response.Body)
 	return err
 }

@@ -24,6 +24,8 @@ const (
 	socketName = "drydock-gpu.sock"
 	// checkEvery is how often the plugin looks whether the kubelet restarted, which makes it forget its plugins.
 	checkEvery = time.Second
+	// retryEvery is short, because a kubelet that starts again refuses pods with GPUs until the plugin is back.
+	retryEvery = 20 * time.Millisecond
 )
 
 // Run advertises --count GPUs to the node's kubelet until it is told to stop.
@@ -35,13 +37,21 @@ func Run(args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	for ctx.Err() == nil {
-		if err := serveOnce(ctx, devices(*count)); err != nil && ctx.Err() == nil {
-			fmt.Fprintf(os.Stderr, "not registered with the kubelet, trying again: %v\n", err)
-			waitFor(ctx, checkEvery)
-		}
-	}
+	serve(ctx, devices(*count))
 	return nil
+}
+
+// serve goes on through every restart of the kubelet until ctx ends. Of failures in a row only the first is logged.
+func serve(ctx context.Context, list []*api.Device) {
+	failing := false
+	for ctx.Err() == nil {
+		err := serveOnce(ctx, list)
+		if err != nil && !failing {
+			fmt.Fprintf(os.Stderr, "not registered with the kubelet, trying again: %v\n", err)
+		}
+		failing = err != nil
+		waitFor(ctx, retryEvery)
+	}
 }
 
 func devices(count int) []*api.Device {
@@ -85,7 +95,7 @@ func register(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer connection.Close()
+	defer func() { _ = connection.Close() }()
 	_, err = api.NewRegistrationClient(connection).Register(ctx, &api.RegisterRequest{
 		Version: api.Version, Endpoint: socketName, ResourceName: resource,
 	})
