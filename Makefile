@@ -66,10 +66,11 @@ test-unit: prerequisites build ## Unit tests, golden files and tests against a r
 	@go vet ./...
 	@CGO_ENABLED=1 go test -race -timeout 25m ./...
 	@cd tools && go vet ./... && go test ./...
+	@cd test/thirdparty/servers && go vet ./...
 
 .PHONY: test-drydock
 test-drydock: prerequisites bin/drydock ## Tests of the one-node Kubernetes that need no root
-	@cd drydock && go vet ./... && CGO_ENABLED=1 go test -race -timeout 20m ./...
+	@$(MAKE) --no-print-directory -C drydock test
 
 .PHONY: test-node
 test-node: bin/wheelhouse bin/drydock bin/helm ## End-to-end tests on a real node (root)
@@ -77,8 +78,9 @@ test-node: bin/wheelhouse bin/drydock bin/helm ## End-to-end tests on a real nod
 	  echo "==> the end-to-end tests need root and did not run: sudo make test-node"; \
 	else \
 	  $(MAKE) --no-print-directory -C drydock node-test; \
-	  $(MAKE) --no-print-directory images charts; \
+	  $(MAKE) --no-print-directory images charts fixtures; \
 	  go test -tags e2e -count=1 -timeout 40m -v ./test/e2e; \
+	  go test -tags e2e -count=1 -timeout 20m -v -run TestNode ./test/thirdparty; \
 	fi
 
 .PHONY: samples

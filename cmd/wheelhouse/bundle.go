@@ -198,6 +198,6 @@ func openBundle(name string) (*chart.Bundle, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	return chart.ReadBundle(file)
 }

@@ -156,7 +156,7 @@ func indexOf(data []byte, name string) (*repo.IndexFile, error) {
 	for chart, versions := range index.Entries {
 		valid := versions[:0]
 		for _, v := range versions {
-			if v != nil && v.Metadata != nil && v.Metadata.Version != "" {
+			if v != nil && v.Metadata != nil && v.Version != "" {
 				valid = append(valid, v)
 			}
 		}
@@ -204,8 +204,8 @@ func (d folder) guess(name, version string) string {
 
 func (d folder) locate(_ context.Context, name, version string) (located, error) {
 	dir := d.fetcher.path(d.url)
-	if found, err := d.sourceOf(filepath.Join(dir, name), version); found != nil || err != nil {
-		return *found, err
+	if _, err := os.Stat(filepath.Join(dir, name, "Chart.yaml")); err == nil {
+		return d.packaged(name, version)
 	}
 	packages, err := filepath.Glob(filepath.Join(dir, name+"-*.tgz"))
 	if err != nil {
@@ -223,24 +223,21 @@ func (d folder) locate(_ context.Context, name, version string) (located, error)
 	return located{version: best, url: d.guess(name, best), digest: digest}, err
 }
 
-// sourceOf packages a chart that lies unpacked; nil if there is none.
-func (d folder) sourceOf(dir, version string) (*located, error) {
-	if _, err := os.Stat(filepath.Join(dir, "Chart.yaml")); err != nil {
-		return nil, nil
-	}
-	c, err := Open(dir)
+// packaged packages a chart that lies unpacked.
+func (d folder) packaged(name, version string) (located, error) {
+	c, err := Open(filepath.Join(d.fetcher.path(d.url), name))
 	if err != nil {
-		return &located{}, err
+		return located{}, err
 	}
 	if !satisfies(version, c.Version()) {
-		return nil, nil
+		return located{}, fmt.Errorf("folder %s holds %s, not %s (%w)", d.fetcher.path(d.url), c, version, errNotFound)
 	}
 	data, err := c.Package()
 	if err != nil {
-		return &located{}, err
+		return located{}, err
 	}
 	digest, err := d.fetcher.Cache.Put(data)
-	return &located{version: c.Version(), url: d.url + "/" + c.Name(), digest: digest}, err
+	return located{version: c.Version(), url: d.url + "/" + name, digest: digest}, err
 }
 
 // newest picks the highest of versions that satisfies a version or range.

@@ -68,7 +68,7 @@ func openPackage(file string) (*Chart, error) {
 	if err != nil {
 		return nil, fmt.Errorf("chart %s: %w", file, err)
 	}
-	defer data.Close()
+	defer func() { _ = data.Close() }()
 	helm, err := loader.LoadArchive(data)
 	if err != nil {
 		return nil, fmt.Errorf("chart %s is not a chart package: %w", file, err)

@@ -126,14 +126,21 @@ func get(ctx context.Context, url string, offset, size int64, do func(*http.Requ
 		cancel()
 		return nil, 0, err
 	}
+	return answered(response, offset, cancel)
+}
+
+// answered turns a response into a body and the offset at which it starts.
+func answered(response *http.Response, offset int64, cancel context.CancelFunc) (io.ReadCloser, int64, error) {
 	body := &watched{ReadCloser: response.Body, cancel: cancel, timer: time.AfterFunc(stalled, cancel)}
+	url := response.Request.URL.Redacted()
 	switch response.StatusCode {
 	case http.StatusOK:
 		return body, 0, nil
 	case http.StatusPartialContent:
 		var first int64
-		if _, err := fmt.Sscanf(response.Header.Get("Content-Range"), "bytes %d-", &first); err != nil || first != offset {
-			return nil, 0, errors.Join(fmt.Errorf("GET %s: the server continues at %q, asked for byte %d", url, response.Header.Get("Content-Range"), offset), body.Close())
+		from := response.Header.Get("Content-Range")
+		if _, err := fmt.Sscanf(from, "bytes %d-", &first); err != nil || first != offset {
+			return nil, 0, errors.Join(fmt.Errorf("GET %s: the server continues at %q, asked for byte %d", url, from, offset), body.Close())
 		}
 		return body, offset, nil
 	case http.StatusRequestedRangeNotSatisfiable:

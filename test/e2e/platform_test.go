@@ -41,6 +41,7 @@ func TestPlatform(t *testing.T) {
 		{"wrong input is refused and changes nothing", wrongInput},
 		{"a cluster-wide operator is refused next to restricted ones", mixedScopes},
 		{"destroy keeps CRDs and data", destroy},
+		{"stock Helm installs the packages offline", stockInstall},
 	}
 	for _, step := range steps {
 		if !t.Run(step.name, step.test) {
@@ -335,15 +336,7 @@ func mixedScopes(t *testing.T) {
 	if !strings.Contains(out, "team-a") {
 		t.Errorf("the refusal does not name the other operator:\n%s", out)
 	}
-	charts, err := filepath.Glob(filepath.Join(root, "dist/charts/dynamo-platform-*.tgz"))
-	if err != nil || len(charts) != 1 {
-		t.Fatalf("packages of dynamo-platform: %v %v", charts, err)
-	}
-	archive, err := filepath.Abs(charts[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	out = fails(t, "helm", "install", "dynamo-platform", archive, "-n", "dynamo-system", "--create-namespace")
+	out = fails(t, "helm", "install", "dynamo-platform", archive(t, "dynamo-platform"), "-n", "dynamo-system", "--create-namespace")
 	if !strings.Contains(out, "restricted dynamo-operator") {
 		t.Errorf("plain Helm's refusal does not say why:\n%s", out)
 	}
@@ -369,4 +362,29 @@ func destroy(t *testing.T) {
 	if left := revisions(t); strings.Contains(left, "dynamo-platform") {
 		t.Errorf("releases are left:\n%s", left)
 	}
+}
+
+// stockInstall also finds the CRDs that destroy has kept.
+func stockInstall(t *testing.T) {
+	run(t, "helm", "install", "dynamo-crds", archive(t, "dynamo-crds"), "--wait")
+	run(t, "helm", "install", "dynamo-platform", archive(t, "dynamo-platform"), "-n", "plain", "--create-namespace", "--wait",
+		"--set", "dynamo-operator.namespaceRestriction.enabled=true")
+	run(t, "kubectl", "apply", "--server-side", "-n", "plain", "-f", "demo/graphs/team-a.yaml")
+	run(t, "kubectl", "wait", "-n", "plain", "--for=condition=Ready", "--timeout=180s", "dynamographdeployment/chat")
+	run(t, "kubectl", "delete", "-n", "plain", "dynamographdeployment/chat")
+	run(t, "helm", "uninstall", "dynamo-platform", "-n", "plain", "--wait")
+}
+
+// archive is the package of a chart that make charts has written.
+func archive(t *testing.T, name string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(root, "dist", "charts", name+"-[0-9]*.tgz"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("packages of %s: %v %v; run `make charts`", name, found, err)
+	}
+	absolute, err := filepath.Abs(found[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return absolute
 }

@@ -139,6 +139,10 @@ func ask(ctx context.Context, messages jetstream.JetStream, store *clientv3.Clie
 		return err
 	}
 	id := fmt.Sprint(time.Now().UnixNano())
+	noted, err := store.Put(ctx, "/asked/"+id, subject)
+	if err != nil {
+		return fmt.Errorf("note the question: %w", err)
+	}
 	consumer, err := messages.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{FilterSubjects: []string{"answers." + id}})
 	if err != nil {
 		return fmt.Errorf("consume: %w", err)
@@ -146,7 +150,8 @@ func ask(ctx context.Context, messages jetstream.JetStream, store *clientv3.Clie
 	request := nats.NewMsg(subject)
 	request.Header.Set("Id", id)
 	request.Data = bytes.Repeat([]byte("0123456789abcdef"), large/16)
-	if _, err := messages.PublishMsg(ctx, request); err != nil {
+	published, err := messages.PublishMsg(ctx, request)
+	if err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
 	answer, err := consumer.Next(jetstream.FetchMaxWait(30 * time.Second))
@@ -157,7 +162,8 @@ func ask(ctx context.Context, messages jetstream.JetStream, store *clientv3.Clie
 	if string(answer.Data()) != hex.EncodeToString(sum[:]) {
 		return fmt.Errorf("wrong answer from %s: %s", subject, answer.Data())
 	}
-	fmt.Printf("%s answered %d bytes correctly\n", strings.TrimPrefix(subject, "requests."), len(request.Data))
+	fmt.Printf("%s answered %d bytes correctly; message %d of the stream, revision %d of the store\n",
+		strings.TrimPrefix(subject, "requests."), len(request.Data), published.Sequence, noted.Header.Revision)
 	return nil
 }
 

@@ -1,0 +1,107 @@
+// Command images builds the container images of the fixture charts: the real
+// NATS and etcd servers from their Go modules, and the client that tests talk
+// to them with. It is run in the checkout's root.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/wheelhouse-dev/wheelhouse/images"
+)
+
+// module holds the servers' versions.
+const module = "test/thirdparty/servers"
+
+// catalog has Go packages of the servers' module instead of the root module.
+var catalog = []images.Image{
+	{
+		Name: "fixture-nats", Title: "NATS server, for tests", Package: "github.com/nats-io/nats-server/v2",
+		Binary: "/usr/local/bin/nats-server", User: 1000, Group: 1000, Entrypoint: []string{"/usr/local/bin/nats-server"},
+		Dirs: []images.Dir{{Path: "/data", Mode: 0o775}}, WorkingDir: "/",
+	},
+	{
+		Name: "fixture-etcd", Title: "etcd, for tests", Package: "go.etcd.io/etcd/server/v3",
+		Binary: "/usr/local/bin/etcd", User: 1001, Group: 1001, Entrypoint: []string{"/usr/local/bin/etcd"},
+		Dirs: []images.Dir{{Path: "/bitnami/etcd", Mode: 0o775}}, WorkingDir: "/",
+	},
+	{
+		Name: "fixture-client", Title: "Client of NATS and etcd, for tests", Package: "./client",
+		Binary: "/usr/local/bin/client", User: 1000, Group: 1000, Entrypoint: []string{"/usr/local/bin/client"}, WorkingDir: "/",
+	},
+}
+
+func main() {
+	out := flag.String("out", "dist/fixtures", "directory for the archives")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, *out)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, out string) error {
+	out, err := filepath.Abs(out)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return err
+	}
+	for i, image := range catalog {
+		fmt.Fprintf(os.Stderr, "[%d/%d] %s: compiling %s ...", i+1, len(catalog), image.Name, image.Package)
+		begun := time.Now()
+		if err := build(ctx, image, filepath.Join(out, image.Name+".tar")); err != nil {
+			fmt.Fprintln(os.Stderr, " failed")
+			return err
+		}
+		fmt.Fprintf(os.Stderr, " %.1fs\n", time.Since(begun).Seconds())
+	}
+	return nil
+}
+
+func build(ctx context.Context, image images.Image, archive string) error {
+	binary, err := compile(ctx, image.Package)
+	if err != nil {
+		return fmt.Errorf("compile %s: %w", image.Package, err)
+	}
+	assembled, err := images.Assemble(image, binary)
+	if err != nil {
+		return err
+	}
+	file, err := os.Create(archive)
+	if err != nil {
+		return err
+	}
+	if err := images.WriteArchive(file, assembled, image.Reference()); err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+func compile(ctx context.Context, pkg string) ([]byte, error) {
+	dir, err := os.MkdirTemp("", "wheelhouse-fixture-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	binary := filepath.Join(dir, "binary")
+	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", binary, pkg)
+	command.Dir = module
+	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+runtime.GOARCH, "GOFLAGS=")
+	if text, err := command.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, text)
+	}
+	return os.ReadFile(binary)
+}
