@@ -80,6 +80,7 @@ test-node: bin/wheelhouse bin/drydock bin/helm ## End-to-end tests on a real nod
 	  $(MAKE) --no-print-directory -C drydock node-test; \
 	  $(MAKE) --no-print-directory images charts fixtures; \
 	  go test -tags e2e -count=1 -timeout 40m -v ./test/e2e; \
+	  go test -tags e2e -count=1 -timeout 20m -v ./test/webhook/node; \
 	  go test -tags e2e -count=1 -timeout 20m -v -run TestNode ./test/thirdparty; \
 	fi
 

@@ -23,11 +23,16 @@ import (
 const (
 	// afterConflict is the pause before another look at what a faster replica wrote.
 	afterConflict = 200 * time.Millisecond
+	// untilService is the pause while the Service does not exist.
+	untilService = time.Second
 	// longestWait makes up for clocks that jump.
 	longestWait = 12 * time.Hour
 )
 
-var errNoSecret = errors.New("there is no Secret")
+var (
+	errNoSecret  = errors.New("there is no Secret")
+	errNoService = errors.New("there is no webhook Service")
+)
 
 // keeper keeps the Secret, the webhook configurations and the certificate that
 // is served in agreement. It is a reconciler of one thing, so its requests say
@@ -48,11 +53,15 @@ type keeper struct {
 func (k *keeper) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
 	now := k.clock.Now()
 	again, err := k.keep(ctx, now)
-	if apierrors.IsConflict(err) {
+	switch {
+	case apierrors.IsConflict(err):
 		// Another replica was faster, or our cache is a little behind.
 		return ctrl.Result{RequeueAfter: afterConflict}, nil
-	}
-	if err != nil {
+	case errors.Is(err, errNoService):
+		// Not installed yet, or uninstalled already.
+		log.FromContext(ctx).Info("waiting for the webhook Service", "service", k.config.ServiceName)
+		return ctrl.Result{RequeueAfter: untilService}, nil
+	case err != nil:
 		return ctrl.Result{}, err
 	}
 	return ctrl.Result{RequeueAfter: min(max(again.Sub(now), afterConflict), longestWait)}, nil
@@ -119,7 +128,11 @@ func (k *keeper) write(ctx context.Context, secret *corev1.Secret, m *Material) 
 // an apply can be allowed for one name only.
 func (k *keeper) create(ctx context.Context, m *Material) error {
 	service := &corev1.Service{}
-	if err := k.live.Get(ctx, client.ObjectKey{Namespace: k.config.Namespace, Name: k.config.ServiceName}, service); err != nil {
+	err := k.live.Get(ctx, client.ObjectKey{Namespace: k.config.Namespace, Name: k.config.ServiceName}, service)
+	if apierrors.IsNotFound(err) {
+		return errNoService
+	}
+	if err != nil {
 		return fmt.Errorf("read the webhook Service %s/%s, which is to own Secret %s: %w", k.config.Namespace, k.config.ServiceName, k.config.SecretName, err)
 	}
 	secret := corev1ac.Secret(k.config.SecretName, k.config.Namespace).

@@ -63,6 +63,6 @@ func (k *keeper) edit(ctx context.Context, name string, configuration client.Obj
 	if err := k.client.Patch(ctx, configuration, patch, apply.FieldManager); err != nil {
 		return fmt.Errorf("write the authority into webhook configuration %s: %w", name, err)
 	}
-	log.FromContext(ctx).Info("wrote the authority into a webhook configuration", "name", name)
+	log.FromContext(ctx).Info("wrote the authority into a webhook configuration", "configuration", name)
 	return nil
 }

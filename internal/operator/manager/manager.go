@@ -62,7 +62,7 @@ func Run(ctx context.Context, cfg *config.OperatorConfiguration, restConfig *res
 		return err
 	}
 	if cfg.Server.Webhook.Enabled() {
-		if err := addWebhooks(mgr, cfg, cluster); err != nil {
+		if err := addWebhooks(ctx, mgr, cfg, cluster); err != nil {
 			return fmt.Errorf("set up the admission webhooks: %w", err)
 		}
 	}

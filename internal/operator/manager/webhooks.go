@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
@@ -23,14 +24,18 @@ import (
 
 // addWebhooks serves the webhooks in every replica, and lets a replica be ready
 // only when it can answer: API servers refuse what nobody answers for.
-func addWebhooks(mgr ctrl.Manager, cfg *config.OperatorConfiguration, cluster render.Capabilities) error {
+func addWebhooks(ctx context.Context, mgr ctrl.Manager, cfg *config.OperatorConfiguration, cluster render.Capabilities) error {
+	serves, err := answersFor(ctx, mgr, cfg)
+	if err != nil {
+		return err
+	}
 	certificate, certificateReady, err := servingCertificate(mgr, cfg.Server.Webhook)
 	if err != nil {
 		return err
 	}
 	server, err := webhook.NewServer(cfg.Server.Webhook.BindAddress, certificate, webhook.Options{
 		Scheme:       mgr.GetScheme(),
-		Serves:       answersFor(mgr, cfg),
+		Serves:       serves,
 		OperatorUser: webhook.ServiceAccountUser(os.Getenv("POD_NAMESPACE"), os.Getenv("POD_SERVICE_ACCOUNT")),
 		Version:      version.Version,
 		Cluster:      cluster,
@@ -42,27 +47,32 @@ func addWebhooks(mgr ctrl.Manager, cfg *config.OperatorConfiguration, cluster re
 	if err := mgr.Add(server); err != nil {
 		return fmt.Errorf("add the server: %w", err)
 	}
+	started := server.StartedChecker()
 	return mgr.AddReadyzCheck("webhooks", func(request *http.Request) error {
 		if err := certificateReady(request); err != nil {
 			return err
 		}
-		return server.Started(request)
+		return started(request)
 	})
 }
 
 // answersFor is not the controllers' scope: a replica that waits to become the
 // leader has claimed nothing yet, but answers.
-func answersFor(mgr ctrl.Manager, cfg *config.OperatorConfiguration) func(context.Context, string) (bool, error) {
+func answersFor(ctx context.Context, mgr ctrl.Manager, cfg *config.OperatorConfiguration) (func(context.Context, string) (bool, error), error) {
 	if !cfg.ClusterWide() {
 		return func(_ context.Context, namespace string) (bool, error) {
 			return namespace == cfg.Namespace.Restricted, nil
-		}
+		}, nil
+	}
+	// From the start, or the first request would have to wait for the markers.
+	if _, err := mgr.GetCache().GetInformer(ctx, &coordinationv1.Lease{}); err != nil {
+		return nil, fmt.Errorf("watch the marker Leases: %w", err)
 	}
 	unclaimed := scope.ClusterWide{Markers: mgr.GetClient()}
 	return func(ctx context.Context, namespace string) (bool, error) {
 		serves, _, err := unclaimed.Serves(ctx, namespace)
 		return serves, err
-	}
+	}, nil
 }
 
 func servingCertificate(mgr ctrl.Manager, cfg config.Webhook) (webhook.Certificate, healthz.Checker, error) {

@@ -5,11 +5,9 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
-	"net/http"
 	"strconv"
 	"time"
 
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
 )
 
@@ -20,11 +18,9 @@ const farewell = 3 * time.Second
 // Certificate chooses what a TLS server presents.
 type Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 
-// Server serves webhooks in every replica, the leader or not.
-type Server struct {
-	server  ctrlwebhook.Server
-	started healthz.Checker
-}
+// Server serves webhooks in every replica, the leader or not. A manager stops
+// it after everything else.
+type Server struct{ ctrlwebhook.Server }
 
 // NewServer returns a server of the webhooks for an address such as :9443.
 func NewServer(address string, certificate Certificate, o Options) (*Server, error) {
@@ -43,21 +39,15 @@ func NewServer(address string, certificate Certificate, o Options) (*Server, err
 	for path, hook := range Handlers(o) {
 		server.Register(path, hook)
 	}
-	return &Server{server: server, started: server.StartedChecker()}, nil
+	return &Server{server}, nil
 }
-
-// Started is a health check: the server answers with a certificate.
-func (s *Server) Started(request *http.Request) error { return s.started(request) }
-
-// NeedLeaderElection implements manager.LeaderElectionRunnable.
-func (s *Server) NeedLeaderElection() bool { return false }
 
 // Start implements manager.Runnable.
 func (s *Server) Start(ctx context.Context) error {
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(farewell, stop) })()
-	if err := s.server.Start(serving); err != nil {
+	if err := s.Server.Start(serving); err != nil {
 		return fmt.Errorf("serve the admission webhooks: %w", err)
 	}
 	return nil

@@ -17,6 +17,8 @@ server:
     secure: true
   healthProbe:
     bindAddress: ":8081"
+  webhook:
+    {{- include "dynamo-operator.webhookConfig" . | nindent 4 }}
 discovery:
   backend: {{ .Values.discoveryBackend }}
 infrastructure:

@@ -17,10 +17,16 @@ never changes what is rendered. Offline (helm template) it sees nothing.
 {{- end -}}
 {{- if not (include "dynamo-operator.restricted" .) -}}
 {{- range (lookup "coordination.k8s.io/v1" "Lease" "" "").items -}}
-{{- if and (eq .metadata.name "dynamo-operator-namespace-scope") (ne .metadata.namespace $.Release.Namespace) -}}
+{{- if and (eq .metadata.name "dynamo-operator-namespace-scope") (ne .metadata.namespace $.Release.Namespace) (include "dynamo-operator.leaseHeld" .) -}}
 {{- fail (printf "namespace %q has a restricted dynamo-operator of its own (Lease %s/%s). A cluster-wide operator does not coexist with it. Look at it with `kubectl -n %s get lease,deployment -l app.kubernetes.io/part-of=dynamo-operator`, then uninstall one of the two. To move from one scope to the other, set namespaceRestriction.allowMixedScopes=true during the migration." .metadata.namespace .metadata.namespace .metadata.name .metadata.namespace) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+
+{{/* leaseHeld: an operator that was uninstalled may leave its Lease behind, to expire. */}}
+{{- define "dynamo-operator.leaseHeld" -}}
+{{- $renewed := toDate "2006-01-02T15:04:05.999999Z07:00" (.spec.renewTime | default "") | unixEpoch | int64 -}}
+{{- if le (now | unixEpoch | int64) (add $renewed (.spec.leaseDurationSeconds | default 0)) }}true{{ end -}}
 {{- end -}}

@@ -1,0 +1,136 @@
+{{/* Who looks after the certificate: self, cert-manager or external. */}}
+{{- define "dynamo-operator.certificates" -}}
+{{- if .Values.webhook.certManager.enabled -}}
+cert-manager
+{{- else if .Values.webhook.certificateSecret.external -}}
+external
+{{- else -}}
+self
+{{- end -}}
+{{- end -}}
+
+{{- define "dynamo-operator.selfManagesCertificate" -}}
+{{- if and (include "dynamo-operator.servesWebhooks" .) (eq (include "dynamo-operator.certificates" .) "self") }}true{{ end -}}
+{{- end -}}
+
+{{/* auto: not where the operator would need rights on the cluster for it. */}}
+{{- define "dynamo-operator.servesWebhooks" -}}
+{{- $enabled := toString .Values.webhook.enabled -}}
+{{- $needsClusterRights := and (include "dynamo-operator.restricted" .) (eq (include "dynamo-operator.certificates" .) "self") -}}
+{{- if or (eq $enabled "true") (and (eq $enabled "auto") (not $needsClusterRights)) }}true{{ end -}}
+{{- end -}}
+
+{{/* FN-webhook-service. A long FN is cut, and a digest of it keeps two of them apart. */}}
+{{- define "dynamo-operator.webhookServiceName" -}}
+{{- $fullname := include "dynamo-operator.fullname" . -}}
+{{- if gt (len $fullname) 47 -}}
+{{- $fullname = printf "%s-%s" ($fullname | trunc 38 | trimSuffix "-") ($fullname | sha256sum | trunc 8) -}}
+{{- end -}}
+{{- $fullname }}-webhook-service
+{{- end -}}
+
+{{/* Several restricted releases of one name, in different namespaces, have cluster-scoped objects of their own. */}}
+{{- define "dynamo-operator.scopeSuffix" -}}
+{{- if include "dynamo-operator.restricted" . }}-{{ .Release.Namespace }}{{ end -}}
+{{- end -}}
+
+{{- define "dynamo-operator.validatingConfiguration" -}}
+{{ include "dynamo-operator.fullname" . }}-validating{{ include "dynamo-operator.scopeSuffix" . }}
+{{- end -}}
+
+{{- define "dynamo-operator.mutatingConfiguration" -}}
+{{ include "dynamo-operator.fullname" . }}-mutating{{ include "dynamo-operator.scopeSuffix" . }}
+{{- end -}}
+
+{{/* Annotations of a webhook configuration. */}}
+{{- define "dynamo-operator.webhookAnnotations" -}}
+{{- if eq (include "dynamo-operator.certificates" .) "cert-manager" -}}
+cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/{{ include "dynamo-operator.fullname" . }}-serving-cert
+{{- end -}}
+{{- end -}}
+
+{{/*
+What all webhooks have in common; arguments: root, path. Only a given CA is
+rendered: the field otherwise belongs to who looks after the certificate, and an
+upgrade or rollback leaves it alone.
+*/}}
+{{- define "dynamo-operator.webhook" -}}
+{{- $root := .root -}}
+{{- with $root.Values.webhook -}}
+admissionReviewVersions: [v1]
+sideEffects: None
+failurePolicy: {{ .failurePolicy }}
+timeoutSeconds: {{ .timeoutSeconds }}
+clientConfig:
+  service:
+    name: {{ include "dynamo-operator.webhookServiceName" $root }}
+    namespace: {{ $root.Release.Namespace }}
+    path: {{ $.path }}
+    port: 443
+  {{- with .caBundle }}
+  caBundle: {{ . }}
+  {{- end }}
+{{- if .namespaceSelector }}
+namespaceSelector:
+  {{- toYaml .namespaceSelector | nindent 2 }}
+{{- else if include "dynamo-operator.restricted" $root }}
+namespaceSelector:
+  matchLabels:
+    kubernetes.io/metadata.name: {{ $root.Release.Namespace }}
+{{- end }}
+# The operator checks what it writes itself, and must not wait for itself.
+matchConditions:
+  - name: not-by-the-operator
+    expression: request.userInfo.username != "system:serviceaccount:{{ $root.Release.Namespace }}:{{ include "dynamo-operator.fullname" $root }}-controller-manager"
+{{- end -}}
+{{- end -}}
+
+{{/* server.webhook of the operator's configuration. */}}
+{{- define "dynamo-operator.webhookConfig" -}}
+{{- if include "dynamo-operator.servesWebhooks" . -}}
+bindAddress: ":9443"
+certificates:
+  {{- if eq (include "dynamo-operator.certificates" .) "self" }}
+  source: self
+  namespace: {{ .Release.Namespace }}
+  secretName: {{ .Values.webhook.certificateSecret.name }}
+  serviceName: {{ include "dynamo-operator.webhookServiceName" . }}
+  validatingConfiguration: {{ include "dynamo-operator.validatingConfiguration" . }}
+  mutatingConfiguration: {{ include "dynamo-operator.mutatingConfiguration" . }}
+  validity: {{ mul .Values.webhook.certificateValidity 24 }}h
+  {{- else }}
+  source: files
+  directory: {{ include "dynamo-operator.certificateDirectory" . }}
+  {{- end }}
+{{- else -}}
+bindAddress: "0"
+{{- end -}}
+{{- end -}}
+
+{{- define "dynamo-operator.certificateDirectory" -}}
+/tmp/k8s-webhook-server/serving-certs
+{{- end -}}
+
+{{- define "dynamo-operator.validateWebhook" -}}
+{{- $certificates := include "dynamo-operator.certificates" . -}}
+{{- with .Values.webhook -}}
+{{- if hasKey . "certGenerator" -}}
+{{- fail "webhook.certGenerator has no use any more: the operator makes and renews its certificate itself, without a Job and its image. Remove the key." -}}
+{{- end -}}
+{{- if and .certManager.enabled .certificateSecret.external -}}
+{{- fail "webhook.certManager.enabled and webhook.certificateSecret.external are both true, but only one of the two can provide the certificate. Set one of them to false." -}}
+{{- end -}}
+{{- if and (eq $certificates "external") (ne (toString .enabled) "false") (not .caBundle) -}}
+{{- fail "webhook.certificateSecret.external is true, but webhook.caBundle is empty: the API server would trust no certificate and refuse every graph. Set it to the base64 of the PEM of the authority that signed the certificate in the Secret." -}}
+{{- end -}}
+{{- if and .caBundle (ne $certificates "external") -}}
+{{- fail "webhook.caBundle is set, but it is used only with webhook.certificateSecret.external=true. Otherwise the authority is written into the webhook configurations for you: remove the key." -}}
+{{- end -}}
+{{- if and .caBundle (not (contains "-----BEGIN CERTIFICATE-----" (b64dec .caBundle))) -}}
+{{- fail "webhook.caBundle is not the base64 of a PEM certificate: set it to the output of `base64 -w0 ca.crt`." -}}
+{{- end -}}
+{{- if and (ne $certificates "self") (ne (int .certificateValidity) 365) -}}
+{{- fail (printf "webhook.certificateValidity is set, but the certificate comes from %s, which decides how long it is valid. Remove the key." (eq $certificates "external" | ternary "an external Secret" "cert-manager (webhook.certManager.certificate.duration)")) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
