@@ -10,6 +10,9 @@ import (
 // dependencies that the overrides turn on. Helm renders none of them.
 func (c *Chart) CRDs(overrides map[string]any) ([]Object, error) {
 	work := c.Helm()
+	if len(work.CRDObjects()) == 0 {
+		return nil, nil
+	}
 	if err := util.ProcessDependencies(work, overrides); err != nil {
 		return nil, fmt.Errorf("chart %s: %w", c, err)
 	}

@@ -99,6 +99,7 @@ var (
 	valueRules = []Rule{
 		valuesMatchSchema,
 		dependenciesAtHand,
+		definitionsComeFirst,
 		onePlatformPerNamespace,
 		scopesDoNotMix,
 		scopeIsStatedOnce,

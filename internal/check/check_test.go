@@ -13,11 +13,13 @@ import (
 // A platform chart as small as the rules allow.
 var charts = fstest.MapFS{
 	"crds/Chart.yaml":      {Data: []byte("apiVersion: v2\nname: dynamo-crds\nversion: 1.0.0\n")},
-	"platform/Chart.yaml":  {Data: []byte("apiVersion: v2\nname: dynamo-platform\nversion: 1.0.0\ndependencies:\n- {name: operator, version: 1.0.0, repository: 'file://components/operator', alias: dynamo-operator}\n- {name: nats, version: 1.3.2, repository: 'https://nats.example.com', condition: nats.enabled}\n")},
-	"platform/values.yaml": {Data: []byte("nats: {enabled: false}\n")},
+	"platform/Chart.yaml":  {Data: []byte("apiVersion: v2\nname: dynamo-platform\nversion: 1.0.0\ndependencies:\n- {name: operator, version: 1.0.0, repository: 'file://components/operator', alias: dynamo-operator}\n- {name: nats, version: 1.3.2, repository: 'https://nats.example.com', condition: nats.enabled}\n- {name: queues, version: 1.0.0, repository: 'file://components/queues', condition: queues.enabled}\n")},
+	"platform/values.yaml": {Data: []byte("nats: {enabled: false}\nqueues: {enabled: false}\n")},
 	"platform/values.schema.json": {Data: []byte(`{"type": "object", "additionalProperties": false, "properties": {
-		"global": {"type": "object"}, "dynamo-operator": {"type": "object"}, "nats": {"type": "object"}, "name": {"type": "string"}}}`)},
+		"global": {"type": "object"}, "dynamo-operator": {"type": "object"}, "nats": {"type": "object"}, "queues": {"type": "object"}, "name": {"type": "string"}}}`)},
 	"platform/templates/a.yaml":                           {Data: []byte("apiVersion: v1\nkind: Service\nmetadata: {name: {{ .Values.name | default .Release.Name }}}\n")},
+	"platform/components/queues/Chart.yaml":               {Data: []byte("apiVersion: v2\nname: queues\nversion: 1.0.0\n")},
+	"platform/components/queues/crds/queues.yaml":         {Data: []byte("apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: queues.example.com}\n")},
 	"platform/components/operator/Chart.yaml":             {Data: []byte("apiVersion: v2\nname: operator\nversion: 1.0.0\n")},
 	"platform/components/operator/values.yaml":            {Data: []byte("replicas: 1\nnats: {enabled: false}\netcd: {enabled: false}\n")},
 	"platform/components/operator/values.schema.json":     {Data: []byte(`{"type": "object", "additionalProperties": false, "properties": {"global": {}, "replicas": {"type": "integer", "minimum": 1}, "nats": {"type": "object"}, "etcd": {"type": "object"}, "natsAddr": {}, "etcdAddr": {}, "level": {"enum": ["info", "debug"]}, "namespaceRestriction": {"type": "object", "additionalProperties": false, "properties": {"enabled": {"type": "boolean"}, "targetNamespace": {"type": "string"}, "allowMixedScopes": {"type": "boolean"}}}}}`)},
@@ -111,6 +113,10 @@ func TestValueRules(t *testing.T) {
 		{
 			name: "dependency not at hand", spec: "  values:\n  - platform: {nats: {enabled: true}}\n  platforms: [{namespace: a}]\n",
 			want: "f.yaml:6:23: release a/dynamo-platform turns on nats.enabled, but chart dynamo-platform-1.0.0 does not carry nats 1.3.2 from https://nats.example.com",
+		},
+		{
+			name: "dependency with CRDs in a folder", spec: "  values:\n  - platform: {queues: {enabled: true}}\n  platforms: [{namespace: a}]\n",
+			want: "warning: f.yaml:7:15: release a/dynamo-platform turns on a dependency with 1 CRDs of its own, such as queues.example.com",
 		},
 		{
 			name: "two platforms in a namespace", spec: "  platforms:\n  - {namespace: a}\n  - {namespace: a, release: other}\n",
