@@ -288,9 +288,10 @@ func create(t *testing.T, object client.Object) {
 
 func get(t *testing.T, namespace, name string, object client.Object) {
 	t.Helper()
-	if err := adminClient(t).Get(context.Background(), client.ObjectKey{Namespace: namespace, Name: name}, object); err != nil {
-		t.Fatal(err)
-	}
+	c := adminClient(t)
+	eventually(t, "read "+namespace+"/"+name, func() error {
+		return c.Get(context.Background(), client.ObjectKey{Namespace: namespace, Name: name}, object)
+	})
 }
 
 // change edits the live object until the API server takes the edit.
