@@ -364,9 +364,9 @@ func destroy(t *testing.T) {
 	}
 }
 
-// stockInstall also finds the CRDs that destroy has kept.
+// stockInstall also finds the CRDs, and the record of them, that destroy has kept.
 func stockInstall(t *testing.T) {
-	run(t, "helm", "install", "dynamo-crds", archive(t, "dynamo-crds"), "--wait")
+	run(t, "helm", "upgrade", "--install", "dynamo-crds", archive(t, "dynamo-crds"), "--wait")
 	run(t, "helm", "install", "dynamo-platform", archive(t, "dynamo-platform"), "-n", "plain", "--create-namespace", "--wait",
 		"--set", "dynamo-operator.namespaceRestriction.enabled=true")
 	run(t, "kubectl", "apply", "--server-side", "-n", "plain", "-f", "demo/graphs/team-a.yaml")
