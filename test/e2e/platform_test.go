@@ -249,13 +249,12 @@ func awaitLeader(t *testing.T, namespace string) {
 }
 
 func operatorWrites(since time.Time) ([]string, error) {
-	log, err := os.Open(filepath.Join(stateDir(), "clusters", node, "audit.log"))
+	log, err := os.ReadFile(filepath.Join(stateDir(), "clusters", node, "audit.log"))
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
 	var writes []string
-	decoder := json.NewDecoder(log)
+	decoder := json.NewDecoder(bytes.NewReader(log))
 	for {
 		var event struct {
 			Stage, Verb              string
