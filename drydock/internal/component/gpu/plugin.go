@@ -72,13 +72,14 @@ func serveOnce(ctx context.Context, list []*api.Device) error {
 	if err := os.RemoveAll(socket); err != nil {
 		return err
 	}
-	listener, err := net.Listen("unix", socket)
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "unix", socket)
 	if err != nil {
 		return err
 	}
 	server := grpc.NewServer()
 	api.RegisterDevicePluginServer(server, &plugin{devices: list})
-	go server.Serve(listener) // ends with Stop; a broken listener shows as a failed registration
+	go func() { _ = server.Serve(listener) }() // ends with Stop; a broken listener shows as a failed registration
 	defer server.Stop()
 	if err := register(ctx); err != nil {
 		return err
