@@ -17,6 +17,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
 
 const chat = `
@@ -79,7 +80,7 @@ func TestAGraphBecomesReadyAndThenNothingIsWritten(t *testing.T) {
 	before := versions(t, ns)
 	graphs, components := reconciled(t, "graph"), reconciled(t, "component")
 	second := start(t, within(ns)) // looks at every object when it starts
-	eventually(t, "a look at everything", func() error { return looked(t, graphs+1, components+2) })
+	cluster.Eventually(t, "a look at everything", func() error { return looked(t, graphs+1, components+2) })
 
 	// Events that change nothing the operator cares about are no reason to write either.
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "default"}}
@@ -87,7 +88,7 @@ func TestAGraphBecomesReadyAndThenNothingIsWritten(t *testing.T) {
 	for _, pod := range pods(t, ns, "chat-worker") {
 		change(t, &pod, func(p *corev1.Pod) { metav1.SetMetaDataAnnotation(&p.ObjectMeta, "touched", "yes") })
 	}
-	eventually(t, "a second look", func() error { return looked(t, graphs+2, components+3) })
+	cluster.Eventually(t, "a second look", func() error { return looked(t, graphs+2, components+3) })
 
 	if n := second.writes.Load(); n != 0 {
 		t.Errorf("%d writes, want none", n)
@@ -157,7 +158,7 @@ func TestChangesByHandAreCorrected(t *testing.T) {
 	chatGraph(t, ns)
 	condition(t, ns, "chat", says("some_resources_are_not_ready"))
 	c := adminClient(t)
-	eventually(t, "the Deployment", func() error {
+	cluster.Eventually(t, "the Deployment", func() error {
 		return c.Get(context.Background(), client.ObjectKey{Namespace: ns, Name: "chat-worker"}, &appsv1.Deployment{})
 	})
 
@@ -167,7 +168,7 @@ func TestChangesByHandAreCorrected(t *testing.T) {
 			d.Spec.Replicas = ptr.To[int32](5)
 			d.Spec.Template.Spec.Containers[0].Image = "registry.example.com/other:1"
 		})
-		eventually(t, "correction", func() error {
+		cluster.Eventually(t, "correction", func() error {
 			get(t, ns, "chat-worker", deployment)
 			if *deployment.Spec.Replicas != 1 || deployment.Spec.Template.Spec.Containers[0].Image != "registry.example.com/runtime:1" {
 				return fmt.Errorf("%d replicas of %s", *deployment.Spec.Replicas, deployment.Spec.Template.Spec.Containers[0].Image)
@@ -180,7 +181,7 @@ func TestChangesByHandAreCorrected(t *testing.T) {
 		change(t, role, func(r *rbacv1.Role) {
 			r.Rules = append(r.Rules, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"get"}})
 		})
-		eventually(t, "correction", func() error {
+		cluster.Eventually(t, "correction", func() error {
 			if get(t, ns, role.Name, role); len(role.Rules) != 3 {
 				return fmt.Errorf("%d rules", len(role.Rules))
 			}
@@ -193,7 +194,7 @@ func TestChangesByHandAreCorrected(t *testing.T) {
 		if err := c.Delete(context.Background(), service); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "correction", func() error {
+		cluster.Eventually(t, "correction", func() error {
 			again := &corev1.Service{}
 			if err := c.Get(context.Background(), client.ObjectKeyFromObject(service), again); err != nil {
 				return err
@@ -207,7 +208,7 @@ func TestChangesByHandAreCorrected(t *testing.T) {
 	t.Run("a component's spec", func(t *testing.T) {
 		dcd := &v1alpha1.DynamoComponentDeployment{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "chat-frontend"}}
 		change(t, dcd, func(d *v1alpha1.DynamoComponentDeployment) { d.Spec.Replicas = ptr.To[int32](3) })
-		eventually(t, "correction", func() error {
+		cluster.Eventually(t, "correction", func() error {
 			if get(t, ns, dcd.Name, dcd); *dcd.Spec.Replicas != 1 {
 				return fmt.Errorf("%d replicas", *dcd.Spec.Replicas)
 			}
@@ -227,7 +228,7 @@ func TestReadyMeansTheCurrentGeneration(t *testing.T) {
 	})
 	// The old pod is still ready and serves; the graph is not Ready for that.
 	condition(t, ns, "chat", says("Worker: "))
-	eventually(t, "a pod of the new revision", func() error {
+	cluster.Eventually(t, "a pod of the new revision", func() error {
 		for _, pod := range pods(t, ns, "chat-worker") {
 			if pod.Spec.Containers[0].Image == "registry.example.com/runtime:2" {
 				return nil
@@ -254,7 +255,7 @@ spec:
   services: {Frontend: {componentType: frontend, extraPodSpec: {mainContainer: {image: "registry.example.com/runtime:1"}}}}
 `)
 	create(t, dgd)
-	eventually(t, "the Deployment", func() error {
+	cluster.Eventually(t, "the Deployment", func() error {
 		return adminClient(t).Get(context.Background(), client.ObjectKey{Namespace: ns, Name: "chat-frontend"}, &appsv1.Deployment{})
 	})
 	if err := adminClient(t).Delete(context.Background(), dgd); err != nil {
@@ -295,7 +296,7 @@ func TestAnnotationsOfAGraphTakeEffectAtOnce(t *testing.T) {
 	change(t, dgd, func(d *v1alpha1.DynamoGraphDeployment) {
 		d.Annotations = map[string]string{v1alpha1.AnnotationEnableMetrics: "false"}
 	})
-	eventually(t, "the metrics label goes", func() error {
+	cluster.Eventually(t, "the metrics label goes", func() error {
 		deployment := &appsv1.Deployment{}
 		get(t, ns, "chat-worker", deployment)
 		if _, labelled := deployment.Spec.Template.Labels[v1alpha1.LabelMetricsEnabled]; labelled {
@@ -317,7 +318,7 @@ func TestARestartGoesThroughTheServicesOneByOne(t *testing.T) {
 		get(t, ns, component, deployment)
 		return deployment.Spec.Template.Annotations[v1alpha1.AnnotationRestartAt]
 	}
-	eventually(t, "the frontend restarts", func() error {
+	cluster.Eventually(t, "the frontend restarts", func() error {
 		if got := restarted("chat-frontend"); got != "monday" {
 			return fmt.Errorf("restartAt %q", got)
 		}
@@ -328,14 +329,14 @@ func TestARestartGoesThroughTheServicesOneByOne(t *testing.T) {
 		t.Errorf("the worker restarts (%s) before the frontend is ready", got)
 	}
 	allRun(t, ns, "", "chat-frontend")
-	eventually(t, "the worker restarts", func() error {
+	cluster.Eventually(t, "the worker restarts", func() error {
 		if got := restarted("chat-worker"); got != "monday" {
 			return fmt.Errorf("restartAt %q", got)
 		}
 		return nil
 	})
 	allRun(t, ns, "chat", "chat-worker")
-	eventually(t, "the restart completes", func() error {
+	cluster.Eventually(t, "the restart completes", func() error {
 		get(t, ns, "chat", dgd)
 		want := &v1alpha1.RestartStatus{ObservedID: "monday", Phase: v1alpha1.RestartPhaseCompleted}
 		if diff := cmp.Diff(want, dgd.Status.Restart); diff != "" {

@@ -8,14 +8,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/go-logr/logr"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -31,7 +29,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
-	"github.com/wheelhouse-dev/wheelhouse/charts"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/manager"
 	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
@@ -56,68 +53,13 @@ var admin = sync.OnceValues(func() (client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := installKinds(c); err != nil {
+	if err := cluster.InstallKinds(c); err != nil {
 		return nil, err
 	}
 	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: plannerRole}}
 	role.Rules = []rbacv1.PolicyRule{{APIGroups: []string{"nvidia.com"}, Resources: []string{"dynamographdeployments"}, Verbs: []string{"get", "patch"}}}
 	return c, c.Create(context.Background(), role)
 })
-
-func installKinds(c client.Client) error {
-	names, err := fs.Glob(charts.FS(), "crds/templates/*.yaml")
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		data, err := fs.ReadFile(charts.FS(), name)
-		if err != nil {
-			return err
-		}
-		crd := &apiextensionsv1.CustomResourceDefinition{}
-		if err := yaml.Unmarshal(data, crd); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		if err := c.Create(context.Background(), crd); err != nil {
-			return err
-		}
-		if err := waitEstablished(c, crd); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func waitEstablished(c client.Client, crd *apiextensionsv1.CustomResourceDefinition) error {
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(poll) {
-		if err := c.Get(context.Background(), client.ObjectKeyFromObject(crd), crd); err != nil {
-			return err
-		}
-		for _, condition := range crd.Status.Conditions {
-			if condition.Type == apiextensionsv1.Established && condition.Status == apiextensionsv1.ConditionTrue {
-				return nil
-			}
-		}
-	}
-	return fmt.Errorf("%s is not established after %s", crd.Name, patience)
-}
-
-const (
-	patience = 60 * time.Second
-	poll     = 50 * time.Millisecond
-)
-
-// eventually waits until check returns nil.
-func eventually(t *testing.T, what string, check func() error) {
-	t.Helper()
-	var err error
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(poll) {
-		if err = check(); err == nil {
-			return
-		}
-	}
-	t.Fatalf("%s: after %s still: %v", what, patience, err)
-}
 
 func adminClient(t *testing.T) client.Client {
 	t.Helper()
@@ -132,9 +74,7 @@ func adminClient(t *testing.T) client.Client {
 type operatorProcess struct {
 	// writes counts all requests that change something, but for Leases.
 	writes atomic.Int64
-	// forbidden lists requests that the API server refused for want of rights.
-	forbidden sync.Map
-	stop      func() error
+	stop   func() error
 }
 
 // start runs an operator until the test ends or stop is called.
@@ -151,7 +91,11 @@ func start(t *testing.T, change func(*config.OperatorConfiguration)) *operatorPr
 	grant(t, user, cfg)
 	restConfig := rest.CopyConfig(shared.Config)
 	restConfig.Impersonate = rest.ImpersonationConfig{UserName: user}
-	restConfig.Wrap(func(next http.RoundTripper) http.RoundTripper { return &recorder{next, operator} })
+	watchdog := cluster.Watchdog{Forbidden: &sync.Map{}}
+	restConfig.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		watchdog.Next = next
+		return &counter{watchdog, operator}
+	})
 
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -164,44 +108,25 @@ func start(t *testing.T, change func(*config.OperatorConfiguration)) *operatorPr
 		if err := operator.stop(); err != nil {
 			t.Errorf("the operator of %s: %v", user, err)
 		}
-		operator.forbidden.Range(func(request, _ any) bool {
-			t.Errorf("the operator lacks the right to %s", request)
-			return true
-		})
+		watchdog.Report(t)
 	})
 	return operator
 }
 
 var operators atomic.Int32
 
-type recorder struct {
+// counter counts an operator's writes.
+type counter struct {
 	next     http.RoundTripper
 	operator *operatorProcess
 }
 
-func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
-	response, err := r.next.RoundTrip(request)
+func (c *counter) RoundTrip(request *http.Request) (*http.Response, error) {
 	if request.Method != http.MethodGet && !strings.Contains(request.URL.Path, "/leases") {
-		r.operator.writes.Add(1)
+		c.operator.writes.Add(1)
 	}
-	if err == nil && response.StatusCode == http.StatusForbidden && !terminating(request) {
-		r.operator.forbidden.Store(request.Method+" "+request.URL.Path, true)
-	}
-	return response, err
+	return c.next.RoundTrip(request)
 }
-
-// terminating: in a namespace that is going away nothing can be created.
-func terminating(request *http.Request) bool {
-	parts := strings.Split(request.URL.Path, "/namespaces/")
-	if len(parts) < 2 {
-		return false
-	}
-	name, _, _ := strings.Cut(parts[1], "/")
-	_, deleted := deletedNamespaces.Load(name)
-	return deleted
-}
-
-var deletedNamespaces sync.Map
 
 // grant gives a user the rights of an operator with this configuration.
 func grant(t *testing.T, user string, cfg *config.OperatorConfiguration) {
@@ -248,21 +173,12 @@ func grant(t *testing.T, user string, cfg *config.OperatorConfiguration) {
 func namespace(t *testing.T) string {
 	t.Helper()
 	c := adminClient(t)
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "t-"}}
-	if err := c.Create(context.Background(), ns); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		deletedNamespaces.Store(ns.Name, true)
-		if err := c.Delete(context.Background(), ns); client.IgnoreNotFound(err) != nil {
-			t.Error(err)
-		}
-	})
+	name := cluster.Namespace(t, c)
 	// The controller-manager makes it, and the operator reads it.
-	eventually(t, "the default ServiceAccount", func() error {
-		return c.Get(context.Background(), client.ObjectKey{Namespace: ns.Name, Name: "default"}, &corev1.ServiceAccount{})
+	cluster.Eventually(t, "the default ServiceAccount", func() error {
+		return c.Get(context.Background(), client.ObjectKey{Namespace: name, Name: "default"}, &corev1.ServiceAccount{})
 	})
-	return ns.Name
+	return name
 }
 
 // parse reads an object from YAML and puts it into a namespace.
@@ -289,7 +205,7 @@ func create(t *testing.T, object client.Object) {
 func get(t *testing.T, namespace, name string, object client.Object) {
 	t.Helper()
 	c := adminClient(t)
-	eventually(t, "read "+namespace+"/"+name, func() error {
+	cluster.Eventually(t, "read "+namespace+"/"+name, func() error {
 		return c.Get(context.Background(), client.ObjectKey{Namespace: namespace, Name: name}, object)
 	})
 }
@@ -298,7 +214,7 @@ func get(t *testing.T, namespace, name string, object client.Object) {
 func change[T client.Object](t *testing.T, object T, edit func(T)) {
 	t.Helper()
 	c := adminClient(t)
-	eventually(t, "edit "+object.GetName(), func() error {
+	cluster.Eventually(t, "edit "+object.GetName(), func() error {
 		if err := c.Get(context.Background(), client.ObjectKeyFromObject(object), object); err != nil {
 			return err
 		}
@@ -309,7 +225,7 @@ func change[T client.Object](t *testing.T, object T, edit func(T)) {
 
 func gone(t *testing.T, namespace, name string, object client.Object) {
 	t.Helper()
-	eventually(t, name+" is deleted", func() error {
+	cluster.Eventually(t, name+" is deleted", func() error {
 		err := adminClient(t).Get(context.Background(), client.ObjectKey{Namespace: namespace, Name: name}, object)
 		if apierrors.IsNotFound(err) {
 			return nil
@@ -333,7 +249,7 @@ func absent(t *testing.T, list client.ObjectList, namespace string) {
 func condition(t *testing.T, namespace, name string, check func(metav1.Condition) bool) metav1.Condition {
 	t.Helper()
 	var found metav1.Condition
-	eventually(t, "the status of graph "+name, func() error {
+	cluster.Eventually(t, "the status of graph "+name, func() error {
 		dgd := &v1alpha1.DynamoGraphDeployment{}
 		get(t, namespace, name, dgd)
 		ready := meta.FindStatusCondition(dgd.Status.Conditions, v1alpha1.ConditionReady)
@@ -371,7 +287,7 @@ func pods(t *testing.T, namespace, component string) []corev1.Pod {
 // it is told until stopped says so.
 func kubelet(t *testing.T, namespace, component string, status corev1.PodStatus, stopped func() error) {
 	t.Helper()
-	eventually(t, "pods of "+component, func() error {
+	cluster.Eventually(t, "pods of "+component, func() error {
 		for _, pod := range pods(t, namespace, component) {
 			if pod.Status.Phase == status.Phase && len(pod.Status.Conditions) == len(status.Conditions) {
 				continue

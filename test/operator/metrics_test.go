@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
 
 func TestMetricsAreForThoseWhoMayReadThem(t *testing.T) {
@@ -38,7 +39,7 @@ func TestMetricsAreForThoseWhoMayReadThem(t *testing.T) {
 		who, token string
 		want       int
 	}{{"nobody", "", http.StatusUnauthorized}, {"a stranger", stranger, http.StatusForbidden}, {"the scraper", scraper, http.StatusOK}} {
-		eventually(t, tc.who+" asks for metrics", func() error {
+		cluster.Eventually(t, tc.who+" asks for metrics", func() error {
 			got, err := scrape(address, tc.token)
 			if err == nil && got != tc.want {
 				err = fmt.Errorf("status %d, want %d", got, tc.want)

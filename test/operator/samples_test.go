@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
 
 // Every graph that the renderer has golden files for, and every one in the
@@ -86,7 +87,7 @@ func deployOrRefuse(t *testing.T, graphs []*unstructured.Unstructured) {
 				createClaim(t, ns, pvc.Name)
 			}
 		}
-		eventually(t, "the graph is deployed or refused", func() error { return deployedOrRefused(t, ns, graph.GetName()) })
+		cluster.Eventually(t, "the graph is deployed or refused", func() error { return deployedOrRefused(t, ns, graph.GetName()) })
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/scope"
+	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
 
 // acted waits until some operator has reported on the graph "chat".
@@ -101,7 +102,7 @@ func TestOneOfTwoReplicasActsAndTheOtherTakesOver(t *testing.T) {
 		cfg.LeaderElection.Namespace = ns
 	}
 	leader := start(t, elected)
-	eventually(t, "a leader", func() error {
+	cluster.Eventually(t, "a leader", func() error {
 		lease := &coordinationv1.Lease{}
 		err := adminClient(t).Get(context.Background(), client.ObjectKey{Namespace: ns, Name: "dynamo.nvidia.com"}, lease)
 		if err == nil && ptr.Deref(lease.Spec.HolderIdentity, "") == "" {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
 
 func TestTheStatusNamesWhatBlocks(t *testing.T) {
@@ -67,7 +68,7 @@ func TestTheStatusNamesWhatBlocks(t *testing.T) {
 			ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "none"},
 			Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("0")}},
 		})
-		eventually(t, "the quota is in force", func() error {
+		cluster.Eventually(t, "the quota is in force", func() error {
 			quota := &corev1.ResourceQuota{}
 			if get(t, ns, "none", quota); len(quota.Status.Hard) == 0 {
 				return fmt.Errorf("not yet")
@@ -86,7 +87,7 @@ func TestTheStatusNamesWhatBlocks(t *testing.T) {
 // setStatus gives the only pod of a component a status.
 func setStatus(t *testing.T, namespace, component string, status corev1.PodStatus) {
 	t.Helper()
-	eventually(t, "a pod of "+component, func() error {
+	cluster.Eventually(t, "a pod of "+component, func() error {
 		found := pods(t, namespace, component)
 		if len(found) != 1 {
 			return fmt.Errorf("%d pods", len(found))
@@ -172,7 +173,7 @@ func TestObjectsOfOthersAreLeftAlone(t *testing.T) {
 	if err := adminClient(t).Delete(context.Background(), theirs); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "its own Service", func() error {
+	cluster.Eventually(t, "its own Service", func() error {
 		if err := adminClient(t).Get(context.Background(), client.ObjectKeyFromObject(theirs), now); err != nil {
 			return err
 		}
@@ -209,7 +210,7 @@ func TestPodsPullWithTheNamespacesSecrets(t *testing.T) {
 	change(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "default"}}, func(a *corev1.ServiceAccount) {
 		a.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "registry"}}
 	})
-	eventually(t, "the graph's ServiceAccount has them too", func() error {
+	cluster.Eventually(t, "the graph's ServiceAccount has them too", func() error {
 		account := &corev1.ServiceAccount{}
 		get(t, ns, "chat-k8s-service-discovery", account)
 		if len(account.ImagePullSecrets) != 1 || account.ImagePullSecrets[0].Name != "registry" {

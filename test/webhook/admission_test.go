@@ -24,6 +24,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/scope"
+	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
 
 const (
@@ -54,7 +55,7 @@ func refused(t *testing.T, err error, want string) {
 func TestWrongObjectsAreRefusedWithTheField(t *testing.T) {
 	i := install(t, `{}`)
 	i.startReady(t)
-	ns := namespace(t)
+	ns := cluster.Namespace(t, adminClient(t))
 	for name, test := range map[string]struct{ object, want string }{
 		"graph":     {badGraph, reason},
 		"component": {"{apiVersion: nvidia.com/v1alpha1, kind: DynamoComponentDeployment, metadata: {name: a}, spec: {serviceName: s, dynamoNamespace: logical}}", "spec.extraPodSpec.mainContainer.image: Required value"},
@@ -77,7 +78,7 @@ func TestWrongObjectsAreRefusedWithTheField(t *testing.T) {
 func TestANullServiceIsNoReasonToPanic(t *testing.T) {
 	i := install(t, `{}`)
 	i.startReady(t)
-	err := tryOut(t, object(t, namespace(t), "{apiVersion: nvidia.com/v1alpha1, kind: DynamoGraphDeployment, metadata: {name: a}, spec: {services: {S: null}}}"))
+	err := tryOut(t, object(t, cluster.Namespace(t, adminClient(t)), "{apiVersion: nvidia.com/v1alpha1, kind: DynamoGraphDeployment, metadata: {name: a}, spec: {services: {S: null}}}"))
 	if !apierrors.IsInvalid(err) || strings.Contains(err.Error(), "panic") {
 		t.Errorf("got %v, want a refusal", err)
 	}
@@ -86,7 +87,7 @@ func TestANullServiceIsNoReasonToPanic(t *testing.T) {
 func TestLifeOfAGraph(t *testing.T) {
 	i := install(t, `{}`)
 	i.startReady(t)
-	ns := namespace(t)
+	ns := cluster.Namespace(t, adminClient(t))
 	graph := object(t, ns, goodGraph)
 	if err := adminClient(t).Create(context.Background(), graph); err != nil {
 		t.Fatal(err)
@@ -97,7 +98,7 @@ func TestLifeOfAGraph(t *testing.T) {
 	change := func(user string, edit func(*v1alpha1.DynamoGraphDeployment)) error {
 		dgd := &v1alpha1.DynamoGraphDeployment{}
 		var err error
-		eventually(t, "the update meets no conflict", func() error {
+		cluster.Eventually(t, "the update meets no conflict", func() error {
 			if err := adminClient(t).Get(context.Background(), client.ObjectKeyFromObject(graph), dgd); err != nil {
 				return err
 			}
@@ -136,7 +137,7 @@ func TestLifeOfAGraph(t *testing.T) {
 // TestWhatIsBeingDeletedIsLeftAlone: a graph that was there before the webhooks
 // and is wrong can be deleted, whatever its finalizers need.
 func TestWhatIsBeingDeletedIsLeftAlone(t *testing.T) {
-	ns := namespace(t)
+	ns := cluster.Namespace(t, adminClient(t))
 	graph := object(t, ns, badGraph)
 	graph.SetFinalizers([]string{"example.com/hold"})
 	if err := adminClient(t).Create(context.Background(), graph); err != nil {
@@ -172,21 +173,21 @@ func finalizersPatch(t *testing.T, finalizers []string) []byte {
 func TestAClaimedNamespaceIsLeftAlone(t *testing.T) {
 	i := install(t, `{}`)
 	i.startReady(t)
-	ns := namespace(t)
+	ns := cluster.Namespace(t, adminClient(t))
 	refused(t, tryOut(t, object(t, ns, badGraph)), reason)
 	marker := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: scope.MarkerName}}
 	marker.Spec.RenewTime, marker.Spec.LeaseDurationSeconds = ptr.To(metav1.NowMicro()), ptr.To(int32(600))
 	if err := adminClient(t).Create(context.Background(), marker); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the claim counts", func() error { return tryOut(t, object(t, ns, badGraph)) })
+	cluster.Eventually(t, "the claim counts", func() error { return tryOut(t, object(t, ns, badGraph)) })
 }
 
 func TestARestrictedOperatorAnswersForItsNamespace(t *testing.T) {
 	i := install(t, `dynamo-operator: {namespaceRestriction: {enabled: true}, webhook: {enabled: true}}`)
 	i.startReady(t)
 	refused(t, tryOut(t, object(t, i.namespace, badGraph)), reason)
-	if err := tryOut(t, object(t, namespace(t), badGraph)); err != nil {
+	if err := tryOut(t, object(t, cluster.Namespace(t, adminClient(t)), badGraph)); err != nil {
 		t.Errorf("another namespace: %v", err)
 	}
 	const discovery = "{apiVersion: nvidia.com/v1alpha1, kind: DynamoGraphDeploymentRequest, metadata: {name: a}, spec: {model: m, backend: vllm, enableGpuDiscovery: true, profilingConfig: {profilerImage: x, config: {a: b}}}}"
@@ -199,7 +200,7 @@ func TestARestrictedOperatorAnswersForItsNamespace(t *testing.T) {
 func TestGraphsAsUsersWriteThem(t *testing.T) {
 	i := install(t, `{}`)
 	i.startReady(t)
-	ns := namespace(t)
+	ns := cluster.Namespace(t, adminClient(t))
 	folders := []string{filepath.Join("..", "..", "internal", "operator", "render", "testdata"), filepath.Join("..", "..", "demo", "graphs")}
 	if samples := os.Getenv("SAMPLES"); samples != "" {
 		folders = append(folders, samples)

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
 
 // trusted checks that all webhooks have one and the same authority.
@@ -81,13 +82,13 @@ func TestAnUpgradeOrRollbackNeverLeavesTheWebhooksWithoutAuthority(t *testing.T)
 	i.startReady(t)
 	repaired := func(what string) {
 		t.Helper()
-		took := eventually(t, what, func() error { return i.trusted(t) })
+		took := cluster.Eventually(t, what, func() error { return i.trusted(t) })
 		t.Logf("%s: repaired within %s", what, took.Round(time.Millisecond))
 		// Generous, because the machine may be busy: nothing here waits for a timer.
 		if took > 5*time.Second {
 			t.Errorf("%s: repaired only after %s", what, took)
 		}
-		ns := namespace(t)
+		ns := cluster.Namespace(t, adminClient(t))
 		refused(t, tryOut(t, object(t, ns, badGraph)), reason)
 		if err := tryOut(t, object(t, ns, goodGraph)); err != nil {
 			t.Errorf("%s: %v", what, err)
@@ -168,7 +169,7 @@ func TestReplicasAgree(t *testing.T) {
 		return i.trusted(t)
 	}
 	for _, r := range replicas {
-		eventually(t, "the replica is ready", r.ready)
+		cluster.Eventually(t, "the replica is ready", r.ready)
 	}
 	if err := agree(); err != nil {
 		t.Errorf("ready, but: %v", err)
@@ -176,7 +177,7 @@ func TestReplicasAgree(t *testing.T) {
 	if err := adminClient(t).Delete(context.Background(), i.secret(t)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "a new Secret", func() error {
+	cluster.Eventually(t, "a new Secret", func() error {
 		list := &corev1.SecretList{}
 		err := adminClient(t).List(context.Background(), list, client.InNamespace(i.namespace))
 		if err == nil && len(list.Items) == 0 {
@@ -184,7 +185,7 @@ func TestReplicasAgree(t *testing.T) {
 		}
 		return err
 	})
-	eventually(t, "all replicas serve the new certificate", agree)
+	cluster.Eventually(t, "all replicas serve the new certificate", agree)
 }
 
 // handshake connects as the API server does and returns the certificate served.
@@ -213,10 +214,10 @@ func TestRenewalLosesNoRequest(t *testing.T) {
 		cfg.Server.Webhook.Certificates.Validity.Duration = 15 * time.Second
 	}
 	replicas := []*replica{i.startReady(t, brief), i.startReady(t, brief)}
-	ns := namespace(t)
+	ns := cluster.Namespace(t, adminClient(t))
 	good, bad := object(t, ns, goodGraph), object(t, ns, badGraph)
 
-	const renewals = 3
+	const renewals, patience = 3, time.Minute
 	seen := map[string]bool{}
 	var requests atomic.Int64
 	known := i.bundles(t)[0]
@@ -251,7 +252,7 @@ func TestRenewalLosesNoRequest(t *testing.T) {
 func TestAReplicaGoesWithoutARequestLost(t *testing.T) {
 	i := install(t, `dynamo-operator: {webhook: {failurePolicy: Fail}}`)
 	first, second := i.startReady(t), i.startReady(t)
-	good := object(t, namespace(t), goodGraph)
+	good := object(t, cluster.Namespace(t, adminClient(t)), goodGraph)
 	done := make(chan error, 1)
 	go func() { done <- first.stop() }()
 	// The Service learns of it a moment later.
@@ -288,7 +289,7 @@ func TestADamagedSecretIsReplaced(t *testing.T) {
 	if _, err := tls.X509KeyPair(now.Data["tls.crt"], now.Data["tls.key"]); err != nil || string(now.Data["other"]) != "kept" {
 		t.Errorf("the Secret holds no certificate (%v), or lost what is not ours", err)
 	}
-	if err := tryOut(t, object(t, namespace(t), goodGraph)); err != nil {
+	if err := tryOut(t, object(t, cluster.Namespace(t, adminClient(t)), goodGraph)); err != nil {
 		t.Error(err)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -21,7 +20,6 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -42,11 +40,6 @@ func TestMain(m *testing.M) {
 	os.Exit(cluster.Main(m, &shared))
 }
 
-const (
-	patience = 60 * time.Second
-	poll     = 20 * time.Millisecond
-)
-
 // admin is a client with all rights on a cluster that has our kinds.
 var admin = sync.OnceValues(func() (client.Client, error) { return newClient(shared.Config) })
 
@@ -59,45 +52,7 @@ func newClient(restConfig *rest.Config) (client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c, installKinds(c)
-}
-
-func installKinds(c client.Client) error {
-	names, err := fs.Glob(charts.FS(), "crds/templates/*.yaml")
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		data, err := fs.ReadFile(charts.FS(), name)
-		if err != nil {
-			return err
-		}
-		crd := &apiextensionsv1.CustomResourceDefinition{}
-		if err := yaml.Unmarshal(data, crd); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		if err := c.Create(context.Background(), crd); err != nil {
-			return err
-		}
-		if err := waitEstablished(c, crd); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func waitEstablished(c client.Client, crd *apiextensionsv1.CustomResourceDefinition) error {
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(poll) {
-		if err := c.Get(context.Background(), client.ObjectKeyFromObject(crd), crd); err != nil {
-			return err
-		}
-		for _, condition := range crd.Status.Conditions {
-			if condition.Type == apiextensionsv1.Established && condition.Status == apiextensionsv1.ConditionTrue {
-				return nil
-			}
-		}
-	}
-	return fmt.Errorf("%s is not established after %s", crd.Name, patience)
+	return c, cluster.InstallKinds(c)
 }
 
 func adminClient(t *testing.T) client.Client {
@@ -107,20 +62,6 @@ func adminClient(t *testing.T) client.Client {
 		t.Fatal(err)
 	}
 	return c
-}
-
-// eventually waits until check returns nil, and returns how long that took.
-func eventually(t *testing.T, what string, check func() error) time.Duration {
-	t.Helper()
-	var err error
-	began := time.Now()
-	for ; time.Since(began) < patience; time.Sleep(poll) {
-		if err = check(); err == nil {
-			return time.Since(began)
-		}
-	}
-	t.Fatalf("%s: after %s still: %v", what, patience, err)
-	return 0
 }
 
 // installation is a release of the platform chart.
@@ -144,7 +85,7 @@ func install(t *testing.T, values string) *installation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := &installation{namespace: namespace(t), front: newFront(t)}
+	i := &installation{namespace: cluster.Namespace(t, adminClient(t)), front: newFront(t)}
 	release := chart.Release{Name: fmt.Sprintf("r%d", releases.Add(1)), Namespace: i.namespace}
 	i.rendered, err = c.Render(release, overrides, chart.OfflineCapabilities())
 	if err != nil {
@@ -251,8 +192,11 @@ func (i *installation) start(t *testing.T, change ...func(*config.OperatorConfig
 		UserName: "system:serviceaccount:" + i.namespace + ":" + i.account(),
 		Groups:   []string{"system:serviceaccounts", "system:serviceaccounts:" + i.namespace, "system:authenticated"},
 	}
-	forbidden := &sync.Map{}
-	restConfig.Wrap(func(next http.RoundTripper) http.RoundTripper { return watchdog{next, forbidden} })
+	watchdog := cluster.Watchdog{Forbidden: &sync.Map{}}
+	restConfig.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		watchdog.Next = next
+		return watchdog
+	})
 
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -272,10 +216,7 @@ func (i *installation) start(t *testing.T, change ...func(*config.OperatorConfig
 		if err := r.stop(); err != nil {
 			t.Errorf("the operator: %v", err)
 		}
-		forbidden.Range(func(request, _ any) bool {
-			t.Errorf("the operator lacks the right to %s", request)
-			return true
-		})
+		watchdog.Report(t)
 	})
 	return r
 }
@@ -284,7 +225,7 @@ func (i *installation) start(t *testing.T, change ...func(*config.OperatorConfig
 func (i *installation) startReady(t *testing.T, change ...func(*config.OperatorConfiguration)) *replica {
 	t.Helper()
 	r := i.start(t, change...)
-	eventually(t, "the replica is ready", r.ready)
+	cluster.Eventually(t, "the replica is ready", r.ready)
 	return r
 }
 
@@ -307,30 +248,6 @@ func fetch(url string) (string, error) {
 	return string(body), err
 }
 
-// watchdog notes what the API server refuses for want of rights.
-type watchdog struct {
-	next      http.RoundTripper
-	forbidden *sync.Map
-}
-
-func (w watchdog) RoundTrip(request *http.Request) (*http.Response, error) {
-	response, err := w.next.RoundTrip(request)
-	if err == nil && response.StatusCode == http.StatusForbidden && !terminating(request) {
-		w.forbidden.Store(request.Method+" "+request.URL.String(), true)
-	}
-	return response, err
-}
-
-// terminating: in a namespace that is going away nothing can be created.
-func terminating(request *http.Request) bool {
-	_, after, _ := strings.Cut(request.URL.Path, "/namespaces/")
-	name, _, _ := strings.Cut(after, "/")
-	_, deleted := deletedNamespaces.Load(name)
-	return deleted
-}
-
-var deletedNamespaces sync.Map
-
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -339,23 +256,6 @@ func freeAddress(t *testing.T) string {
 	}
 	defer listener.Close()
 	return listener.Addr().String()
-}
-
-// namespace makes a namespace of its own for a test.
-func namespace(t *testing.T) string {
-	t.Helper()
-	c := adminClient(t)
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "t-"}}
-	if err := c.Create(context.Background(), ns); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		deletedNamespaces.Store(ns.Name, true)
-		if err := c.Delete(context.Background(), ns); client.IgnoreNotFound(err) != nil {
-			t.Error(err)
-		}
-	})
-	return ns.Name
 }
 
 // bundles are the authorities in all webhooks of the installation.

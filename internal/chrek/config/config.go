@@ -1,13 +1,9 @@
 package config
 
 import (
-	"errors"
-	"fmt"
-	"os"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/json"
-	"sigs.k8s.io/yaml"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/configfile"
 )
 
 // APIVersion and Kind are what a file of this type must declare.
@@ -128,15 +124,7 @@ func Default() *AgentConfiguration {
 // Load reads and validates a configuration file. The error names the file and
 // every field that is wrong.
 func Load(path string) (*AgentConfiguration, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the agent configuration: %w", err)
-	}
-	cfg, err := Parse(data)
-	if err != nil {
-		return nil, fmt.Errorf("agent configuration %s: %w", path, err)
-	}
-	return cfg, nil
+	return configfile.Load("agent configuration", path, Parse)
 }
 
 // Parse decodes strictly, over the defaults, and validates.
@@ -144,21 +132,11 @@ func Parse(data []byte) (*AgentConfiguration, error) {
 	cfg := Default()
 	// A file must say itself what it is; only the rest has defaults.
 	cfg.TypeMeta = metav1.TypeMeta{}
-	if err := decodeStrict(data, cfg); err != nil {
+	if err := configfile.Decode(data, cfg); err != nil {
 		return nil, err
 	}
 	if errs := cfg.validate(); len(errs) > 0 {
 		return nil, errs.ToAggregate()
 	}
 	return cfg, nil
-}
-
-// decodeStrict refuses unknown and repeated keys and names their full path.
-func decodeStrict(data []byte, into any) error {
-	asJSON, err := yaml.YAMLToJSONStrict(data)
-	if err != nil {
-		return err
-	}
-	mistakes, err := json.UnmarshalStrict(asJSON, into)
-	return errors.Join(append(mistakes, err)...)
 }

@@ -1,14 +1,11 @@
 package config
 
 import (
-	"errors"
-	"fmt"
-	"os"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/json"
-	"sigs.k8s.io/yaml"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/configfile"
 )
 
 // APIVersion and Kind are what a file of this type must declare.
@@ -133,15 +130,7 @@ func Default() *OperatorConfiguration {
 // Load reads and validates a configuration file. The error names the file and
 // every field that is wrong.
 func Load(path string) (*OperatorConfiguration, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the operator configuration: %w", err)
-	}
-	cfg, err := Parse(data)
-	if err != nil {
-		return nil, fmt.Errorf("operator configuration %s: %w", path, err)
-	}
-	return cfg, nil
+	return configfile.Load("operator configuration", path, Parse)
 }
 
 // Parse decodes strictly, over the defaults, and validates.
@@ -149,23 +138,13 @@ func Parse(data []byte) (*OperatorConfiguration, error) {
 	cfg := Default()
 	// A file must say itself what it is; only the rest has defaults.
 	cfg.TypeMeta = metav1.TypeMeta{}
-	if err := decodeStrict(data, cfg); err != nil {
+	if err := configfile.Decode(data, cfg); err != nil {
 		return nil, err
 	}
 	if errs := cfg.validate(); len(errs) > 0 {
 		return nil, errs.ToAggregate()
 	}
 	return cfg, nil
-}
-
-// decodeStrict refuses unknown and repeated keys and names their full path.
-func decodeStrict(data []byte, into any) error {
-	asJSON, err := yaml.YAMLToJSONStrict(data)
-	if err != nil {
-		return err
-	}
-	mistakes, err := json.UnmarshalStrict(asJSON, into)
-	return errors.Join(append(mistakes, err)...)
 }
 
 // ClusterWide reports whether the operator serves the whole cluster.
