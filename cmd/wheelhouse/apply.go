@@ -72,7 +72,7 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 		return err
 	}
 	done()
-	if err := a.consent(plan, flags.yes, progress); err != nil {
+	if err := a.consent(plan, flags, progress); err != nil {
 		return err
 	}
 	result, err := a.carryOut(ctx, operation{
@@ -82,7 +82,7 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 			if err != nil {
 				return nil, err
 			}
-			return plan, a.consent(plan, flags.yes, progress)
+			return plan, a.consent(plan, flags, progress)
 		},
 		options: rollout.Options{Parallel: flags.parallel, NoWait: flags.noWait, Patience: flags.timeout, Notify: progress.Notify},
 		undo:    flags.rollbackOnFailure,
@@ -92,21 +92,6 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 		err = errors.Join(a.printResult(a.out, result, flags.output), err, summary(result))
 	}
 	return err
-}
-
-// consent stops a plan that cannot be carried out, and asks before deletions.
-func (a *app) consent(plan *rollout.Plan, yes bool, progress *report.Progress) error {
-	if err := plan.Blocked(); err != nil {
-		return err
-	}
-	if plan.Deletions() == 0 || yes {
-		return nil
-	}
-	progress.Pause()
-	if err := report.PlanTable(a.err, plan); err != nil {
-		return err
-	}
-	return a.confirm("Objects are deleted", plan.Fleet, false)
 }
 
 // summary is short: progress has told each failure when it happened.

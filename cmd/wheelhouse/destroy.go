@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -67,7 +66,7 @@ func (a *app) destroy(ctx context.Context, flags destroyFlags) error {
 		fmt.Fprintln(a.out, "\nNothing to remove.")
 		return nil
 	}
-	if err := a.confirm("This is removed from the cluster", desired.Set.Name, flags.yes); err != nil {
+	if err := a.ask(desired.Set.Name, question{about: "what is listed is removed from the cluster", flag: "--yes", given: flags.yes}); err != nil {
 		return err
 	}
 	progress := report.NewProgress(a.err)
@@ -88,29 +87,6 @@ func (a *app) destroy(ctx context.Context, flags destroyFlags) error {
 	}
 	fmt.Fprintf(a.out, "\nDone. %s\n", whatStays(ruins))
 	return nil
-}
-
-// confirm asks a person. Without a terminal there is nobody to ask.
-func (a *app) confirm(what, name string, yes bool) error {
-	if yes {
-		return nil
-	}
-	if !report.IsTerminal(a.out) {
-		return errors.New("nothing was done: there is no terminal to ask on, confirm with --yes")
-	}
-	fmt.Fprintf(a.out, "\n%s. Type the name of the fleet (%s) to confirm: ", what, name)
-	answer, err := bufio.NewReader(a.in).ReadString('\n')
-	if strings.TrimSpace(answer) != name {
-		return errors.Join(errors.New("nothing was done: not confirmed"), ignoreEOF(err))
-	}
-	return nil
-}
-
-func ignoreEOF(err error) error {
-	if err == nil || err.Error() == "EOF" {
-		return nil
-	}
-	return err
 }
 
 func whatStays(r *rollout.Ruins) string {

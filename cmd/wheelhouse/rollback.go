@@ -76,7 +76,7 @@ func (a *app) rollback(ctx context.Context, flags rollbackFlags) error {
 		fmt.Fprintf(a.out, "Nothing to do: the set is at revision %d.\n", back.To.Number)
 		return nil
 	}
-	if err := a.confirm(fmt.Sprintf("The set returns to revision %d", back.To.Number), desired.Set.Name, flags.yes); err != nil {
+	if err := a.ask(desired.Set.Name, question{about: fmt.Sprintf("the set returns to revision %d", back.To.Number), flag: "--yes", given: flags.yes}); err != nil {
 		return err
 	}
 	progress := report.NewProgress(a.err)

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/report"
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+)
+
+// question is something that is only done with a person's consent.
+type question struct {
+	// about says what would happen: "3 objects are deleted".
+	about string
+	// flag is how consent is given without a terminal: "--yes".
+	flag string
+	// given says that the flag is there.
+	given bool
+}
+
+// open are the questions that no flag has answered yet.
+func open(questions []question) []question {
+	var out []question
+	for _, q := range questions {
+		if !q.given {
+			out = append(out, q)
+		}
+	}
+	return out
+}
+
+// questions are what a plan needs consent for. Whatever else does, is one more
+// question here.
+func questions(plan *rollout.Plan, flags applyFlags) []question {
+	var out []question
+	if n := plan.Deletions(); n > 0 {
+		out = append(out, question{about: fmt.Sprintf("%d objects are deleted", n), flag: "--yes", given: flags.yes})
+	}
+	return out
+}
+
+// consent stops a plan that cannot be carried out, and asks for what needs a
+// person's consent, all at once, after showing the plan.
+func (a *app) consent(plan *rollout.Plan, flags applyFlags, progress *report.Progress) error {
+	if err := plan.Blocked(); err != nil {
+		return err
+	}
+	asked := open(questions(plan, flags))
+	if len(asked) == 0 {
+		return nil
+	}
+	progress.Pause()
+	if err := report.PlanTable(a.err, plan); err != nil {
+		return err
+	}
+	return a.ask(plan.Fleet, asked...)
+}
+
+// ask asks a person, who confirms with the name of the fleet. Without a
+// terminal there is nobody to ask.
+func (a *app) ask(fleet string, questions ...question) error {
+	asked := open(questions)
+	if len(asked) == 0 {
+		return nil
+	}
+	var about, flags []string
+	for _, q := range asked {
+		about, flags = append(about, q.about), append(flags, q.flag)
+	}
+	if !report.IsTerminal(a.out) {
+		return fmt.Errorf("nothing was done: %s, and there is no terminal to ask on, confirm with %s", strings.Join(about, "; "), strings.Join(flags, " "))
+	}
+	fmt.Fprintf(a.out, "\n%s. Type the name of the fleet (%s) to confirm: ", strings.Join(about, "; "), fleet)
+	answer, err := bufio.NewReader(a.in).ReadString('\n')
+	if strings.TrimSpace(answer) == fleet {
+		return nil
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("nothing was done: %w", err)
+	}
+	return errors.New("nothing was done: not confirmed")
+}
