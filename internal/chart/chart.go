@@ -92,6 +92,7 @@ func defaultsOf(c *helmchart.Chart) (*fleet.Value, error) {
 		if err != nil {
 			return nil, err
 		}
+		below.Subchart = true
 		for _, key := range valueKeys(c, sub) {
 			own = own.Put(fleet.Merge(below, own.Field(key)), key)
 		}

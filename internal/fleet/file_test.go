@@ -150,33 +150,3 @@ func TestLayersAreStackedInOrder(t *testing.T) {
 		t.Errorf("Helm must see the null that deletes a default, got %v", got.Plain())
 	}
 }
-
-func FuzzParse(f *testing.F) {
-	f.Add(head + "spec: {platforms: [{namespace: a}]}")
-	f.Add("a: &a [*a]")
-	f.Add("spec:\n  <<: {platforms: 1}")
-	f.Fuzz(func(t *testing.T, text string) {
-		fleet, err := Parse("f.yaml", []byte(text))
-		if err != nil {
-			return
-		}
-		if _, err := Resolve(fleet, Input{Files: memory{}, Profiles: fstest.MapFS{}}); err == nil && len(fleet.Platforms) > 0 && fleet.Name == "" {
-			t.Error("a fleet without a name was accepted")
-		}
-	})
-}
-
-func FuzzParseValues(f *testing.F) {
-	for _, seed := range []string{"a: 1", "a: {b: [1, {c: null}]}", "---\na: 1\n---\nb: 2", "a: &x 1\nb: *x", "? [a]\n: b"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		v, err := ParseValues("v.yaml", LayerFleet, []byte(text))
-		if err != nil {
-			return
-		}
-		if diff := cmp.Diff(v.Plain(), Merge(v, v).Plain()); diff != "" {
-			t.Error(diff)
-		}
-	})
-}

@@ -101,7 +101,7 @@ func (r *resolver) release(rel Release, base, own, flags *Value) Release {
 		NewMap(rel.Origin),
 		base.Field(rel.Chart), own.Field(rel.Chart), flags.Field(rel.Chart),
 	)
-	rel.Values = Effective(r.Defaults[rel.Chart], rel.Overrides)
+	rel.Values = passGlobal(Effective(r.Defaults[rel.Chart], rel.Overrides))
 	return rel
 }
 

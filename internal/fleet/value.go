@@ -28,10 +28,18 @@ type Value struct {
 	Leaf   any
 	// Overrode lists the values that this one replaced, nearest first.
 	Overrode []Candidate
+	// Deleted holds the fields of a map that a null of a stronger layer removed:
+	// each is that null, and knows what it removed.
+	Deleted map[string]*Value
+	// Subchart marks the values of a sub-chart, which sees its parent's global.
+	Subchart bool
 }
 
 // Candidate is a value that lost against a stronger layer.
 type Candidate struct {
+	// Path is set where the value was lost at another place than the winner's: a
+	// number that became a map, or a map that became a number.
+	Path   string `json:"path,omitempty"`
 	Value  any    `json:"value"`
 	Origin Origin `json:"origin"`
 }
@@ -133,7 +141,8 @@ func (v *Value) Keys() []string {
 func (v *Value) Put(leaf *Value, path ...string) *Value {
 	out := NewMap(leaf.Origin)
 	if v != nil && v.Kind == Map {
-		out.Origin = v.Origin
+		*out = *v
+		out.Fields = make(map[string]*Value, len(v.Fields)+1)
 		maps.Copy(out.Fields, v.Fields)
 	}
 	if len(path) == 1 {
@@ -154,18 +163,36 @@ func Merge(weak, strong *Value) *Value {
 	case strong == nil:
 		return weak
 	case weak.Kind == Map && strong.Kind == Map:
-		out := &Value{Kind: Map, Origin: strong.Origin, Fields: make(map[string]*Value, len(weak.Fields)+len(strong.Fields))}
-		maps.Copy(out.Fields, weak.Fields)
+		out := union(weak, strong)
 		for key, field := range strong.Fields {
 			out.Fields[key] = Merge(weak.Fields[key], field)
 		}
 		return out
 	default:
-		out := *strong
-		lost := Candidate{Value: weak.Plain(), Origin: weak.Origin}
-		out.Overrode = slices.Concat(strong.Overrode, []Candidate{lost}, weak.Overrode)
-		return &out
+		return replace(weak, strong)
 	}
+}
+
+// union is a map with the fields of the weak one, ready for those of the strong.
+func union(weak, strong *Value) *Value {
+	out := &Value{
+		Kind: Map, Origin: strong.Origin, Fields: make(map[string]*Value, len(weak.Fields)+len(strong.Fields)),
+		Overrode: slices.Concat(strong.Overrode, weak.Overrode), Subchart: weak.Subchart || strong.Subchart,
+	}
+	maps.Copy(out.Fields, weak.Fields)
+	return out
+}
+
+// replace is the strong value, with the weak one and its past among the lost.
+// The paths of the lost are relative to the value.
+func replace(weak, strong *Value) *Value {
+	out := *strong
+	out.Overrode = slices.Clone(strong.Overrode)
+	for _, lost := range explain(weak, "", nil) {
+		out.Overrode = append(out.Overrode, Candidate{Path: lost.Path, Value: lost.Value, Origin: lost.Origin})
+		out.Overrode = append(out.Overrode, lost.Overrode...)
+	}
+	return &out
 }
 
 // MergeAll folds layers, weakest first.
@@ -184,15 +211,43 @@ func Effective(defaults, overrides *Value) *Value {
 	if defaults == nil || overrides == nil || defaults.Kind != Map || overrides.Kind != Map {
 		return Merge(defaults, overrides)
 	}
-	out := &Value{Kind: Map, Origin: overrides.Origin, Fields: make(map[string]*Value, len(defaults.Fields)+len(overrides.Fields))}
-	maps.Copy(out.Fields, defaults.Fields)
+	out := union(defaults, overrides)
 	for key, field := range overrides.Fields {
 		lower, exists := defaults.Fields[key]
 		if exists && field.IsNull() {
+			if out.Deleted == nil {
+				out.Deleted = map[string]*Value{}
+			}
+			out.Deleted[key] = replace(lower, field)
 			delete(out.Fields, key)
 			continue
 		}
 		out.Fields[key] = Effective(lower, field)
+	}
+	return out
+}
+
+// passGlobal gives every sub-chart the globals of its parent, which win over
+// its own, as Helm does before it renders.
+func passGlobal(v *Value) *Value {
+	global := v.Field("global")
+	var out *Value
+	for key, field := range v.Fields {
+		if !field.Subchart || field.Kind != Map {
+			continue
+		}
+		if global != nil {
+			field = field.Put(Merge(field.Field("global"), global), "global")
+		}
+		if out == nil {
+			copied := *v
+			copied.Fields = maps.Clone(v.Fields)
+			out = &copied
+		}
+		out.Fields[key] = passGlobal(field)
+	}
+	if out == nil {
+		return v
 	}
 	return out
 }

@@ -14,13 +14,28 @@ func Provenance(w io.Writer, key fleet.Key, leaves []fleet.Explained) error {
 		return err
 	}
 	for _, leaf := range leaves {
-		if _, err := fmt.Fprintf(w, "%s: %s\n    set by %s\n", leaf.Path, compact(leaf.Value), place(leaf.Origin)); err != nil {
+		if err := history(w, leaf); err != nil {
 			return err
 		}
-		for _, lost := range leaf.Overrode {
-			if _, err := fmt.Fprintf(w, "    over %s by %s\n", compact(lost.Value), place(lost.Origin)); err != nil {
-				return err
-			}
+	}
+	return nil
+}
+
+func history(w io.Writer, leaf fleet.Explained) error {
+	text, verb := compact(leaf.Value), "set"
+	if leaf.Deleted {
+		text, verb = "(none)", "deleted"
+	}
+	if _, err := fmt.Fprintf(w, "%s: %s\n    %s by %s\n", leaf.Path, text, verb, place(leaf.Origin)); err != nil {
+		return err
+	}
+	for _, lost := range leaf.Overrode {
+		text := compact(lost.Value)
+		if lost.Path != "" {
+			text = lost.Path + ": " + text
+		}
+		if _, err := fmt.Fprintf(w, "    over %s by %s\n", text, place(lost.Origin)); err != nil {
+			return err
 		}
 	}
 	return nil
