@@ -97,8 +97,9 @@ lint: ## golangci-lint over all modules
 	@cd tools && ../bin/golangci-lint run --config ../.golangci.yml ./...
 
 .PHONY: generate
-generate: ## Regenerate CRDs and deep copies from api/
+generate: ## Regenerate CRDs and deep copies from api/, schemas and tables of values from values.yaml
 	@go run -C tools ./crdgen
+	@go run -C tools ./valuesgen
 
 .PHONY: golden
 golden: ## Update all golden files
