@@ -88,6 +88,10 @@ test-node: bin/wheelhouse bin/drydock bin/helm ## End-to-end tests on a real nod
 samples: bin/wheelhouse bin/drydock images ## Run every graph in SAMPLES=DIR on a real node and print what became of it (root)
 	@go run ./test/samples --dir "$(SAMPLES)"
 
+.PHONY: bench-fleet
+bench-fleet: build charts ## Measure the manager against a floor and against helm; a table with bounds comes last
+	@go run ./bench/fleet
+
 .PHONY: lint
 lint: ## golangci-lint over all modules
 	@go build -C tools/lint -o $(CURDIR)/bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint

@@ -27,24 +27,24 @@ func (s *Session) Namespaces(ctx context.Context, names []string) (map[string]ro
 	for _, name := range names {
 		out[name] = rollout.NamespaceAbsent
 	}
-	list, err := s.Kube.CoreV1().Namespaces().List(ctx, metav1.ListOptions{ResourceVersion: "0"})
-	if apierrors.IsForbidden(err) {
-		return out, s.eachNamespace(ctx, names, out)
-	}
-	if err != nil {
-		return nil, s.explain("list namespaces", err)
-	}
-	for _, ns := range list.Items {
-		if _, asked := out[ns.Name]; asked {
-			out[ns.Name] = stateOf(&ns)
+	// The API server's cache will do for what is there; absence is asked again.
+	for _, version := range []string{"0", ""} {
+		list, err := s.Kube.CoreV1().Namespaces().List(ctx, metav1.ListOptions{ResourceVersion: version})
+		if apierrors.IsForbidden(err) {
+			return out, s.eachNamespace(ctx, names, out)
 		}
-	}
-	// The list may come from the API server's cache; absence is asked again.
-	for name, state := range out {
-		if state == rollout.NamespaceAbsent {
-			if err := s.eachNamespace(ctx, []string{name}, out); err != nil {
-				return nil, err
+		if err != nil {
+			return nil, s.explain("list namespaces", err)
+		}
+		absent := len(out)
+		for _, ns := range list.Items {
+			if _, asked := out[ns.Name]; asked {
+				out[ns.Name] = stateOf(&ns)
+				absent--
 			}
+		}
+		if absent == 0 {
+			break
 		}
 	}
 	return out, nil
@@ -77,10 +77,20 @@ func stateOf(ns *corev1.Namespace) rollout.NamespaceState {
 func (s *Session) CreateNamespace(ctx context.Context, name string) error {
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{ManagedByLabel: ManagedByUs}}}
 	_, err := s.Kube.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{FieldManager: FieldManager})
-	if err != nil && !apierrors.IsAlreadyExists(err) {
+	switch {
+	case err == nil:
+		s.created.Store(name, true)
+	case !apierrors.IsAlreadyExists(err):
 		return s.explain("create namespace "+name, err)
 	}
 	return nil
+}
+
+// Fresh reports, once, that this session has created a namespace: nothing that
+// could be in the way is in it yet.
+func (s *Session) Fresh(name string) bool {
+	_, created := s.created.LoadAndDelete(name)
+	return created
 }
 
 // FieldManager is the name under which the manager and Helm own fields.

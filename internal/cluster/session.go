@@ -43,6 +43,8 @@ type Session struct {
 	discovery discovery.CachedDiscoveryInterface
 	mapper    meta.ResettableRESTMapper
 	watches   *hub
+	// created are the namespaces that this session has made.
+	created sync.Map
 
 	capsMutex sync.Mutex
 	caps      *chart.Capabilities

@@ -37,6 +37,8 @@ type client struct {
 	// foreign is set for a release that another program wrote so far: its
 	// field managers may need Helm's migration.
 	foreign bool
+	// fresh is set for an install into a namespace that has just been created.
+	fresh bool
 }
 
 var (
@@ -56,7 +58,11 @@ func (c *client) IsReachable() error { return nil }
 
 // Build parses a manifest. The API server validates what is applied.
 func (c *client) Build(manifest io.Reader, _ bool) (kube.ResourceList, error) {
-	return c.Client.Build(manifest, false)
+	objects, err := c.Client.Build(manifest, false)
+	if c.fresh {
+		unasked(objects)
+	}
+	return objects, err
 }
 
 // Create applies objects that the release did not have before.

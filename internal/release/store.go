@@ -32,6 +32,7 @@ type Store struct {
 	// ForceConflicts takes fields over from other field managers.
 	ForceConflicts bool
 	log            slog.Handler
+	lookups        *lookups
 }
 
 var _ rollout.Releases = (*Store)(nil)
@@ -41,7 +42,7 @@ func NewStore(session *cluster.Session, log slog.Handler) *Store {
 	// A package variable of the SDK: with the default, the name of this
 	// binary, the helm command would conflict with us.
 	kube.ManagedFieldsManager = cluster.FieldManager
-	return &Store{session: session, log: log}
+	return &Store{session: session, log: log, lookups: &lookups{RESTClientGetter: session}}
 }
 
 // Apply installs or upgrades a release. A revision that an earlier client left
@@ -50,6 +51,9 @@ func (s *Store) Apply(ctx context.Context, target rollout.Target, _ rollout.Acti
 	cfg, err := s.configuration(ctx, target.Namespace, !last.Ours && last.Revision > 0)
 	if err != nil {
 		return last, err
+	}
+	if s.session.Fresh(target.Namespace) {
+		expectNothing(cfg)
 	}
 	install, err := makeWay(cfg, target.Key)
 	if err != nil {
@@ -227,13 +231,21 @@ func (s *Store) configuration(ctx context.Context, namespace string, foreign boo
 		return nil, err
 	}
 	cfg := action.NewConfiguration(action.ConfigurationSetLogger(s.log))
-	cfg.RESTClientGetter = s.session
+	cfg.RESTClientGetter = s.lookups
 	cfg.Capabilities = caps
 	cfg.KubeClient = newClient(s.session, namespace, s.log, s.ForceConflicts, foreign)
 	secrets := driver.NewSecrets(s.session.Kube.CoreV1().Secrets(namespace))
 	secrets.SetLogger(s.log)
 	cfg.Releases = storage.Init(secrets)
 	return cfg, nil
+}
+
+// expectNothing is for the first install into a namespace that is new.
+func expectNothing(cfg *action.Configuration) {
+	cfg.Releases.Driver = freshDriver{cfg.Releases.Driver}
+	if c, ok := cfg.KubeClient.(*client); ok {
+		c.fresh = true
+	}
 }
 
 func recordOf(rel *helmrelease.Release) rollout.Record {

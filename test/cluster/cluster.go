@@ -37,12 +37,12 @@ var started atomic.Int32
 // Start brings up a cluster for one test and takes it down when the test ends.
 func Start(t testing.TB) *Cluster {
 	t.Helper()
-	c, err := start()
+	c, err := Up()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := c.stop(); err != nil {
+		if err := c.Down(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -52,31 +52,32 @@ func Start(t testing.TB) *Cluster {
 // Main runs a package's tests with one cluster shared by all of them and
 // returns the exit code for os.Exit. The cluster is stored in *shared first.
 func Main(m *testing.M, shared **Cluster) int {
-	c, err := start()
+	c, err := Up()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	*shared = c
 	code := m.Run()
-	if err := c.stop(); err != nil {
+	if err := c.Down(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return code
 }
 
-func start() (*Cluster, error) {
+// Up starts a cluster that lives until Down.
+func Up() (*Cluster, error) {
 	drydock, err := binary()
 	if err != nil {
 		return nil, err
 	}
 	c := &Cluster{Name: fmt.Sprintf("test-%d-%d", os.Getpid(), started.Add(1)), drydock: drydock}
 	if _, err := c.run("up", "--api-only"); err != nil {
-		return nil, errors.Join(err, c.stop())
+		return nil, errors.Join(err, c.Down())
 	}
 	if err := c.connect(); err != nil {
-		return nil, errors.Join(err, c.stop())
+		return nil, errors.Join(err, c.Down())
 	}
 	return c, nil
 }
@@ -95,7 +96,8 @@ func (c *Cluster) connect() error {
 	return nil
 }
 
-func (c *Cluster) stop() error {
+// Down stops the cluster and deletes what it stored.
+func (c *Cluster) Down() error {
 	_, err := c.run("down")
 	return err
 }

@@ -1,15 +1,14 @@
 package manager
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
@@ -76,27 +75,15 @@ func wheelhouse(t *testing.T, c *cluster.Cluster, args ...string) (string, error
 // writes counts what wheelhouse wrote, from the API server's audit log.
 func writes(t *testing.T, c *cluster.Cluster) int {
 	t.Helper()
-	file, err := os.Open(filepath.Join(filepath.Dir(c.Kubeconfig), "audit.log"))
+	requests, err := c.Requests("wheelhouse/", time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = file.Close() })
 	count := 0
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var event struct{ Verb, UserAgent, Stage string }
-		if json.Unmarshal(lines.Bytes(), &event) != nil || event.Stage != "ResponseComplete" || !strings.HasPrefix(event.UserAgent, "wheelhouse/") {
-			continue
-		}
-		switch event.Verb {
-		case "get", "list", "watch":
-		default:
+	for _, r := range requests {
+		if r.Writes() {
 			count++
 		}
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
 	}
 	return count
 }

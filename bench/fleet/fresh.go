@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/wheelhouse-dev/wheelhouse/charts"
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+)
+
+// fresh installs new tenants with every contender, in rounds.
+func (b *bench) fresh(ctx context.Context, tenants, rounds int) error {
+	walls := make([][]time.Duration, len(contenders))
+	requests := make([]float64, len(contenders))
+	for round := range rounds {
+		for turn := range contenders {
+			i := (turn + round) % len(contenders)
+			c := contenders[i]
+			fmt.Printf("==> round %d of %d: %s, %d tenants\n", round+1, rounds, c.name, tenants)
+			began := time.Now()
+			r, err := c.install(ctx, b, names(fmt.Sprintf("r%d-%d", round, i), tenants))
+			if err != nil {
+				return err
+			}
+			asked, err := b.cluster.Requests(c.agent, began)
+			if err != nil {
+				return err
+			}
+			walls[i] = append(walls[i], r.Wall)
+			requests[i] = float64(len(asked)) / float64(tenants)
+		}
+	}
+	return b.printFresh(tenants, walls, requests)
+}
+
+func (b *bench) printFresh(tenants int, walls [][]time.Duration, requests []float64) error {
+	objects, err := objectsPerTenant()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\nFresh install of %d tenants, %d objects each and a namespace, not waiting for pods\n", tenants, objects)
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(table, "CONTENDER\tMEDIAN\t× FLOOR (median of rounds)\tREQUESTS PER RELEASE")
+	for i, c := range contenders {
+		fmt.Fprintf(table, "%s\t%.2f s\t%.2f\t%.1f\n", c.name, median(walls[i]).Seconds(), median(ratios(walls[i], walls[0])), requests[i])
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	fmt.Printf("the least a release can take: %d requests (its namespace, its objects, 2 for its record)\n", objects+3)
+	b.atMost("wheelhouse, × floor", median(ratios(walls[1], walls[0])), 1.5)
+	b.atLeast("helm ×8, × wheelhouse", median(ratios(walls[2], walls[1])), 6)
+	return nil
+}
+
+func objectsPerTenant() (int, error) {
+	c, err := chart.OpenFS(charts.FS(), "platform")
+	if err != nil {
+		return 0, err
+	}
+	objects, err := platformObjects(c, "any")
+	return len(objects), err
+}
+
+// ratios pairs two contenders round by round.
+func ratios(a, b []time.Duration) []float64 {
+	out := make([]float64, len(a))
+	for i := range a {
+		out[i] = float64(a[i]) / float64(b[i])
+	}
+	return out
+}

@@ -1,0 +1,59 @@
+package cluster
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Request is an answered request of the API server's audit log.
+type Request struct {
+	Stage     string    `json:"stage"`
+	Verb      string    `json:"verb"`
+	URI       string    `json:"requestURI"`
+	Agent     string    `json:"userAgent"`
+	Received  time.Time `json:"requestReceivedTimestamp"`
+	ObjectRef struct {
+		Resource  string `json:"resource"`
+		Namespace string `json:"namespace"`
+		Name      string `json:"name"`
+	} `json:"objectRef"`
+}
+
+// Writes reports whether a request changes something; a dry run and a review
+// of rights do not.
+func (r Request) Writes() bool {
+	return !slices.Contains([]string{"get", "list", "watch"}, r.Verb) &&
+		!strings.Contains(r.URI, "dryRun=") && !strings.HasSuffix(r.ObjectRef.Resource, "reviews")
+}
+
+// Requests reads from the audit log what programs asked since a moment, a
+// second after the last answer: the log is written behind. agent is the start
+// of their user agent.
+func (c *Cluster) Requests(agent string, since time.Time) ([]Request, error) {
+	time.Sleep(time.Second)
+	log := filepath.Join(filepath.Dir(c.Kubeconfig), "audit.log")
+	f, err := os.Open(log)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var found []Request
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 4<<20)
+	for lines.Scan() {
+		var r Request
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			return nil, fmt.Errorf("%s: %w", log, err)
+		}
+		if r.Stage == "ResponseComplete" && strings.HasPrefix(r.Agent, agent) && !r.Received.Before(since) {
+			found = append(found, r)
+		}
+	}
+	return found, lines.Err()
+}
