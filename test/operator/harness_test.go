@@ -164,6 +164,9 @@ func grant(t *testing.T, user string, cfg *config.OperatorConfiguration) {
 	if len(permissions.Metrics) > 0 {
 		clusterRole(user+"-metrics", permissions.Metrics)
 	}
+	if len(permissions.Queues) > 0 {
+		clusterRole(user+"-queues", permissions.Queues)
+	}
 	if cfg.LeaderElection.Enabled {
 		role(cfg.LeaderElection.Namespace, user+"-election", permissions.Election)
 	}

@@ -122,7 +122,7 @@ func TestNothingIsCreatedForAGraphThatCannotRun(t *testing.T) {
 	start(t, within(ns))
 	for name, tc := range map[string]struct{ services, want string }{
 		"multinode": {"{A: {componentType: frontend, extraPodSpec: *x}, B: {componentType: worker, multinode: {nodeCount: 2}, extraPodSpec: *x}}",
-			"MultinodeOrchestratorNotAvailable: service B: multinode needs Grove or LeaderWorkerSet with Volcano, and the cluster has neither"},
+			"MultinodeOrchestratorNotAvailable: service B: multinode needs Grove or LeaderWorkerSet with Volcano, and neither is there and turned on"},
 		"epp":     {"{E: {componentType: epp, eppConfig: {configMapRef: {name: a, key: b}}, extraPodSpec: *x}}", "Unsupported: service E: componentType epp needs"},
 		"invalid": {"{a: {extraPodSpec: *x}, A: {extraPodSpec: *x}}", "ValidationFailed: spec.services[a]"},
 	} {

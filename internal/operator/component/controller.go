@@ -5,11 +5,9 @@ package component
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -89,25 +87,11 @@ func (c *Controller) applyAll(ctx context.Context, dcd *v1alpha1.DynamoComponent
 	if err := c.Apply.Apply(ctx, dcd, objects.Deployment); err != nil {
 		return err
 	}
-	wanted := map[string]bool{}
-	if objects.Ingress != nil {
-		wanted[objects.Ingress.Name] = true
-		if err := c.Apply.Apply(ctx, dcd, objects.Ingress); err != nil {
-			return err
-		}
+	if err := c.applyIngress(ctx, dcd, objects.Ingress); err != nil {
+		return err
 	}
-	return c.pruneIngresses(ctx, dcd, wanted)
-}
-
-func (c *Controller) pruneIngresses(ctx context.Context, dcd *v1alpha1.DynamoComponentDeployment, wanted map[string]bool) error {
-	var list networkingv1.IngressList
-	err := c.Client.List(ctx, &list, client.InNamespace(dcd.Namespace), client.MatchingLabels{v1alpha1.LabelSelector: dcd.Name})
-	if err != nil {
-		return fmt.Errorf("list the Ingresses of %s/%s: %w", dcd.Namespace, dcd.Name, err)
+	if !c.Cluster.VirtualServices {
+		return nil
 	}
-	existing := make([]client.Object, len(list.Items))
-	for i := range list.Items {
-		existing[i] = &list.Items[i]
-	}
-	return c.Apply.Prune(ctx, dcd, existing, wanted)
+	return c.applyVirtualService(ctx, dcd, objects.VirtualService)
 }

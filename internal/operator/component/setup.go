@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/istio"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/scope"
 )
 
@@ -33,6 +34,9 @@ func (c *Controller) Setup(mgr ctrl.Manager, options controller.Options) error {
 		Owns(&networkingv1.Ingress{}).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(componentOfPod)).
 		WithOptions(options)
+	if c.Cluster.VirtualServices {
+		build.Owns(&istio.VirtualService{})
+	}
 	if c.Config.ClusterWide() {
 		build.Watches(&coordinationv1.Lease{}, scope.Released(c.Client, func() client.ObjectList {
 			return &v1alpha1.DynamoComponentDeploymentList{}

@@ -35,6 +35,8 @@ type OperatorConfiguration struct {
 	Infrastructure Infrastructure `json:"infrastructure"`
 	Ingress        Ingress        `json:"ingress"`
 	RBAC           RBAC           `json:"rbac"`
+	Components     Components     `json:"components"`
+	Orchestrators  Orchestrators  `json:"orchestrators"`
 	Logging        Logging        `json:"logging"`
 }
 
@@ -94,6 +96,9 @@ type Ingress struct {
 	ClassName     string `json:"className"`
 	TLSSecretName string `json:"tlsSecretName"`
 	HostSuffix    string `json:"hostSuffix"`
+	// VirtualServiceGateway is the Istio gateway of frontends, as
+	// namespace/name or name; empty means that Istio is not used.
+	VirtualServiceGateway string `json:"virtualServiceGateway"`
 }
 
 // RBAC names the ClusterRoles bound on behalf of graphs.
@@ -121,9 +126,10 @@ func Default() *OperatorConfiguration {
 			HealthProbe: HealthProbe{BindAddress: ":8081"},
 			Webhook:     defaultWebhook(),
 		},
-		Discovery: Discovery{Backend: DiscoveryKubernetes},
-		Ingress:   Ingress{HostSuffix: "local"},
-		Logging:   Logging{Level: "info"},
+		Discovery:  Discovery{Backend: DiscoveryKubernetes},
+		Ingress:    Ingress{HostSuffix: "local"},
+		Components: Components{DebuggerImage: "python:3.12-slim"},
+		Logging:    Logging{Level: "info"},
 	}
 }
 

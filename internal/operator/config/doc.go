@@ -75,12 +75,37 @@
 //	  tlsSecretName: ""
 //	  # Appended to a host; a graph's hostSuffix overrides it.
 //	  hostSuffix: local
+//	  # Istio gateway, as namespace/name, of frontends whose graph says nothing
+//	  # about ingress, and of those that ask for a VirtualService without naming
+//	  # one. Empty: the operator makes no VirtualServices.
+//	  virtualServiceGateway: ""
 //	rbac:
 //	  # ClusterRoles that the operator binds in a namespace whose graphs have a
 //	  # planner or an endpoint picker. Cluster-wide mode only: in restricted
 //	  # mode the chart creates Roles and bindings itself.
 //	  plannerClusterRoleName: ""
 //	  eppClusterRoleName: ""
+//	components:
+//	  # Annotations of the ServiceAccounts that pods of graphs run as, e.g. for
+//	  # the identity that a cloud gives them.
+//	  serviceAccountAnnotations: {}
+//	  # Names of pull secrets that those ServiceAccounts refer to, besides the
+//	  # ones of their namespace's default ServiceAccount. The Secrets must exist
+//	  # in the namespaces of the graphs.
+//	  imagePullSecrets: []
+//	  # Image of the sidecar of services with nvidia.com/enable-debug-mode: "true".
+//	  debuggerImage: python:3.12-slim
+//	orchestrators:
+//	  grove:
+//	    # Whether graphs may be deployed through the cluster's Grove.
+//	    enabled: false
+//	  kaiScheduler:
+//	    # Whether the cluster's KAI scheduler may be used.
+//	    enabled: false
+//	    # Creates the queues dynamo-default and dynamo if they are absent, and
+//	    # never changes or deletes any. Needs get and create on queues, which
+//	    # only a ClusterRole can allow.
+//	    createQueues: false
 //	logging:
 //	  # debug, info, warn or error.
 //	  level: info

@@ -26,10 +26,8 @@ func (c *OperatorConfiguration) validate() field.ErrorList {
 	errs = append(errs, c.Server.Webhook.validate(server.Child("webhook"))...)
 	errs = append(errs, oneOf(field.NewPath("discovery", "backend"), c.Discovery.Backend, DiscoveryKubernetes, DiscoveryEtcd)...)
 	errs = append(errs, oneOf(field.NewPath("logging", "level"), c.Logging.Level, logLevels...)...)
-	if c.Ingress.HostSuffix != "" {
-		errs = append(errs, matches(field.NewPath("ingress", "hostSuffix"), c.Ingress.HostSuffix, validation.IsDNS1123Subdomain)...)
-	}
-	return errs
+	errs = append(errs, c.Ingress.validate(field.NewPath("ingress"))...)
+	return append(errs, c.Components.validate(field.NewPath("components"))...)
 }
 
 func (n Namespace) validate(path *field.Path) field.ErrorList {

@@ -83,19 +83,29 @@ func (c *Controller) applyAccess(ctx context.Context, dgd *v1alpha1.DynamoGraphD
 			return err
 		}
 	}
-	if objects.Discovery == nil {
-		return c.pruneDiscovery(ctx, dgd)
-	}
-	d := objects.Discovery
-	for _, object := range []client.Object{d.ServiceAccount, d.Role, d.RoleBinding} {
+	keep := map[string]bool{}
+	for _, object := range accessObjects(objects.Access) {
+		keep[object.GetName()] = true
 		if err := c.Apply.Apply(ctx, dgd, object); err != nil {
 			return err
 		}
 	}
-	return nil
+	return c.pruneAccess(ctx, dgd, keep)
 }
 
-func (c *Controller) pruneDiscovery(ctx context.Context, dgd *v1alpha1.DynamoGraphDeployment) error {
+// accessObjects: no two of them, of whatever kind, have the same name.
+func accessObjects(access *render.GraphAccess) []client.Object {
+	switch {
+	case access == nil:
+		return nil
+	case access.Role == nil:
+		return []client.Object{access.ServiceAccount}
+	default:
+		return []client.Object{access.ServiceAccount, access.Role, access.RoleBinding}
+	}
+}
+
+func (c *Controller) pruneAccess(ctx context.Context, dgd *v1alpha1.DynamoGraphDeployment, keep map[string]bool) error {
 	var existing []client.Object
 	of := []client.ListOption{
 		client.InNamespace(dgd.Namespace),
@@ -118,5 +128,5 @@ func (c *Controller) pruneDiscovery(ctx context.Context, dgd *v1alpha1.DynamoGra
 	for i := range accounts.Items {
 		existing = append(existing, &accounts.Items[i])
 	}
-	return c.Apply.Prune(ctx, dgd, existing, nil)
+	return c.Apply.Prune(ctx, dgd, existing, keep)
 }

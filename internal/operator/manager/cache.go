@@ -14,14 +14,13 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/selection"
-	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/certs"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/istio"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/scope"
 )
@@ -31,7 +30,7 @@ func Scheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
 		v1alpha1.AddToScheme, corev1.AddToScheme, appsv1.AddToScheme, networkingv1.AddToScheme,
-		rbacv1.AddToScheme, coordinationv1.AddToScheme, admissionv1.AddToScheme,
+		rbacv1.AddToScheme, coordinationv1.AddToScheme, admissionv1.AddToScheme, istio.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			// Only a type registered twice gets here, which no input can cause.
@@ -43,7 +42,7 @@ func Scheme() *runtime.Scheme {
 
 // cacheOptions keep the operator's memory to what it made: other workloads of
 // the cluster are neither fetched nor watched.
-func cacheOptions(cfg *config.OperatorConfiguration) cache.Options {
+func cacheOptions(cfg *config.OperatorConfiguration, cluster render.Capabilities) cache.Options {
 	ours := cache.ByObject{Label: labels.SelectorFromSet(labels.Set{render.ManagedByLabel: render.Manager})}
 	options := cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
@@ -56,6 +55,9 @@ func cacheOptions(cfg *config.OperatorConfiguration) cache.Options {
 			&corev1.Pod{}:           {Label: hasLabel(v1alpha1.LabelSelector)},
 			&coordinationv1.Lease{}: {Field: fields.OneTermEqualSelector("metadata.name", scope.MarkerName)},
 		},
+	}
+	if cluster.VirtualServices {
+		options.ByObject[&istio.VirtualService{}] = ours
 	}
 	if cfg.Server.Webhook.SelfManaged() {
 		maps.Copy(options.ByObject, certs.Cached(cfg.Server.Webhook.Certificates))
@@ -72,34 +74,4 @@ func hasLabel(key string) labels.Selector {
 		return labels.Nothing()
 	}
 	return labels.NewSelector().Add(*requirement)
-}
-
-// capabilities asks once which orchestrators the cluster has.
-func capabilities(restConfig *rest.Config) (render.Capabilities, error) {
-	var found render.Capabilities
-	client, err := discovery.NewDiscoveryClientForConfig(restConfig)
-	if err != nil {
-		return found, fmt.Errorf("make a discovery client: %w", err)
-	}
-	groups, err := client.ServerGroups()
-	if err != nil {
-		return found, fmt.Errorf("ask the API server for its API groups: %w", err)
-	}
-	installed := false
-	for _, group := range groups.Groups {
-		switch group.Name {
-		case v1alpha1.GroupName:
-			installed = true
-		case "grove.io":
-			found.Grove = true
-		case "leaderworkerset.x-k8s.io":
-			found.LeaderWorkerSet = true
-		case "scheduling.volcano.sh":
-			found.Volcano = true
-		}
-	}
-	if !installed {
-		return found, fmt.Errorf("the cluster does not know the kinds of %s: install the chart dynamo-crds first", v1alpha1.GroupName)
-	}
-	return found, nil
 }

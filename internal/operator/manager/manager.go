@@ -21,6 +21,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/component"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/graph"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/queues"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/scope"
 	"github.com/wheelhouse-dev/wheelhouse/internal/version"
@@ -43,7 +44,11 @@ const (
 // Run is the operator: it returns when ctx ends, when leadership or the claim
 // to the namespace is lost, or when it cannot start.
 func Run(ctx context.Context, cfg *config.OperatorConfiguration, restConfig *rest.Config, logger logr.Logger) error {
-	mgr, err := ctrl.NewManager(restConfig, options(cfg, logger))
+	cluster, err := capabilities(restConfig, cfg, logger)
+	if err != nil {
+		return err
+	}
+	mgr, err := ctrl.NewManager(restConfig, options(cfg, cluster, logger))
 	if err != nil {
 		return fmt.Errorf("start the operator: %w", err)
 	}
@@ -54,11 +59,10 @@ func Run(ctx context.Context, cfg *config.OperatorConfiguration, restConfig *res
 	if err != nil {
 		return err
 	}
-	cluster, err := capabilities(mgr.GetConfig())
-	if err != nil {
+	if err := addControllers(mgr, cfg, served, cluster); err != nil {
 		return err
 	}
-	if err := addControllers(mgr, cfg, served, cluster); err != nil {
+	if err := addQueues(mgr, cfg, logger); err != nil {
 		return err
 	}
 	if cfg.Server.Webhook.Enabled() {
@@ -73,7 +77,7 @@ func Run(ctx context.Context, cfg *config.OperatorConfiguration, restConfig *res
 	return nil
 }
 
-func options(cfg *config.OperatorConfiguration, logger logr.Logger) ctrl.Options {
+func options(cfg *config.OperatorConfiguration, cluster render.Capabilities, logger logr.Logger) ctrl.Options {
 	election := cfg.LeaderElection.Namespace
 	if election == "" {
 		election = cfg.Namespace.Restricted
@@ -81,7 +85,7 @@ func options(cfg *config.OperatorConfiguration, logger logr.Logger) ctrl.Options
 	return ctrl.Options{
 		Scheme:                        Scheme(),
 		Logger:                        logger,
-		Cache:                         cacheOptions(cfg),
+		Cache:                         cacheOptions(cfg, cluster),
 		Metrics:                       metricsOptions(cfg.Server.Metrics),
 		HealthProbeBindAddress:        cfg.Server.HealthProbe.BindAddress,
 		LeaderElection:                cfg.LeaderElection.Enabled,
@@ -134,6 +138,20 @@ func namespaceScope(mgr ctrl.Manager, cfg *config.OperatorConfiguration) (scope.
 		return nil, fmt.Errorf("add the claim to namespace %s: %w", claim.Namespace, err)
 	}
 	return claim, nil
+}
+
+// addQueues makes the default queues of the KAI scheduler, where it is used.
+func addQueues(mgr ctrl.Manager, cfg *config.OperatorConfiguration, logger logr.Logger) error {
+	switch {
+	case cfg.CreatesQueues():
+		if err := mgr.Add(&queues.Creator{Client: mgr.GetClient(), Live: mgr.GetAPIReader()}); err != nil {
+			return fmt.Errorf("add the creation of queues: %w", err)
+		}
+	case cfg.Orchestrators.KAIScheduler.Enabled:
+		logger.Info("the default queues of the KAI scheduler are not created, because the configuration does not say so (orchestrators.kaiScheduler.createQueues): see that they exist",
+			"queues", queues.Names())
+	}
+	return nil
 }
 
 func addControllers(mgr ctrl.Manager, cfg *config.OperatorConfiguration, served scope.Scope, cluster render.Capabilities) error {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/istio"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/queues"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/scope"
 )
@@ -26,6 +28,9 @@ type Permissions struct {
 	// a ClusterRole, because webhook configurations belong to the cluster.
 	Certificate []rbacv1.PolicyRule
 	Trust       []rbacv1.PolicyRule
+	// Queues is a ClusterRole, needed only where the operator creates the
+	// queues of the KAI scheduler, which belong to the cluster.
+	Queues []rbacv1.PolicyRule
 }
 
 // PermissionsFor returns what an operator with this configuration needs.
@@ -36,6 +41,12 @@ func PermissionsFor(cfg *config.OperatorConfiguration) Permissions {
 		p.Served = append(p.Served, plannerRules(cfg.RBAC.PlannerClusterRoleName)...)
 	} else {
 		p.Served = append(p.Served, markerHolderRules()...)
+	}
+	if cfg.Ingress.VirtualServiceGateway != "" {
+		p.Served = append(p.Served, rule(istio.GroupVersion.Group, "virtualservices", full...))
+	}
+	if cfg.CreatesQueues() {
+		p.Queues = queueRules()
 	}
 	if cfg.LeaderElection.Enabled {
 		p.Election = electionRules(cfg.LeaderElection.ID)
@@ -106,6 +117,16 @@ func electionRules(id string) []rbacv1.PolicyRule {
 		rule("coordination.k8s.io", "leases", "create"),
 		named(rule("coordination.k8s.io", "leases", "get", "update"), id),
 		rule("", "events", "create", "patch"), // who became the leader
+	}
+}
+
+// queueRules: create cannot be limited to a name. Nothing else can be done to
+// a queue, not even to one of ours.
+func queueRules() []rbacv1.PolicyRule {
+	group := queues.GroupVersion.Group
+	return []rbacv1.PolicyRule{
+		rule(group, "queues", "create"),
+		{APIGroups: []string{group}, Resources: []string{"queues"}, Verbs: []string{"get"}, ResourceNames: queues.Names()},
 	}
 }
 

@@ -14,13 +14,18 @@ func TestPermissionsAreTheLeast(t *testing.T) {
 		"cluster-wide": func(*config.OperatorConfiguration) {},
 		"restricted":   func(cfg *config.OperatorConfiguration) { cfg.Namespace.Restricted = "team-a" },
 		"planner":      func(cfg *config.OperatorConfiguration) { cfg.RBAC.PlannerClusterRoleName = "planner" },
-		"metrics":      func(cfg *config.OperatorConfiguration) { cfg.Server.Metrics.BindAddress = ":8443" },
+		"istio":        func(cfg *config.OperatorConfiguration) { cfg.Ingress.VirtualServiceGateway = "edge/public" },
+		"queues": func(cfg *config.OperatorConfiguration) {
+			cfg.Orchestrators.KAIScheduler = config.KAIScheduler{Enabled: true, CreateQueues: true}
+		},
+		"queues made by others": func(cfg *config.OperatorConfiguration) { cfg.Orchestrators.KAIScheduler.Enabled = true },
+		"metrics":               func(cfg *config.OperatorConfiguration) { cfg.Server.Metrics.BindAddress = ":8443" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := config.Default()
 			change(cfg)
 			p := PermissionsFor(cfg)
-			for _, rule := range slices.Concat(p.Served, p.Election, p.Metrics) {
+			for _, rule := range slices.Concat(p.Served, p.Election, p.Metrics, p.Queues) {
 				for _, value := range slices.Concat(rule.APIGroups, rule.Resources, rule.Verbs) {
 					if value == rbacv1.ResourceAll || value == "escalate" || value == "impersonate" || value == "secrets" {
 						t.Errorf("%s in %v", value, rule)
@@ -32,6 +37,9 @@ func TestPermissionsAreTheLeast(t *testing.T) {
 			}
 			if (len(p.Metrics) > 0) != (name == "metrics") {
 				t.Errorf("metrics rules %v", p.Metrics)
+			}
+			if (len(p.Queues) > 0) != (name == "queues") {
+				t.Errorf("queue rules %v", p.Queues)
 			}
 		})
 	}

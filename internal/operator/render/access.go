@@ -1,11 +1,14 @@
 package render
 
 import (
+	"maps"
+
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 )
 
 // DiscoveryRules are what a component needs in order to publish itself and to
@@ -23,35 +26,68 @@ func DiscoveryRules() []rbacv1.PolicyRule {
 	}
 }
 
-func discoveryAccess(dgd *v1alpha1.DynamoGraphDeployment, pullSecrets []corev1.LocalObjectReference) *DiscoveryAccess {
-	account := DiscoveryServiceAccount(dgd.Name)
+// graphAccess is what the graph's pods run as, and what that may do. It is nil
+// where the default ServiceAccount of the namespace does.
+func graphAccess(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration, pullSecrets []corev1.LocalObjectReference) *GraphAccess {
+	account := graphServiceAccount(dgd.Name, DiscoveryBackend(dgd, cfg), cfg)
+	if account == "" {
+		return nil
+	}
 	labels := mergeMaps(graphLabels(dgd.Name), rbacLabels(account))
-	return &DiscoveryAccess{
-		ServiceAccount: serviceAccount(dgd.Namespace, account, labels, pullSecrets),
-		Role: &rbacv1.Role{
-			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "Role"},
-			ObjectMeta: metav1.ObjectMeta{Name: discoveryRole(dgd.Name), Namespace: dgd.Namespace, Labels: labels},
-			Rules:      DiscoveryRules(),
-		},
-		RoleBinding: roleBinding(dgd.Namespace, discoveryRoleBinding(dgd.Name), labels, account,
-			rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: discoveryRole(dgd.Name)}),
+	access := &GraphAccess{ServiceAccount: serviceAccount(dgd.Namespace, account, labels, cfg, pullSecrets)}
+	if account == DiscoveryServiceAccount(dgd.Name) {
+		access.allowDiscovery(dgd, labels)
+	}
+	return access
+}
+
+// graphServiceAccount is the ServiceAccount of a graph's pods, or "" for that
+// of their namespace: for discovery through Kubernetes they need rights, and
+// otherwise perhaps what the configuration says that all components have.
+func graphServiceAccount(graph, discovery string, cfg *config.OperatorConfiguration) string {
+	switch {
+	case discovery == config.DiscoveryKubernetes:
+		return DiscoveryServiceAccount(graph)
+	case len(cfg.Components.ServiceAccountAnnotations) > 0 || len(cfg.Components.ImagePullSecrets) > 0:
+		return graph + "-component"
+	default:
+		return ""
 	}
 }
 
-func plannerAccess(namespace, clusterRole string, pullSecrets []corev1.LocalObjectReference) *PlannerAccess {
+func (a *GraphAccess) allowDiscovery(dgd *v1alpha1.DynamoGraphDeployment, labels map[string]string) {
+	a.Role = &rbacv1.Role{
+		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "Role"},
+		ObjectMeta: metav1.ObjectMeta{Name: discoveryRole(dgd.Name), Namespace: dgd.Namespace, Labels: labels},
+		Rules:      DiscoveryRules(),
+	}
+	a.RoleBinding = roleBinding(dgd.Namespace, discoveryRoleBinding(dgd.Name), labels, a.ServiceAccount.Name,
+		rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: a.Role.Name})
+}
+
+func plannerAccess(namespace string, cfg *config.OperatorConfiguration, pullSecrets []corev1.LocalObjectReference) *PlannerAccess {
 	labels := rbacLabels(PlannerServiceAccount)
 	return &PlannerAccess{
-		ServiceAccount: serviceAccount(namespace, PlannerServiceAccount, labels, pullSecrets),
+		ServiceAccount: serviceAccount(namespace, PlannerServiceAccount, labels, cfg, pullSecrets),
 		RoleBinding: roleBinding(namespace, PlannerRoleBinding, labels, PlannerServiceAccount,
-			rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: clusterRole}),
+			rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: cfg.RBAC.PlannerClusterRoleName}),
 	}
 }
 
-func serviceAccount(namespace, name string, labels map[string]string, pullSecrets []corev1.LocalObjectReference) *corev1.ServiceAccount {
+// serviceAccount refers to the pull secrets of the namespace's default one, and
+// to those that the configuration names for all components.
+func serviceAccount(namespace, name string, labels map[string]string, cfg *config.OperatorConfiguration, pullSecrets []corev1.LocalObjectReference) *corev1.ServiceAccount {
+	var own []corev1.LocalObjectReference
+	for _, secret := range cfg.Components.ImagePullSecrets {
+		own = append(own, corev1.LocalObjectReference{Name: secret})
+	}
 	return &corev1.ServiceAccount{
-		TypeMeta:         metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"},
-		ObjectMeta:       metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: labels},
-		ImagePullSecrets: pullSecrets,
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"},
+		ObjectMeta: metav1.ObjectMeta{
+			Name: name, Namespace: namespace, Labels: labels,
+			Annotations: maps.Clone(cfg.Components.ServiceAccountAnnotations),
+		},
+		ImagePullSecrets: mergeByKey(pullSecrets, own, pullSecret),
 	}
 }
 

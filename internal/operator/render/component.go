@@ -9,14 +9,17 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/istio"
 )
 
 // ComponentObjects is what runs one component.
 type ComponentObjects struct {
 	Deployment *appsv1.Deployment
 	Service    *corev1.Service
-	// Ingress is nil for a component that is not exposed.
-	Ingress *networkingv1.Ingress
+	// Ingress and VirtualService are nil for a component that is not exposed,
+	// and one of them for one that is.
+	Ingress        *networkingv1.Ingress
+	VirtualService *istio.VirtualService
 }
 
 // component is a DynamoComponentDeployment with everything that follows from
@@ -47,9 +50,10 @@ func Component(dcd *v1alpha1.DynamoComponentDeployment, cfg *config.OperatorConf
 	}
 	ports := c.servicePorts(mainContainer(deployment.Spec.Template.Spec).Ports)
 	return &ComponentObjects{
-		Deployment: deployment,
-		Service:    c.networkService(ports),
-		Ingress:    c.ingress(ports[0].Name),
+		Deployment:     deployment,
+		Service:        c.networkService(ports),
+		Ingress:        c.ingress(ports[0].Name),
+		VirtualService: c.virtualService(ports[0].Port),
 	}, nil
 }
 

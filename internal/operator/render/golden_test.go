@@ -95,10 +95,10 @@ func renderDocuments(t *testing.T, dgd *v1alpha1.DynamoGraphDeployment) []byte {
 		write(p.ServiceAccount)
 		write(p.RoleBinding)
 	}
-	if d := objects.Discovery; d != nil {
-		write(d.ServiceAccount)
-		write(d.Role)
-		write(d.RoleBinding)
+	if a := objects.Access; a != nil {
+		write(a.ServiceAccount)
+		write(a.Role)
+		write(a.RoleBinding)
 	}
 	for _, dcd := range objects.Components {
 		rendered, err := Component(owned(dgd, dcd), testConfig())

@@ -16,15 +16,16 @@ import (
 type GraphObjects struct {
 	// Components, one per service, in the order of the services' names.
 	Components []*v1alpha1.DynamoComponentDeployment
-	// Discovery is nil when the graph does not discover through Kubernetes.
-	Discovery *DiscoveryAccess
+	// Access is nil where the default ServiceAccount of the namespace will do.
+	Access *GraphAccess
 	// Planner is nil where the graph has no planner, and in restricted mode,
 	// where the chart creates it.
 	Planner *PlannerAccess
 }
 
-// DiscoveryAccess lets the pods of one graph discover one another.
-type DiscoveryAccess struct {
+// GraphAccess is the ServiceAccount of the pods of one graph. The Role lets
+// them discover one another through Kubernetes, and is nil where they do not.
+type GraphAccess struct {
 	ServiceAccount *corev1.ServiceAccount
 	Role           *rbacv1.Role
 	RoleBinding    *rbacv1.RoleBinding
@@ -41,15 +42,12 @@ type PlannerAccess struct {
 // are those of the namespace's default ServiceAccount: pods that run under one
 // of ours need them just as much.
 func Graph(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration, pullSecrets []corev1.LocalObjectReference) *GraphObjects {
-	objects := &GraphObjects{}
+	objects := &GraphObjects{Access: graphAccess(dgd, cfg, pullSecrets)}
 	for _, name := range slices.Sorted(maps.Keys(dgd.Spec.Services)) {
 		objects.Components = append(objects.Components, graphComponent(dgd, name, cfg))
 	}
-	if DiscoveryBackend(dgd, cfg) == config.DiscoveryKubernetes {
-		objects.Discovery = discoveryAccess(dgd, pullSecrets)
-	}
 	if cfg.ClusterWide() && HasPlanner(dgd) {
-		objects.Planner = plannerAccess(dgd.Namespace, cfg.RBAC.PlannerClusterRoleName, pullSecrets)
+		objects.Planner = plannerAccess(dgd.Namespace, cfg, pullSecrets)
 	}
 	return objects
 }

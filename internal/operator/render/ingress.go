@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/istio"
 )
 
 // ingress exposes the component outside the cluster where its spec asks for
@@ -18,13 +19,9 @@ func (c *component) ingress(port string) *networkingv1.Ingress {
 	}
 	host := c.host(spec)
 	prefix := networkingv1.PathTypePrefix
-	meta := c.objectMeta()
-	meta.Annotations = mergeMaps(meta.Annotations, spec.Annotations)
-	meta.Labels = mergeMaps(spec.Labels, meta.Labels)
-
 	ingress := &networkingv1.Ingress{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "Ingress"},
-		ObjectMeta: meta,
+		ObjectMeta: c.exposedMeta(spec),
 		Spec: networkingv1.IngressSpec{
 			Rules: []networkingv1.IngressRule{{
 				Host: host,
@@ -49,22 +46,58 @@ func (c *component) ingress(port string) *networkingv1.Ingress {
 	return ingress
 }
 
-// ingressSpec is the user's, with the operator's class where it names none.
+// virtualService exposes the component through Istio instead.
+func (c *component) virtualService(port int32) *istio.VirtualService {
+	spec := c.ingressSpec()
+	if spec == nil || !spec.Enabled || !spec.UseVirtualService {
+		return nil
+	}
+	return &istio.VirtualService{
+		TypeMeta:   metav1.TypeMeta{APIVersion: istio.GroupVersion.String(), Kind: istio.Kind},
+		ObjectMeta: c.exposedMeta(spec),
+		Spec: istio.VirtualServiceSpec{
+			Hosts:    []string{c.host(spec)},
+			Gateways: []string{*spec.VirtualServiceGateway},
+			HTTP: []istio.HTTPRoute{{
+				Match: []istio.HTTPMatch{{URI: istio.URIMatch{Prefix: "/"}}},
+				Route: []istio.RouteDestination{{Destination: istio.Destination{
+					Host: c.object.Name, Port: istio.PortSelector{Number: port},
+				}}},
+			}},
+		},
+	}
+}
+
+// exposedMeta is that of an Ingress or VirtualService.
+func (c *component) exposedMeta(spec *v1alpha1.IngressSpec) metav1.ObjectMeta {
+	meta := c.objectMeta()
+	meta.Annotations = mergeMaps(meta.Annotations, spec.Annotations)
+	meta.Labels = mergeMaps(spec.Labels, meta.Labels)
+	return meta
+}
+
+// ingressSpec is the user's, with the operator's class and gateway where it
+// names none.
 func (c *component) ingressSpec() *v1alpha1.IngressSpec {
 	defaults := c.config.Ingress
 	if c.spec.Ingress == nil {
-		if c.spec.ComponentType != v1alpha1.ComponentTypeFrontend || defaults.ClassName == "" {
+		if c.spec.ComponentType != v1alpha1.ComponentTypeFrontend || defaults.ClassName == "" && defaults.VirtualServiceGateway == "" {
 			return nil
 		}
 		return &v1alpha1.IngressSpec{
 			Enabled: true, Host: firstOf(c.graph, c.object.Name),
 			IngressControllerClassName: &defaults.ClassName,
 			TLS:                        &v1alpha1.IngressTLSSpec{SecretName: defaults.TLSSecretName},
+			UseVirtualService:          defaults.VirtualServiceGateway != "",
+			VirtualServiceGateway:      &defaults.VirtualServiceGateway,
 		}
 	}
 	spec := c.spec.Ingress.DeepCopy()
 	if spec.IngressControllerClassName == nil && defaults.ClassName != "" {
 		spec.IngressControllerClassName = &defaults.ClassName
+	}
+	if spec.VirtualServiceGateway == nil || *spec.VirtualServiceGateway == "" {
+		spec.VirtualServiceGateway = &defaults.VirtualServiceGateway
 	}
 	return spec
 }

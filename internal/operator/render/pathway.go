@@ -8,11 +8,15 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 )
 
-// Capabilities are the orchestrators for groups of nodes that the cluster has.
+// Capabilities are what the operator can use of the cluster, besides Kubernetes.
 type Capabilities struct {
+	// Orchestrators for groups of nodes. Grove is one only if the operator's
+	// configuration turns it on.
 	Grove           bool
 	LeaderWorkerSet bool
 	Volcano         bool
+	// VirtualServices: the cluster has Istio and the configuration a gateway.
+	VirtualServices bool
 }
 
 // UnsupportedError says what a graph needs that this operator, or the cluster,
@@ -53,8 +57,8 @@ func CheckService(name string, service *v1alpha1.DynamoComponentDeploymentShared
 		return need("checkpoint.enabled needs checkpoint support, which this version of the operator does not have")
 	case service.ScalingAdapter != nil && service.ScalingAdapter.Enabled:
 		return need("scalingAdapter.enabled needs scaling adapters, which this version of the operator does not have")
-	case service.Ingress != nil && service.Ingress.Enabled && service.Ingress.UseVirtualService:
-		return need("ingress.useVirtualService needs Istio support, which this version of the operator does not have: use an Ingress")
+	case service.Ingress != nil && service.Ingress.Enabled && service.Ingress.UseVirtualService && !cluster.VirtualServices:
+		return need("ingress.useVirtualService needs Istio in the cluster and a gateway in the operator's configuration (dynamo.istio): use an Ingress")
 	}
 	return nil
 }
@@ -66,8 +70,8 @@ func multinodeNeed(cluster Capabilities) string {
 	case cluster.LeaderWorkerSet && cluster.Volcano:
 		return "multinode over LeaderWorkerSet is not supported by this version of the operator"
 	case cluster.LeaderWorkerSet:
-		return "multinode needs Grove or LeaderWorkerSet with Volcano, and the cluster has only LeaderWorkerSet"
+		return "multinode needs Grove or LeaderWorkerSet with Volcano, and only LeaderWorkerSet is there"
 	default:
-		return "multinode needs Grove or LeaderWorkerSet with Volcano, and the cluster has neither"
+		return "multinode needs Grove or LeaderWorkerSet with Volcano, and neither is there and turned on"
 	}
 }

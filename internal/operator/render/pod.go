@@ -22,9 +22,10 @@ func (c *component) podTemplate() (corev1.PodTemplateSpec, error) {
 	if err != nil {
 		return corev1.PodTemplateSpec{}, err
 	}
-	sidecars := len(pod.Containers) > 0
 	// The user's containers come first: one may have to start before ours.
 	pod.Containers = append(pod.Containers, main)
+	c.addDebugger(&pod)
+	sidecars := len(pod.Containers) > 1
 	pod.Volumes = mergeByKey(pod.Volumes, c.volumes(), volumeName)
 	pod.ImagePullSecrets = mergeByKey(pod.ImagePullSecrets, nil, pullSecret)
 	pod.ServiceAccountName = c.serviceAccount(pod)
@@ -55,12 +56,12 @@ func (c *component) userMainContainer() corev1.Container {
 	return *c.spec.ExtraPodSpec.MainContainer.DeepCopy()
 }
 
-// serviceAccount is the user's, or that of the component type, or the one that
-// lets the graph's pods discover one another, or the namespace's default.
+// serviceAccount is the user's, or that of the component type, or the graph's,
+// or the namespace's default.
 func (c *component) serviceAccount(pod corev1.PodSpec) string {
 	own := firstOf(pod.ServiceAccountName, pod.DeprecatedServiceAccount, c.kind.serviceAccount)
-	if own == "" && c.graph != "" && c.usesKubernetesDiscovery() {
-		return DiscoveryServiceAccount(c.graph)
+	if own == "" && c.graph != "" {
+		return graphServiceAccount(c.graph, c.discovery, c.config)
 	}
 	return own
 }

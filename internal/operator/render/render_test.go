@@ -348,8 +348,8 @@ func TestCheckPathway(t *testing.T) {
 		want    string
 	}{
 		"one node":          {"{componentType: worker}", Capabilities{}, ""},
-		"several, nothing":  {"{multinode: {nodeCount: 2}}", Capabilities{}, "service S: multinode needs Grove or LeaderWorkerSet with Volcano, and the cluster has neither"},
-		"several, half":     {"{multinode: {nodeCount: 2}}", Capabilities{LeaderWorkerSet: true}, "the cluster has only LeaderWorkerSet"},
+		"several, nothing":  {"{multinode: {nodeCount: 2}}", Capabilities{}, "service S: multinode needs Grove or LeaderWorkerSet with Volcano, and neither is there and turned on"},
+		"several, half":     {"{multinode: {nodeCount: 2}}", Capabilities{LeaderWorkerSet: true}, "only LeaderWorkerSet is there"},
 		"several, Grove":    {"{multinode: {nodeCount: 2}}", Capabilities{Grove: true}, "multinode over Grove is not supported"},
 		"endpoint picker":   {"{componentType: epp}", Capabilities{}, "service S: componentType epp needs"},
 		"checkpoint":        {"{checkpoint: {enabled: true, checkpointRef: c}}", Capabilities{}, "service S: checkpoint.enabled needs"},

@@ -1,0 +1,75 @@
+package config
+
+import (
+	"strings"
+
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// Components holds what the pods of all graphs have in common.
+type Components struct {
+	// ServiceAccountAnnotations go to the ServiceAccounts that they run as.
+	ServiceAccountAnnotations map[string]string `json:"serviceAccountAnnotations"`
+	// ImagePullSecrets are names of Secrets in the graphs' namespaces.
+	ImagePullSecrets []string `json:"imagePullSecrets"`
+	// DebuggerImage is that of the sidecar in debug mode.
+	DebuggerImage string `json:"debuggerImage"`
+}
+
+// Orchestrators are services of the cluster that the operator works with if
+// its configuration says so.
+type Orchestrators struct {
+	Grove        Grove        `json:"grove"`
+	KAIScheduler KAIScheduler `json:"kaiScheduler"`
+}
+
+// Grove runs workloads that span nodes.
+type Grove struct {
+	Enabled bool `json:"enabled"`
+}
+
+// KAIScheduler schedules pods in gangs, out of queues.
+type KAIScheduler struct {
+	Enabled bool `json:"enabled"`
+	// CreateQueues: the operator creates the default queues if they are
+	// absent. They belong to the cluster, and so does the right to do it.
+	CreateQueues bool `json:"createQueues"`
+}
+
+// CreatesQueues reports whether the operator creates the scheduler's queues.
+func (c *OperatorConfiguration) CreatesQueues() bool {
+	return c.Orchestrators.KAIScheduler.Enabled && c.Orchestrators.KAIScheduler.CreateQueues
+}
+
+func (c Components) validate(path *field.Path) field.ErrorList {
+	errs := apivalidation.ValidateAnnotations(c.ServiceAccountAnnotations, path.Child("serviceAccountAnnotations"))
+	for i, name := range c.ImagePullSecrets {
+		errs = append(errs, matches(path.Child("imagePullSecrets").Index(i), name, validation.IsDNS1123Subdomain)...)
+	}
+	if strings.TrimSpace(c.DebuggerImage) == "" {
+		errs = append(errs, field.Required(path.Child("debuggerImage"), "an image with a shell's sleep"))
+	}
+	return errs
+}
+
+func (i Ingress) validate(path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if i.HostSuffix != "" {
+		errs = append(errs, matches(path.Child("hostSuffix"), i.HostSuffix, validation.IsDNS1123Subdomain)...)
+	}
+	if gateway := i.VirtualServiceGateway; gateway != "" {
+		errs = append(errs, matches(path.Child("virtualServiceGateway"), gateway, isGateway)...)
+	}
+	return errs
+}
+
+// isGateway: a name refers to the namespace of the VirtualService.
+func isGateway(gateway string) []string {
+	namespace, name, qualified := strings.Cut(gateway, "/")
+	if !qualified {
+		return validation.IsDNS1123Subdomain(gateway)
+	}
+	return append(validation.IsDNS1123Label(namespace), validation.IsDNS1123Subdomain(name)...)
+}
