@@ -25,18 +25,23 @@ func InstallKinds(c client.Client) error {
 		if err != nil {
 			return err
 		}
-		crd := &apiextensionsv1.CustomResourceDefinition{}
-		if err := yaml.Unmarshal(data, crd); err != nil {
+		if _, err := InstallDefinition(c, data); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
-		}
-		if err := c.Create(context.Background(), crd); err != nil {
-			return err
-		}
-		if err := established(c, crd); err != nil {
-			return err
 		}
 	}
 	return nil
+}
+
+// InstallDefinition creates a CRD from its YAML and waits until it is served.
+func InstallDefinition(c client.Client, data []byte) (*apiextensionsv1.CustomResourceDefinition, error) {
+	crd := &apiextensionsv1.CustomResourceDefinition{}
+	if err := yaml.Unmarshal(data, crd); err != nil {
+		return nil, err
+	}
+	if err := c.Create(context.Background(), crd); err != nil {
+		return nil, err
+	}
+	return crd, established(c, crd)
 }
 
 func established(c client.Client, crd *apiextensionsv1.CustomResourceDefinition) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/istio"
+	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
 
 func TestAFrontendIsReachedThroughIstio(t *testing.T) {
@@ -81,7 +82,7 @@ func TestComponentsRunAsWhatTheConfigurationSays(t *testing.T) {
 		if diff := cmp.Diff([]corev1.LocalObjectReference{{Name: "mirror"}}, account.ImagePullSecrets); diff != "" {
 			t.Errorf("pull secrets of %s (-want +got):\n%s", name, diff)
 		}
-		eventually(t, "pods that run as "+name, func() error {
+		cluster.Eventually(t, "pods that run as "+name, func() error {
 			deployment := &appsv1.Deployment{}
 			if get(t, ns, "chat-worker", deployment); deployment.Spec.Template.Spec.ServiceAccountName != name {
 				return fmt.Errorf("they run as %q", deployment.Spec.Template.Spec.ServiceAccountName)
@@ -100,7 +101,7 @@ func TestComponentsRunAsWhatTheConfigurationSays(t *testing.T) {
 	change(t, dgd, func(dgd *v1alpha1.DynamoGraphDeployment) {
 		dgd.Spec.Services["Worker"].Annotations = map[string]string{v1alpha1.AnnotationEnableDebugMode: "true"}
 	})
-	eventually(t, "the debugger", func() error {
+	cluster.Eventually(t, "the debugger", func() error {
 		deployment := &appsv1.Deployment{}
 		get(t, ns, "chat-worker", deployment)
 		for _, container := range deployment.Spec.Template.Spec.Containers {

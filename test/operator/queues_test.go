@@ -6,14 +6,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/queues"
+	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
 
 // TestQueuesAreCreatedAndThenLeftAlone also has the scheduler's API arrive
@@ -80,22 +78,16 @@ func liveQueue(t *testing.T, name string) *unstructured.Unstructured {
 	return queue
 }
 
-// installDefinition creates a CRD from a file, unless it exists.
+// installDefinition creates a CRD from a file, for this test.
 func installDefinition(t *testing.T, file string) {
 	t.Helper()
 	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	crd := &apiextensionsv1.CustomResourceDefinition{}
-	if err := yaml.Unmarshal(data, crd); err != nil {
-		t.Fatal(err)
-	}
 	c := adminClient(t)
-	if err := c.Create(context.Background(), crd); err != nil && !apierrors.IsAlreadyExists(err) {
-		t.Fatal(err)
-	}
-	if err := waitEstablished(c, crd); err != nil {
+	crd, err := cluster.InstallDefinition(c, data)
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
