@@ -21,6 +21,8 @@ type applyFlags struct {
 	timeout        time.Duration
 	forceConflicts bool
 	yes            bool
+	// adopt consents to taking over what exists without this fleet.
+	adopt bool
 	// rollbackOnFailure undoes the whole apply if one of its steps fails.
 	rollbackOnFailure bool
 }
@@ -46,6 +48,7 @@ releases that were left half-done, uninstalled or damaged are repaired.`,
 	c.Flags().DurationVar(&flags.timeout, "timeout", 5*time.Minute, "how long a gate may make no progress before it fails")
 	c.Flags().BoolVar(&flags.forceConflicts, "force-conflicts", false, "take over fields that other programs own")
 	c.Flags().BoolVar(&flags.rollbackOnFailure, "rollback-on-failure", false, "if a step fails, undo what this apply changed, in reverse")
+	c.Flags().BoolVar(&flags.adopt, "adopt", false, "take over releases and objects that exist without this fleet, as they are")
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do not ask before something is deleted")
 	return c
 }

@@ -108,6 +108,11 @@ type Target struct {
 	Digest   Digest
 	// FleetName is recorded with the release.
 	FleetName string
+	// Adopts are objects that exist without this release and become part of it.
+	Adopts []Ownership
+	// Migrate moves fields that other clients of the release recorded as theirs
+	// to us, so that what leaves the chart also leaves the objects.
+	Migrate bool
 }
 
 // Targets renders every release, in parallel, and runs the rules on the
