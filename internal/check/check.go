@@ -97,6 +97,7 @@ func Rules() []Rule { return slices.Concat(valueRules, objectRules, liveRules) }
 // A new rule is one value and one line in one of these lists.
 var (
 	valueRules = []Rule{
+		credentialsByReference,
 		valuesMatchSchema,
 		dependenciesAtHand,
 		definitionsComeFirst,

@@ -130,9 +130,13 @@ func describe(c *compiledSchema, e *jsonschema.ValidationError, schema chart.Sch
 	if extra, ok := e.ErrorKind.(*kind.AdditionalProperties); ok {
 		return unknownKeys(extra.Properties, c.known(e.SchemaURL), path, rel)
 	}
+	text := sentence(e)
+	if v := rel.Values.At(path...); v != nil && len(fleet.Credentials(v, path...)) > 0 {
+		text = "is not what the schema allows; the value is not shown, because it looks like a credential"
+	}
 	return []fleet.Problem{{
 		Origin:  originOf(rel, path...),
-		Message: fmt.Sprintf("%s: %s", dotted(rel.Chart, path), sentence(e)),
+		Message: fmt.Sprintf("%s: %s", dotted(rel.Chart, path), text),
 	}}
 }
 

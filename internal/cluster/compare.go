@@ -218,14 +218,15 @@ func cleaned(u *unstructured.Unstructured) *unstructured.Unstructured {
 	return o
 }
 
-// readable is an object as a person compares it: cleaned, and secrets masked.
+// readable is an object as a person compares it: cleaned, and with Secrets and
+// whatever looks like a credential masked.
 func readable(u *unstructured.Unstructured) string {
 	o := cleaned(u)
 	if o.GetKind() == "Secret" {
 		mask(o.Object, "data")
 		mask(o.Object, "stringData")
 	}
-	text, err := yaml.Marshal(o.Object)
+	text, err := yaml.Marshal(fleet.Mask(nil, o.Object, func(_ []string, _ string, value any) any { return digest(value) }))
 	if err != nil {
 		return err.Error()
 	}
@@ -239,9 +240,13 @@ func mask(object map[string]any, field string) {
 		return
 	}
 	for key, value := range data {
-		sum := sha256.Sum256(fmt.Append(nil, value))
-		data[key] = "(hidden, digest " + hex.EncodeToString(sum[:4]) + ")"
+		data[key] = digest(value)
 	}
+}
+
+func digest(value any) string {
+	sum := sha256.Sum256(fmt.Append(nil, value))
+	return "(hidden, digest " + hex.EncodeToString(sum[:4]) + ")"
 }
 
 // restarts counts the pods that a change of a workload replaces.

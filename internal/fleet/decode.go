@@ -116,6 +116,10 @@ func (d *decoder) text(n *yaml.Node, path string) Located[string] {
 		d.fail(n, "%s must be a text, found %s", path, describe(n))
 		return Located[string]{Origin: d.origin(n)}
 	}
+	if why := shape(n.Value); why != "" {
+		d.fail(n, "%s looks like %s; a fleet file is no place for credentials: leave them to the machine's configuration, or name a Secret", path, why)
+		return Located[string]{Origin: d.origin(n)}
+	}
 	return Located[string]{Value: n.Value, Origin: d.origin(n)}
 }
 
