@@ -75,6 +75,7 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 		return err
 	}
 	done()
+	a.warn(plan.Findings)
 	if err := a.consent(plan, flags, progress); err != nil {
 		return err
 	}
@@ -127,14 +128,13 @@ func (a *app) printResult(w io.Writer, result *rollout.Result, output string) er
 	return report.ResultTable(w, rows)
 }
 
-// explainConflict shows the operators that a refusal is about.
+// explainConflict shows who else is in the cluster that a refusal is about.
 func (a *app) explainConflict(err error) error {
 	var conflict *rollout.ConflictError
 	if errors.As(err, &conflict) {
-		if err := report.Operators(a.err, conflict.Operators); err != nil {
+		if err := report.Others(a.err, conflict.Others); err != nil {
 			return err
 		}
-		fmt.Fprintln(a.err)
 	}
 	return err
 }

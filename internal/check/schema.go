@@ -23,6 +23,8 @@ var valuesMatchSchema = Rule{
 	ID:       "W-00",
 	Severity: Error,
 	Says:     "Values match the schema of their chart, at any depth.",
+	Why: "Helm drops a key that it does not know without a word: a misspelt namespaceRestriction installs a cluster-wide operator. " +
+		"So an unknown key is an error with the key that was meant, and a value of the wrong type is one with its line.",
 	Find: func(in Input) (problems []fleet.Problem) {
 		seen := map[string]bool{}
 		for _, rel := range in.Set.Releases {
@@ -38,6 +40,11 @@ var valuesMatchSchema = Rule{
 		}
 		return problems
 	},
+	Fails: []Example{
+		{Fleet: "values: [{platform: {dynamo-operator: {namespaceRestrictions: {enabled: true}}}}]\nplatforms: [{namespace: team-a}]"},
+		{Fleet: "values: [{platform: {dynamo-operator: {controllerManager: {replicas: many}}}}]\nplatforms: [{namespace: team-a}]"},
+	},
+	Passes: []Example{{Fleet: "values: [{platform: {dynamo-operator: {controllerManager: {replicas: 2}}}}]\nplatforms: [{namespace: team-a}]"}},
 }
 
 // schemaProblems validates one release against one schema.

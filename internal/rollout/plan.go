@@ -85,6 +85,10 @@ type Plan struct {
 	Orphans []Record `json:"orphans,omitempty"`
 	// Ownership says of each object that a release wants whose it is.
 	Ownership []Ownership `json:"ownership,omitempty"`
+	// Findings are the warnings and notes of the rules.
+	Findings check.Findings `json:"findings,omitempty"`
+	// Others is who else is in the cluster; nil if nobody is.
+	Others *check.Cluster `json:"others,omitempty"`
 }
 
 // Changes reports whether executing the plan would write anything.
@@ -97,9 +101,12 @@ type Snapshot struct {
 	Targets    []Target
 	Records    map[fleet.Key]Record
 	Namespaces map[string]NamespaceState
-	Operators  []check.Operator
 	// Ownership says of each object that a release wants whose it is.
 	Ownership map[fleet.Key][]Ownership
+	// Facts is what the rules look at.
+	Facts *check.Cluster
+	// KubeVersion is the cluster's.
+	KubeVersion string
 }
 
 // Observe reads the cluster, in parallel and without any write.
@@ -115,7 +122,7 @@ func Observe(ctx context.Context, d *Desired, releases Releases, cluster Cluster
 		return err
 	})
 	group.Go(func() (err error) {
-		s.Operators, err = cluster.Operators(gctx)
+		s.Facts, err = cluster.Facts(gctx, check.Wants(d.Set))
 		return err
 	})
 	group.Go(func() error {
@@ -123,6 +130,7 @@ func Observe(ctx context.Context, d *Desired, releases Releases, cluster Cluster
 		if err != nil {
 			return err
 		}
+		s.KubeVersion = caps.KubeVersion.Version
 		s.Targets, err = d.Targets(gctx, caps)
 		return err
 	})
@@ -163,10 +171,14 @@ func namespacesOf(set *fleet.Set) []string {
 // NewPlan decides what to do. It is pure. Errors are reasons to do nothing at
 // all: a namespace on its way out, a foreign operator.
 func NewPlan(d *Desired, s *Snapshot) (*Plan, error) {
-	if err := refuse(d, s); err != nil {
+	findings, err := judge(d, s)
+	if err != nil {
 		return nil, err
 	}
-	plan := &Plan{Fleet: d.Set.Name}
+	plan := &Plan{Fleet: d.Set.Name, Findings: findings}
+	if s.Facts != nil {
+		plan.Others = s.Facts.Foreign(d.Set)
+	}
 	for _, name := range namespacesOf(d.Set) {
 		if s.Namespaces[name] == NamespaceAbsent {
 			plan.Steps = append(plan.Steps, Step{ID: "namespace " + name, Kind: StepNamespace, Action: ActionCreate, Namespace: name})
@@ -189,29 +201,38 @@ func NewPlan(d *Desired, s *Snapshot) (*Plan, error) {
 	return plan, nil
 }
 
-// refuse lists everything that forbids the rollout as a whole.
-func refuse(d *Desired, s *Snapshot) error {
+// judge runs the rules that look at the cluster. Its error lists everything
+// that forbids the rollout as a whole.
+func judge(d *Desired, s *Snapshot) (check.Findings, error) {
 	var problems []error
 	for _, name := range namespacesOf(d.Set) {
 		if s.Namespaces[name] == NamespaceTerminating {
 			problems = append(problems, fmt.Errorf("namespace %s is being deleted; wait until it is gone (`kubectl get namespace %s -o yaml` shows what holds it), then apply again", name, name))
 		}
 	}
-	findings := check.Live(check.Input{Set: d.Set, Charts: d.Charts, Operators: s.Operators})
-	if findings.Err() != nil {
-		problems = append(problems, &ConflictError{Findings: findings, Operators: s.Operators})
+	findings := slices.Clone(d.ObjectWarnings)
+	if s.Facts != nil {
+		live := check.Live(check.Input{Set: d.Set, Charts: d.Charts, Rendered: renderedOf(s.Targets), KubeVersion: s.KubeVersion, Cluster: s.Facts})
+		findings = append(findings, live...)
+		if live.Err() != nil {
+			problems = append(problems, &ConflictError{Findings: live, Others: s.Facts.Foreign(d.Set)})
+		}
 	}
-	return errors.Join(problems...)
+	return findings, errors.Join(problems...)
 }
 
-// ConflictError says that the cluster has an operator which the fleet cannot
-// coexist with.
+// ConflictError says that the cluster is not fit for the fleet: it has, for
+// example, an operator which the fleet cannot coexist with.
 type ConflictError struct {
-	Findings  check.Findings
-	Operators []check.Operator
+	Findings check.Findings
+	// Others is who else is in the cluster; nil if nobody is.
+	Others *check.Cluster
 }
 
 func (e *ConflictError) Error() string { return e.Findings.Err().Error() }
+
+// Unwrap makes the findings a refusal.
+func (e *ConflictError) Unwrap() error { return e.Findings.Err() }
 
 func releaseStep(target Target, s *Snapshot) Step {
 	rows, last := s.Ownership[target.Key], s.Records[target.Key]
