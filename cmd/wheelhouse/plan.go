@@ -53,7 +53,6 @@ func (a *app) plan(ctx context.Context, flags planFlags) error {
 	if err != nil {
 		return err
 	}
-	a.warn(plan.Findings)
 	if err := a.printPlan(plan, flags.output); err != nil {
 		return err
 	}
@@ -86,9 +85,6 @@ func (a *app) printPlan(plan *rollout.Plan, output string) error {
 	case "diff":
 		return report.PlanDiff(a.out, plan)
 	default:
-		if err := report.Others(a.out, plan.Others); err != nil {
-			return err
-		}
 		return report.PlanTable(a.out, plan)
 	}
 }

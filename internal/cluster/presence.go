@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
-	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
 // helmObjects selects what Helm releases own.
@@ -26,80 +24,42 @@ type identity struct {
 	namespace, name string
 }
 
-// parallelLooks bounds the requests for single objects.
-const parallelLooks = 32
-
-// Sightings looks at everything that releases want. What Helm releases own is
-// found with one metadata-only list per kind, however many releases there are;
-// only what is not among it is asked for by name.
-func (s *Session) Sightings(ctx context.Context, releases map[fleet.Key][]chart.Object, absentNamespaces map[string]bool) (map[fleet.Key][]rollout.Sighting, error) {
-	wanted, err := s.identify(releases)
+// Absent tells which objects of each release are gone, or belong to another
+// release. It costs one metadata-only list per kind, however many releases
+// there are.
+func (s *Session) Absent(ctx context.Context, releases map[fleet.Key][]chart.Object) (map[fleet.Key][]chart.Object, error) {
+	wanted, mappings, err := s.identify(releases)
 	if err != nil {
 		return nil, err
 	}
-	owned, err := s.owned(ctx, kindsOf(wanted, absentNamespaces))
+	owners, err := s.owners(ctx, mappings)
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[fleet.Key][]rollout.Sighting, len(wanted))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallelLooks)
+	absent := map[fleet.Key][]chart.Object{}
 	for key, objects := range wanted {
-		seen := make([]rollout.Sighting, len(objects))
-		out[key] = seen
-		for i, o := range objects {
-			seen[i] = rollout.Sighting{Kind: o.Kind, Namespace: o.namespace, Name: o.Name, Resource: o.GroupResource.String()}
-			if live := owned[o.identity]; live != nil || !o.mapped || absentNamespaces[o.namespace] {
-				seen[i].Live = live
+		for _, o := range objects {
+			if o.mapped && owners[o.identity] == key {
 				continue
 			}
-			group.Go(func() (err error) {
-				seen[i].Live, err = s.look(ctx, o)
-				return err
-			})
+			absent[key] = append(absent[key], o.Object)
 		}
 	}
-	return out, group.Wait()
-}
-
-// look asks for the metadata of one object; nil if there is none.
-func (s *Session) look(ctx context.Context, o identified) (*rollout.Metadata, error) {
-	live, err := s.Metadata.Resource(o.resource).Namespace(o.namespace).Get(ctx, o.Name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, s.explain("read "+o.Object.String(), err)
-	}
-	return metadataOf(live), nil
-}
-
-// metadataOf keeps what tells whose an object is.
-func metadataOf(m metav1.Object) *rollout.Metadata {
-	out := &rollout.Metadata{Labels: m.GetLabels(), Annotations: m.GetAnnotations(), Deleting: m.GetDeletionTimestamp() != nil}
-	if owner := metav1.GetControllerOf(m); owner != nil {
-		out.Controller = owner.Kind + "/" + owner.Name
-	}
-	for _, entry := range m.GetManagedFields() {
-		if entry.Subresource == "" && !slices.Contains(out.Managers, entry.Manager) {
-			out.Managers = append(out.Managers, entry.Manager)
-		}
-	}
-	return out
+	return absent, nil
 }
 
 type identified struct {
 	chart.Object
 	identity
-	resource schema.GroupVersionResource
-	mapped   bool
+	mapped bool
 }
 
 // identify finds the resource of every object. A kind that the cluster does
 // not serve stays unmapped: its objects cannot exist.
-func (s *Session) identify(releases map[fleet.Key][]chart.Object) (map[fleet.Key][]identified, error) {
+func (s *Session) identify(releases map[fleet.Key][]chart.Object) (map[fleet.Key][]identified, map[schema.GroupVersionResource]bool, error) {
 	type apiKind struct{ apiVersion, kind string }
 	known := map[apiKind]*meta.RESTMapping{}
+	kinds := map[schema.GroupVersionResource]bool{}
 	out := make(map[fleet.Key][]identified, len(releases))
 	for key, objects := range releases {
 		for _, object := range objects {
@@ -109,27 +69,17 @@ func (s *Session) identify(releases map[fleet.Key][]chart.Object) (map[fleet.Key
 				var err error
 				m, err = s.mapping(object.APIVersion, object.Kind)
 				if err != nil && !meta.IsNoMatchError(err) {
-					return nil, s.explain("look up "+object.Kind, err)
+					return nil, nil, s.explain("look up "+object.Kind, err)
 				}
 				known[id] = m
 			}
 			out[key] = append(out[key], identityOf(object, key, m))
-		}
-	}
-	return out, nil
-}
-
-// kindsOf lists the kinds of objects that may exist.
-func kindsOf(wanted map[fleet.Key][]identified, absentNamespaces map[string]bool) map[schema.GroupVersionResource]bool {
-	kinds := map[schema.GroupVersionResource]bool{}
-	for _, objects := range wanted {
-		for _, o := range objects {
-			if o.mapped && !absentNamespaces[o.namespace] {
-				kinds[o.resource] = true
+			if m != nil {
+				kinds[m.Resource] = true
 			}
 		}
 	}
-	return kinds
+	return out, kinds, nil
 }
 
 func identityOf(object chart.Object, key fleet.Key, m *meta.RESTMapping) identified {
@@ -144,31 +94,31 @@ func identityOf(object chart.Object, key fleet.Key, m *meta.RESTMapping) identif
 		namespace = key.Namespace
 	}
 	return identified{
-		Object: object, mapped: true, resource: m.Resource,
+		Object: object, mapped: true,
 		identity: identity{GroupResource: m.Resource.GroupResource(), namespace: namespace, name: object.Name},
 	}
 }
 
-// owned lists the objects of the given kinds that Helm releases own. Kinds that
-// may not be listed have none: their objects are then asked for by name.
-func (s *Session) owned(ctx context.Context, kinds map[schema.GroupVersionResource]bool) (map[identity]*rollout.Metadata, error) {
+// owners lists, for every object of the given kinds that a Helm release owns,
+// which release that is.
+func (s *Session) owners(ctx context.Context, kinds map[schema.GroupVersionResource]bool) (map[identity]fleet.Key, error) {
 	var mutex sync.Mutex
-	owned := map[identity]*rollout.Metadata{}
+	owners := map[identity]fleet.Key{}
 	group, ctx := errgroup.WithContext(ctx)
 	for gvr := range kinds {
 		group.Go(func() error {
-			err := s.eachMetadata(ctx, gvr, helmObjects, func(m *metav1.PartialObjectMetadata) {
+			return s.eachMetadata(ctx, gvr, helmObjects, func(m *metav1.PartialObjectMetadata) {
+				id := identity{GroupResource: gvr.GroupResource(), namespace: m.Namespace, name: m.Name}
+				if m.DeletionTimestamp != nil {
+					return
+				}
 				mutex.Lock()
 				defer mutex.Unlock()
-				owned[identity{GroupResource: gvr.GroupResource(), namespace: m.Namespace, name: m.Name}] = metadataOf(m)
+				owners[id] = releaseOf(m)
 			})
-			if apierrors.IsForbidden(err) {
-				return nil
-			}
-			return err
 		})
 	}
-	return owned, group.Wait()
+	return owners, group.Wait()
 }
 
 // releaseOf reads the release that an object belongs to.
