@@ -29,7 +29,7 @@ demo-down: bin/drydock ## Remove the demo's node and everything on it
 	@bin/drydock down
 
 .PHONY: test
-test: test-unit test-drydock test-node ## All tests; as root also those on a real node
+test: test-unit test-charts test-drydock test-node ## All tests; as root also those on a real node
 
 ##@ Parts of it
 .PHONY: build
@@ -67,6 +67,14 @@ test-unit: prerequisites build ## Unit tests, golden files and tests against a r
 	@CGO_ENABLED=1 go test -race -timeout 25m ./...
 	@cd tools && go vet ./... && go test ./...
 	@cd test/thirdparty/servers && go vet ./...
+
+bin/helm-unittest: tools/unittest/go.mod
+	@echo "==> building $@"
+	@go build -C tools/unittest -o $(CURDIR)/$@ github.com/helm-unittest/helm-unittest/cmd/helm-unittest
+
+.PHONY: test-charts
+test-charts: bin/helm-unittest ## The suites in the charts, run by helm-unittest
+	@bin/helm-unittest charts/crds charts/chrek
 
 .PHONY: test-drydock
 test-drydock: prerequisites bin/drydock ## Tests of the one-node Kubernetes that need no root
@@ -107,7 +115,7 @@ generate: ## Regenerate CRDs and deep copies from api/, schemas and tables of va
 
 .PHONY: golden
 golden: ## Update all golden files
-	@go test ./test/charts ./test/chrek ./internal/operator/render -run Golden -update
+	@go test ./test/charts ./test/chrek ./internal/operator/render ./internal/check -run Golden -update
 
 .PHONY: prerequisites
 prerequisites:

@@ -21,6 +21,8 @@ type applyFlags struct {
 	timeout        time.Duration
 	forceConflicts bool
 	yes            bool
+	// adopt consents to taking over what exists without this fleet.
+	adopt bool
 	// rollbackOnFailure undoes the whole apply if one of its steps fails.
 	rollbackOnFailure bool
 }
@@ -46,6 +48,7 @@ releases that were left half-done, uninstalled or damaged are repaired.`,
 	c.Flags().DurationVar(&flags.timeout, "timeout", 5*time.Minute, "how long a gate may make no progress before it fails")
 	c.Flags().BoolVar(&flags.forceConflicts, "force-conflicts", false, "take over fields that other programs own")
 	c.Flags().BoolVar(&flags.rollbackOnFailure, "rollback-on-failure", false, "if a step fails, undo what this apply changed, in reverse")
+	c.Flags().BoolVar(&flags.adopt, "adopt", false, "take over releases and objects that exist without this fleet, as they are")
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do not ask before something is deleted")
 	return c
 }
@@ -72,6 +75,7 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 		return err
 	}
 	done()
+	a.warn(plan.Findings)
 	if err := a.consent(plan, flags, progress); err != nil {
 		return err
 	}
@@ -124,14 +128,13 @@ func (a *app) printResult(w io.Writer, result *rollout.Result, output string) er
 	return report.ResultTable(w, rows)
 }
 
-// explainConflict shows the operators that a refusal is about.
+// explainConflict shows who else is in the cluster that a refusal is about.
 func (a *app) explainConflict(err error) error {
 	var conflict *rollout.ConflictError
 	if errors.As(err, &conflict) {
-		if err := report.Operators(a.err, conflict.Operators); err != nil {
+		if err := report.Others(a.err, conflict.Others); err != nil {
 			return err
 		}
-		fmt.Fprintln(a.err)
 	}
 	return err
 }

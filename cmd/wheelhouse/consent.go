@@ -39,6 +39,9 @@ func questions(plan *rollout.Plan, flags applyFlags) []question {
 	if n := plan.Deletions(); n > 0 {
 		out = append(out, question{about: fmt.Sprintf("%d objects are deleted", n), flag: "--yes", given: flags.yes})
 	}
+	if n := len(plan.Adoptions()); n > 0 {
+		out = append(out, question{about: fmt.Sprintf("%d releases or objects that exist already are taken over", n), flag: "--adopt", given: flags.adopt})
+	}
 	return out
 }
 
@@ -46,7 +49,8 @@ func questions(plan *rollout.Plan, flags applyFlags) []question {
 // person's consent, all at once, after showing the plan.
 func (a *app) consent(plan *rollout.Plan, flags applyFlags, progress *report.Progress) error {
 	if err := plan.Blocked(); err != nil {
-		return err
+		progress.Pause()
+		return errors.Join(report.OwnershipTable(a.err, plan.Foreign()), err)
 	}
 	asked := open(questions(plan, flags))
 	if len(asked) == 0 {

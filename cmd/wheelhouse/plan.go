@@ -53,6 +53,7 @@ func (a *app) plan(ctx context.Context, flags planFlags) error {
 	if err != nil {
 		return err
 	}
+	a.warn(plan.Findings)
 	if err := a.printPlan(plan, flags.output); err != nil {
 		return err
 	}
@@ -85,6 +86,9 @@ func (a *app) printPlan(plan *rollout.Plan, output string) error {
 	case "diff":
 		return report.PlanDiff(a.out, plan)
 	default:
+		if err := report.Others(a.out, plan.Others); err != nil {
+			return err
+		}
 		return report.PlanTable(a.out, plan)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/wheelhouse-dev/wheelhouse/charts"
+	"github.com/wheelhouse-dev/wheelhouse/internal/check"
 	"github.com/wheelhouse-dev/wheelhouse/internal/cluster"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/release"
@@ -57,7 +58,7 @@ func newRoot(in io.Reader, out, errOut io.Writer) *cobra.Command {
 		return fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())
 	})
 	root.AddCommand(
-		a.newInit(), a.newValidate(), a.newValues(), a.newRender(), a.newPlan(), a.newApply(), a.newStatus(), a.newHistory(), a.newRollback(), a.newDestroy(),
+		a.newInit(), a.newValidate(), a.newRules(), a.newValues(), a.newRender(), a.newPlan(), a.newApply(), a.newStatus(), a.newHistory(), a.newRollback(), a.newDestroy(),
 		a.newDeps(), a.newBundle(), a.newVersion(),
 	)
 	return root
@@ -85,11 +86,16 @@ func (a *app) read() (*rollout.Desired, error) {
 	}
 	desired, err := rollout.Read(a.source(shelf))
 	if desired != nil {
-		for _, warning := range desired.Warnings {
-			fmt.Fprintln(a.err, warning)
-		}
+		a.warn(desired.Warnings)
 	}
 	return desired, err
+}
+
+// warn prints what rules found that does not stop anything, a line each.
+func (a *app) warn(findings check.Findings) {
+	for _, finding := range findings {
+		fmt.Fprintln(a.err, finding)
+	}
 }
 
 // source is what the flags name; without dependencies none is at hand.

@@ -76,9 +76,9 @@ func printValues(w io.Writer, rel fleet.Release, flags valuesFlags) error {
 		return report.Provenance(w, rel.Key, leaves)
 	}
 	if flags.output == "json" {
-		return report.JSON(w, map[string]any{"release": rel.Key, "values": rel.Values.PlainMap()})
+		return report.JSON(w, map[string]any{"release": rel.Key, "values": rel.Values.Shown()})
 	}
-	text, err := yaml.Marshal(rel.Values.PlainMap())
+	text, err := yaml.Marshal(rel.Values.Shown())
 	if err != nil {
 		return fmt.Errorf("print the values of %s: %w", rel.Key, err)
 	}

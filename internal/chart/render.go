@@ -26,6 +26,17 @@ func OfflineCapabilities() *Capabilities {
 	return caps
 }
 
+// CapabilitiesFor are OfflineCapabilities of a Kubernetes version, such as 1.31.
+func CapabilitiesFor(version string) (*Capabilities, error) {
+	caps := OfflineCapabilities()
+	parsed, err := common.ParseKubeVersion(version)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a version of Kubernetes: write it as 1.31 or 1.31.4", version)
+	}
+	caps.KubeVersion = *parsed
+	return caps, nil
+}
+
 // Release is what templates see of the release.
 type Release struct {
 	Name, Namespace string

@@ -1,7 +1,7 @@
 // Package check says whether a fleet may be rolled out. Each rule is one small
-// value with an id, a severity, a sentence and a fix. Offline rules see the
-// fleet, its resolved values and its rendered objects; live rules also see what
-// other operators the cluster has. The package knows no cluster client.
+// value that explains itself. Offline it sees the fleet, its resolved values
+// and its rendered objects; live it also sees facts of the cluster, which are
+// plain data. The package knows no cluster client.
 package check
 
 import (
@@ -18,10 +18,12 @@ import (
 // Severity says what a finding means for the rollout.
 type Severity string
 
-// An Error stops a rollout, a Warning is printed.
+// An Error stops a rollout, a Warning is printed, and a Note says what could
+// not be checked.
 const (
 	Error   Severity = "error"
 	Warning Severity = "warning"
+	Note    Severity = "note"
 )
 
 // Input is what rules look at.
@@ -31,98 +33,121 @@ type Input struct {
 	Charts map[string]*chart.Chart
 	// Rendered is empty until values have passed their rules.
 	Rendered map[fleet.Key]*chart.Rendered
-	// Operators is what runs in the cluster; nil offline.
-	Operators []Operator
-}
+	// KubeVersion is the Kubernetes version that objects are rendered for, such
+	// as v1.36.0.
+	KubeVersion string
+	// Cluster is nil offline.
+	Cluster *Cluster
 
-// Rule is one thing that must hold.
-type Rule struct {
-	// ID is stable; C-nn are the coupling rules of the charts.
-	ID       string
-	Severity Severity
-	// Says is the rule in one sentence.
-	Says string
-	// Fix is what to do, unless a problem knows better.
-	Fix string
-	// Find returns what breaks the rule.
-	Find func(Input) []fleet.Problem
+	decoded *decoder
 }
 
 // Finding is a broken rule.
 type Finding struct {
 	Rule     string   `json:"rule"`
 	Severity Severity `json:"severity"`
+	// Page is where the rule is explained, relative to the repository.
+	Page string `json:"page"`
 	fleet.Problem
 }
 
 func (f Finding) String() string {
-	text := f.Problem.String()
-	return fmt.Sprintf("%s: %s [%s]", f.Severity, text, f.Rule)
+	return fmt.Sprintf("%s: %s [%s]", f.Severity, f.Problem, f.Rule)
 }
 
 // Findings is the outcome of a check.
 type Findings []Finding
 
-// Err returns the errors among the findings as one error, or nil.
-func (fs Findings) Err() error {
-	var lines []string
-	for _, f := range fs {
-		if f.Severity == Error {
-			lines = append(lines, f.Problem.String()+" ["+f.Rule+"]")
+// Refusal is the error of findings that stop a rollout.
+type Refusal struct {
+	// Findings holds all of them, also those that alone would not stop it.
+	Findings Findings
+}
+
+func (r *Refusal) Error() string {
+	var lines, pages []string
+	for _, f := range r.Findings.of(Error) {
+		lines = append(lines, f.Problem.String()+" ["+f.Rule+"]")
+		if !slices.Contains(pages, f.Page) {
+			pages = append(pages, f.Page)
 		}
 	}
-	if len(lines) == 0 {
+	return strings.Join(append(lines, "Explained in "+strings.Join(pages, ", ")), "\n")
+}
+
+// Err returns the errors among the findings as a *Refusal, or nil.
+func (fs Findings) Err() error {
+	if len(fs.of(Error)) == 0 {
 		return nil
 	}
-	return errors.New(strings.Join(lines, "\n"))
+	return &Refusal{Findings: fs}
 }
 
 // Warnings returns the findings that do not stop a rollout.
-func (fs Findings) Warnings() Findings {
-	return slices.DeleteFunc(slices.Clone(fs), func(f Finding) bool { return f.Severity != Warning })
+func (fs Findings) Warnings() Findings { return fs.of(Warning, Note) }
+
+// Count says how many findings have a severity.
+func (fs Findings) Count(s Severity) int { return len(fs.of(s)) }
+
+func (fs Findings) of(severities ...Severity) Findings {
+	return slices.DeleteFunc(slices.Clone(fs), func(f Finding) bool { return !slices.Contains(severities, f.Severity) })
+}
+
+// Refused returns the findings in an error, if it is a refusal.
+func Refused(err error) (Findings, bool) {
+	var r *Refusal
+	if !errors.As(err, &r) {
+		return nil, false
+	}
+	return r.Findings, true
 }
 
 // Values runs the rules that need no rendered objects.
-func Values(in Input) Findings { return run(valueRules, in) }
+func Values(in Input) Findings { return runAll(valueRules, in) }
 
 // Objects runs the rules on rendered objects.
-func Objects(in Input) Findings { return run(objectRules, in) }
+func Objects(in Input) Findings { return runAll(objectRules, in) }
 
-// Live runs the rules that need to know the cluster.
-func Live(in Input) Findings { return run(liveRules, in) }
-
-// Rules lists every rule, for documentation.
-func Rules() []Rule { return slices.Concat(valueRules, objectRules, liveRules) }
-
-// A new rule is one value and one line in one of these lists.
-var (
-	valueRules = []Rule{
-		valuesMatchSchema,
-		dependenciesAtHand,
-		definitionsComeFirst,
-		onePlatformPerNamespace,
-		scopesDoNotMix,
-		scopeIsStatedOnce,
-		restrictionStaysHome,
-		natsIsInstalledWhereAnnounced,
-		etcdIsInstalledWhereAnnounced,
+// Live runs the rules that need to know the cluster. A rule whose facts could
+// not be read leaves a note.
+func Live(in Input) Findings {
+	in.decoded = newDecoder()
+	var out Findings
+	for _, rule := range Rules() {
+		if rule.Live != nil && rule.applies(in.Set) {
+			out = append(out, rule.live(in)...)
+		}
 	}
-	objectRules = []Rule{
-		objectNamesFit,
-		objectsAreUnique,
-	}
-	liveRules = []Rule{
-		noForeignOperator,
-	}
-)
+	return out
+}
 
-func run(rules []Rule, in Input) Findings {
+func runAll(rules []Rule, in Input) Findings {
+	in.decoded = newDecoder()
 	var out Findings
 	for _, rule := range rules {
-		for _, problem := range collapse(rule.Find(in)) {
-			problem.Fix = cmp.Or(problem.Fix, rule.Fix)
-			out = append(out, Finding{Rule: rule.ID, Severity: rule.Severity, Problem: problem})
+		if rule.Find != nil && rule.applies(in.Set) {
+			out = append(out, rule.findings(rule.Find(in))...)
 		}
+	}
+	return out
+}
+
+func (r Rule) live(in Input) Findings {
+	for _, fact := range r.Needs {
+		if reason, unknown := in.Cluster.Unknown[fact]; unknown {
+			return Findings{{Rule: r.ID, Severity: Note, Page: r.Page(), Problem: fleet.Problem{
+				Message: fmt.Sprintf("not checked: %s (the rule: %s)", reason, strings.TrimSuffix(r.Says, ".")),
+			}}}
+		}
+	}
+	return r.findings(r.Live(in))
+}
+
+func (r Rule) findings(problems []fleet.Problem) Findings {
+	var out Findings
+	for _, problem := range collapse(problems) {
+		problem.Fix = cmp.Or(problem.Fix, r.Fix)
+		out = append(out, Finding{Rule: r.ID, Severity: r.Severity, Page: r.Page(), Problem: problem})
 	}
 	return out
 }

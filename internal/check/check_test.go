@@ -11,7 +11,7 @@ import (
 )
 
 // A platform chart as small as the rules allow.
-var charts = fstest.MapFS{
+var smallCharts = fstest.MapFS{
 	"crds/Chart.yaml":      {Data: []byte("apiVersion: v2\nname: dynamo-crds\nversion: 1.0.0\n")},
 	"platform/Chart.yaml":  {Data: []byte("apiVersion: v2\nname: dynamo-platform\nversion: 1.0.0\ndependencies:\n- {name: operator, version: 1.0.0, repository: 'file://components/operator', alias: dynamo-operator}\n- {name: nats, version: 1.3.2, repository: 'https://nats.example.com', condition: nats.enabled}\n- {name: queues, version: 1.0.0, repository: 'file://components/queues', condition: queues.enabled}\n")},
 	"platform/values.yaml": {Data: []byte("nats: {enabled: false}\nqueues: {enabled: false}\n")},
@@ -42,7 +42,7 @@ func input(t *testing.T, spec string) check.Input {
 	in := check.Input{Charts: map[string]*chart.Chart{}, Rendered: map[fleet.Key]*chart.Rendered{}}
 	defaults := map[string]*fleet.Value{}
 	for _, key := range fleet.ChartKeys {
-		c, err := chart.OpenFS(charts, key)
+		c, err := chart.OpenFS(smallCharts, key)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +58,6 @@ func input(t *testing.T, spec string) check.Input {
 func (c ruleCase) run(t *testing.T, find func(check.Input) check.Findings) {
 	t.Helper()
 	in := input(t, c.spec)
-	in.Operators = c.operators
 	if c.rendered {
 		for _, rel := range in.Set.Releases {
 			rendered, err := in.Charts[rel.Chart].Render(chart.Release{Name: rel.Name, Namespace: rel.Namespace}, rel.Overrides.PlainMap(), chart.OfflineCapabilities())
@@ -85,7 +84,6 @@ func (c ruleCase) run(t *testing.T, find func(check.Input) check.Findings) {
 
 type ruleCase struct {
 	name, spec string
-	operators  []check.Operator
 	rendered   bool
 	want       string
 }
@@ -169,41 +167,5 @@ func TestObjectRules(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, check.Objects) })
-	}
-}
-
-func TestLiveRules(t *testing.T) {
-	operator := func(namespace, scope string) []check.Operator {
-		return []check.Operator{{Release: fleet.Key{Namespace: namespace, Name: "dynamo-platform"}, Scope: scope, Found: "Deployment " + namespace + "/x"}}
-	}
-	const restricted, wide = "  platforms: [{namespace: a}]\n", "  platforms: [{namespace: a, scope: cluster}]\n"
-	for _, c := range []ruleCase{
-		{name: "nobody", spec: restricted},
-		{name: "ourselves", spec: wide, operators: operator("a", fleet.ScopeCluster)},
-		{name: "ourselves, scope changes", spec: wide, operators: operator("a", fleet.ScopeNamespace)},
-		{name: "another namespace's operator", spec: restricted, operators: operator("b", fleet.ScopeNamespace)},
-		{
-			name: "a foreign cluster-wide operator", spec: restricted, operators: operator("b", fleet.ScopeCluster),
-			want: "platform a/dynamo-platform (scope namespace) conflicts with release b/dynamo-platform (scope cluster, found by Deployment b/x) (look at it with `helm -n b get manifest dynamo-platform`; uninstall it, or add it to the fleet) [C-20]",
-		},
-		{name: "a foreign restricted one, and ours is wide", spec: wide, operators: operator("b", fleet.ScopeNamespace), want: "conflicts with release b/dynamo-platform"},
-		{
-			name: "one without Helm in our namespace", spec: restricted,
-			operators: []check.Operator{{Release: fleet.Key{Namespace: "a"}, Scope: fleet.ScopeNamespace, Found: "Deployment a/y"}},
-			want:      "conflicts with an operator in namespace a (scope namespace, found by Deployment a/y)",
-		},
-	} {
-		t.Run(c.name, func(t *testing.T) { c.run(t, check.Live) })
-	}
-}
-
-// Rules are documentation too: each must be able to explain itself.
-func TestRulesAreComplete(t *testing.T) {
-	seen := map[string]bool{}
-	for _, rule := range check.Rules() {
-		if rule.ID == "" || rule.Says == "" || rule.Find == nil || seen[rule.ID] {
-			t.Errorf("rule %q is incomplete or not unique", rule.ID)
-		}
-		seen[rule.ID] = true
 	}
 }

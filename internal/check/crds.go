@@ -10,7 +10,9 @@ var definitionsComeFirst = Rule{
 	ID:       "C-29a",
 	Severity: Warning,
 	Says:     "CRDs in a crds/ folder must be in the cluster before what needs them: a release neither installs nor upgrades them.",
-	Fix:      "apply them first: unpack the dependency's package and run `kubectl apply --server-side -f CHART/crds/`",
+	Why: "Helm applies a crds/ folder when a release is installed and never again. Turned on by an upgrade, Grove would run without its kinds, and KAI's " +
+		"objects would be refused because nobody knows their kind.",
+	Fix: "apply them first: unpack the dependency's package and run `kubectl apply --server-side -f CHART/crds/`",
 	Find: func(in Input) (problems []fleet.Problem) {
 		for _, rel := range in.Set.Releases {
 			c := in.Charts[rel.Chart]
@@ -26,4 +28,12 @@ var definitionsComeFirst = Rule{
 		}
 		return problems
 	},
+	Fails: []Example{{
+		Fleet: "values: [{platform: {grove: {enabled: true}}}]\nplatforms: [{namespace: team-a}]",
+		Files: map[string]string{
+			"platform/charts/grove-charts/Chart.yaml":              "apiVersion: v2\nname: grove-charts\nversion: v0.1.0-alpha.6\n",
+			"platform/charts/grove-charts/crds/podcliquesets.yaml": "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: podcliquesets.grove.io}\n",
+		},
+	}},
+	Passes: []Example{{Fleet: "platforms: [{namespace: team-a}]"}},
 }

@@ -8,34 +8,6 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
 
-// labelKinds are kinds whose names must be DNS labels, at most 63 long;
-// names of all other kinds may have 253.
-var labelKinds = []string{"Service", "Namespace"}
-
-var objectNamesFit = Rule{
-	ID:       "C-27",
-	Severity: Error,
-	Says:     "Names of rendered objects fit into what Kubernetes accepts.",
-	Fix:      "choose a shorter release name",
-	Find: func(in Input) (problems []fleet.Problem) {
-		for _, rel := range in.Set.Releases {
-			for _, object := range objectsOf(in, rel) {
-				limit := 253
-				if slices.Contains(labelKinds, object.Kind) {
-					limit = 63
-				}
-				if len(object.Name) > limit {
-					problems = append(problems, fleet.Problem{
-						Origin:  rel.Origin,
-						Message: fmt.Sprintf("release %s renders %s with a name of %d characters, %d are allowed: %s", rel.Key, object.Kind, len(object.Name), limit, object.Name),
-					})
-				}
-			}
-		}
-		return problems
-	},
-}
-
 // clusterKinds are the cluster-scoped kinds that charts render.
 var clusterKinds = []string{
 	"APIService", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "IngressClass",
@@ -51,7 +23,9 @@ var objectsAreUnique = Rule{
 	ID:       "C-22",
 	Severity: Error,
 	Says:     "No two releases render the same object.",
-	Fix:      "give the releases different names, or turn the shared part off in one of them",
+	Why: "The second release fails on ownership half-way through, or takes the object over and removes it from the first. Names of cluster-scoped objects " +
+		"are compared over the whole fleet; objects that others have in the cluster are found by the plan.",
+	Fix: "give the releases different names, or turn the shared part off in one of them",
 	Find: func(in Input) (problems []fleet.Problem) {
 		type identity struct{ group, kind, namespace, name string }
 		owners := map[identity]fleet.Release{}
@@ -71,6 +45,14 @@ var objectsAreUnique = Rule{
 		}
 		return problems
 	},
+	Fails: []Example{{
+		Fleet: "platforms:\n  - {namespace: team-a}\n  - {namespace: team-b}",
+		Files: renders("apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: inference}\nvalue: 1000\n"),
+	}},
+	Passes: []Example{{
+		Fleet: "values: [{platform: {dynamo-operator: {webhook: {enabled: true}}}}]\nplatforms:\n  - {namespace: team-a}\n  - {namespace: team-b}",
+		Files: renders("apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: 'inference-{{ .Release.Namespace }}'}\nvalue: 1000\n"),
+	}},
 }
 
 func objectsOf(in Input, rel fleet.Release) []chart.Object {

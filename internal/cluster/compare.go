@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"reflect"
 
@@ -99,10 +100,6 @@ func (s *Session) compareOne(ctx context.Context, object chart.Object, c rollout
 	if c.Text {
 		change.Before = readable(live)
 	}
-	if owner := releaseOf(live); live.GetLabels()[ManagedByLabel] != "Helm" || owner != c.Release {
-		change.Action, change.Reason = rollout.ChangeForeign, ownerText(live, owner)
-		return change, nil
-	}
 	return s.dryRun(ctx, client, live, wanted, change, c)
 }
 
@@ -121,12 +118,11 @@ func (s *Session) tryCreate(ctx context.Context, client dynamic.ResourceInterfac
 }
 
 func (s *Session) dryRun(ctx context.Context, client dynamic.ResourceInterface, live, wanted *unstructured.Unstructured, change *rollout.Change, c rollout.Comparison) (*rollout.Change, error) {
-	after, err := client.Apply(ctx, wanted.GetName(), wanted, metav1.ApplyOptions{
-		DryRun: []string{metav1.DryRunAll}, FieldManager: FieldManager, Force: c.Force,
-	})
+	after, err := s.tryApply(ctx, client, live, wanted, c)
+	var conflict *conflictError
 	switch {
-	case apierrors.IsConflict(err):
-		change.Action, change.Reason = rollout.ChangeConflict, err.Error()
+	case errors.As(err, &conflict):
+		change.Action, change.Reason, change.Conflicts = rollout.ChangeConflict, conflict.Error(), conflict.fields
 		return change, nil
 	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err):
 		change.Action, change.Reason = rollout.ChangeRefused, err.Error()
@@ -145,6 +141,30 @@ func (s *Session) dryRun(ctx context.Context, client dynamic.ResourceInterface, 
 	return change, nil
 }
 
+// tryApply asks the server for the object as it would be after an apply, and,
+// where the release changes hands, after the move of its fields to us.
+func (s *Session) tryApply(ctx context.Context, client dynamic.ResourceInterface, live, wanted *unstructured.Unstructured, c rollout.Comparison) (*unstructured.Unstructured, error) {
+	options := metav1.ApplyOptions{DryRun: []string{metav1.DryRunAll}, FieldManager: FieldManager, Force: c.Force}
+	earlier := map[string]bool{}
+	if c.Migrate {
+		earlier = earlierWriters(live)
+	}
+	after, err := client.Apply(ctx, wanted.GetName(), wanted, options)
+	if fields := conflicts(err, earlier); len(fields) > 0 {
+		return nil, &conflictError{fields}
+	}
+	if apierrors.IsConflict(err) {
+		// Only with those whose fields become ours.
+		options.Force = true
+		after, err = client.Apply(ctx, wanted.GetName(), wanted, options)
+	}
+	if err != nil || !c.Migrate || !withoutAbandoned(live, after, earlier) {
+		return after, err
+	}
+	// The server fills in defaults for what has gone.
+	return client.Update(ctx, after, metav1.UpdateOptions{DryRun: []string{metav1.DryRunAll}, FieldManager: FieldManager})
+}
+
 func (s *Session) deletion(ctx context.Context, object chart.Object, c rollout.Comparison) (*rollout.Change, error) {
 	client, id, err := s.at(object, c.Release)
 	if err != nil || client == nil {
@@ -157,7 +177,7 @@ func (s *Session) deletion(ctx context.Context, object chart.Object, c rollout.C
 	if err != nil {
 		return nil, s.explain("read "+object.String(), err)
 	}
-	if live.GetAnnotations()["helm.sh/resource-policy"] == "keep" {
+	if live.GetAnnotations()["helm.sh/resource-policy"] == "keep" || BelongsElsewhere(live, c.Release) {
 		return nil, nil
 	}
 	change := &rollout.Change{Kind: object.Kind, Namespace: id.namespace, Name: object.Name, Action: rollout.ChangeDelete}
@@ -188,17 +208,6 @@ func asHelmApplies(object chart.Object, id identified, key fleet.Key) (*unstruct
 	return u, nil
 }
 
-func ownerText(live *unstructured.Unstructured, owner fleet.Key) string {
-	switch manager := live.GetLabels()[ManagedByLabel]; {
-	case owner.Name != "":
-		return "belongs to release " + owner.String()
-	case manager != "":
-		return "is managed by " + manager
-	default:
-		return "exists and belongs to no release"
-	}
-}
-
 // cleaned is an object without the server's bookkeeping and without status.
 func cleaned(u *unstructured.Unstructured) *unstructured.Unstructured {
 	o := u.DeepCopy()
@@ -209,14 +218,15 @@ func cleaned(u *unstructured.Unstructured) *unstructured.Unstructured {
 	return o
 }
 
-// readable is an object as a person compares it: cleaned, and secrets masked.
+// readable is an object as a person compares it: cleaned, and with Secrets and
+// whatever looks like a credential masked.
 func readable(u *unstructured.Unstructured) string {
 	o := cleaned(u)
 	if o.GetKind() == "Secret" {
 		mask(o.Object, "data")
 		mask(o.Object, "stringData")
 	}
-	text, err := yaml.Marshal(o.Object)
+	text, err := yaml.Marshal(fleet.Mask(nil, o.Object, func(_ []string, _ string, value any) any { return digest(value) }))
 	if err != nil {
 		return err.Error()
 	}
@@ -230,9 +240,13 @@ func mask(object map[string]any, field string) {
 		return
 	}
 	for key, value := range data {
-		sum := sha256.Sum256(fmt.Append(nil, value))
-		data[key] = "(hidden, digest " + hex.EncodeToString(sum[:4]) + ")"
+		data[key] = digest(value)
 	}
+}
+
+func digest(value any) string {
+	sum := sha256.Sum256(fmt.Append(nil, value))
+	return "(hidden, digest " + hex.EncodeToString(sum[:4]) + ")"
 }
 
 // restarts counts the pods that a change of a workload replaces.

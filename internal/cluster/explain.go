@@ -26,7 +26,7 @@ func (s *Session) explain(doing string, err error) error {
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("cannot %s: the cluster at %s does not accept the credentials; log in again, or choose another context with --context", doing, host)
 	case apierrors.IsForbidden(err):
-		return fmt.Errorf("cannot %s: %s; ask an administrator for this permission", doing, forbidden(err))
+		return &explained{fmt.Sprintf("cannot %s: %s; ask an administrator for this permission", doing, forbidden(err)), err}
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("cannot %s: nothing answers at %s (connection refused); start the cluster, or choose another with --context or --kubeconfig", doing, host)
 	case errors.As(err, &dns):
@@ -39,6 +39,15 @@ func (s *Session) explain(doing string, err error) error {
 		return fmt.Errorf("cannot %s: %w", doing, err)
 	}
 }
+
+// explained reads as its text and is still the error that it explains.
+type explained struct {
+	text string
+	err  error
+}
+
+func (e *explained) Error() string { return e.text }
+func (e *explained) Unwrap() error { return e.err }
 
 // forbidden shortens the API server's sentence to its subject and verb.
 func forbidden(err error) string {

@@ -9,6 +9,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/ptr"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/check"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
@@ -20,25 +21,28 @@ const (
 	operatorNamespaceLabel = "nvidia.com/dynamo-operator-namespace"
 	partOfOperator         = "app.kubernetes.io/part-of=dynamo-operator"
 	namedOperator          = "app.kubernetes.io/name=dynamo-operator"
+	// markerLease is held by a restricted operator in its namespace.
+	markerLease = "dynamo-operator-namespace-scope"
 )
 
 var deployments = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
 
-// Operators lists the operators that the cluster has, by owner labels and
-// release identity. An operator is cluster-wide if a ClusterRole of it may
-// write graphs.
-func (s *Session) Operators(ctx context.Context) ([]check.Operator, error) {
+// operators finds the operators that the cluster has, by owner labels, release
+// identity and the marker Lease. An operator is cluster-wide if a ClusterRole
+// of it may write graphs.
+func (v *survey) operators(ctx context.Context) error {
 	found := map[fleet.Key]check.Operator{}
 	for _, selector := range []string{partOfOperator, namedOperator} {
-		err := s.eachMetadata(ctx, deployments, selector, func(m *metav1.PartialObjectMetadata) {
+		options := metav1.ListOptions{LabelSelector: selector}
+		err := v.each(ctx, deployments, options, func(m *metav1.PartialObjectMetadata) {
 			add(found, m, "Deployment "+m.Namespace+"/"+m.Name, fleet.ScopeNamespace)
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		roles, err := s.Kube.RbacV1().ClusterRoles().List(ctx, metav1.ListOptions{LabelSelector: selector})
+		roles, err := v.Kube.RbacV1().ClusterRoles().List(ctx, options)
 		if err != nil {
-			return nil, s.explain("list cluster roles", err)
+			return err
 		}
 		for _, role := range roles.Items {
 			if writesGraphs(role.Rules) {
@@ -46,9 +50,35 @@ func (s *Session) Operators(ctx context.Context) ([]check.Operator, error) {
 			}
 		}
 	}
-	return slices.SortedFunc(maps.Values(found), func(a, b check.Operator) int {
+	if err := v.leased(ctx, found); err != nil {
+		return err
+	}
+	v.found.Operators = slices.SortedFunc(maps.Values(found), func(a, b check.Operator) int {
 		return strings.Compare(a.Release.String(), b.Release.String())
-	}), nil
+	})
+	return nil
+}
+
+// leased adds restricted operators of which only the Lease tells. In the
+// fleet's own namespaces it may be one that was just uninstalled.
+func (v *survey) leased(ctx context.Context, found map[fleet.Key]check.Operator) error {
+	leases, err := v.Kube.CoordinationV1().Leases("").List(ctx, withName(markerLease))
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for key := range found {
+		known[key.Namespace] = true
+	}
+	for _, lease := range leases.Items {
+		held := ptr.Deref(lease.Spec.HolderIdentity, "") != "" && !expired(&lease)
+		if !held || known[lease.Namespace] || slices.Contains(v.wanted.Namespaces, lease.Namespace) {
+			continue
+		}
+		key := fleet.Key{Namespace: lease.Namespace}
+		found[key] = check.Operator{Release: key, Scope: fleet.ScopeNamespace, Found: "Lease " + lease.Namespace + "/" + lease.Name}
+	}
+	return nil
 }
 
 // add records one object of an operator; its widest scope wins.
@@ -84,4 +114,30 @@ func writesGraphs(rules []rbacv1.PolicyRule) bool {
 
 func containsAny(words []string, wanted ...string) bool {
 	return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(wanted, w) })
+}
+
+// programs are what a cluster can have once, by the name of their Deployment.
+var programs = []struct{ deployment, program string }{
+	{"grove-operator", check.ProgramGrove},
+	{"kai-operator", check.ProgramKAI},
+}
+
+// installations finds Grove and KAI, whoever installed them. Their Deployments
+// have fixed names.
+func (v *survey) installations(ctx context.Context) error {
+	for _, p := range programs {
+		err := v.each(ctx, deployments, withName(p.deployment), func(m *metav1.PartialObjectMetadata) {
+			release := releaseOf(m)
+			if release.Name == "" {
+				release.Namespace = m.Namespace
+			}
+			v.found.Installations = append(v.found.Installations, check.Installation{
+				Program: p.program, Release: release, Found: "Deployment " + m.Namespace + "/" + m.Name,
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

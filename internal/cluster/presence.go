@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
 // helmObjects selects what Helm releases own.
@@ -24,42 +26,80 @@ type identity struct {
 	namespace, name string
 }
 
-// Absent tells which objects of each release are gone, or belong to another
-// release. It costs one metadata-only list per kind, however many releases
-// there are.
-func (s *Session) Absent(ctx context.Context, releases map[fleet.Key][]chart.Object) (map[fleet.Key][]chart.Object, error) {
-	wanted, mappings, err := s.identify(releases)
+// parallelLooks bounds the requests for single objects.
+const parallelLooks = 32
+
+// Sightings looks at everything that releases want. What Helm releases own is
+// found with one metadata-only list per kind, however many releases there are;
+// only what is not among it is asked for by name.
+func (s *Session) Sightings(ctx context.Context, releases map[fleet.Key][]chart.Object, absentNamespaces map[string]bool) (map[fleet.Key][]rollout.Sighting, error) {
+	wanted, err := s.identify(releases)
 	if err != nil {
 		return nil, err
 	}
-	owners, err := s.owners(ctx, mappings)
+	owned, err := s.owned(ctx, kindsOf(wanted, absentNamespaces))
 	if err != nil {
 		return nil, err
 	}
-	absent := map[fleet.Key][]chart.Object{}
+	out := make(map[fleet.Key][]rollout.Sighting, len(wanted))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelLooks)
 	for key, objects := range wanted {
-		for _, o := range objects {
-			if o.mapped && owners[o.identity] == key {
+		seen := make([]rollout.Sighting, len(objects))
+		out[key] = seen
+		for i, o := range objects {
+			seen[i] = rollout.Sighting{Kind: o.Kind, Namespace: o.namespace, Name: o.Name, Resource: o.GroupResource.String()}
+			if live := owned[o.identity]; live != nil || !o.mapped || absentNamespaces[o.namespace] {
+				seen[i].Live = live
 				continue
 			}
-			absent[key] = append(absent[key], o.Object)
+			group.Go(func() (err error) {
+				seen[i].Live, err = s.look(ctx, o)
+				return err
+			})
 		}
 	}
-	return absent, nil
+	return out, group.Wait()
+}
+
+// look asks for the metadata of one object; nil if there is none.
+func (s *Session) look(ctx context.Context, o identified) (*rollout.Metadata, error) {
+	live, err := s.Metadata.Resource(o.resource).Namespace(o.namespace).Get(ctx, o.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, s.explain("read "+o.Object.String(), err)
+	}
+	return metadataOf(live), nil
+}
+
+// metadataOf keeps what tells whose an object is.
+func metadataOf(m metav1.Object) *rollout.Metadata {
+	out := &rollout.Metadata{Labels: m.GetLabels(), Annotations: m.GetAnnotations(), Deleting: m.GetDeletionTimestamp() != nil}
+	if owner := metav1.GetControllerOf(m); owner != nil {
+		out.Controller = owner.Kind + "/" + owner.Name
+	}
+	for _, entry := range m.GetManagedFields() {
+		if entry.Subresource == "" && !slices.Contains(out.Managers, entry.Manager) {
+			out.Managers = append(out.Managers, entry.Manager)
+		}
+	}
+	return out
 }
 
 type identified struct {
 	chart.Object
 	identity
-	mapped bool
+	resource schema.GroupVersionResource
+	mapped   bool
 }
 
 // identify finds the resource of every object. A kind that the cluster does
 // not serve stays unmapped: its objects cannot exist.
-func (s *Session) identify(releases map[fleet.Key][]chart.Object) (map[fleet.Key][]identified, map[schema.GroupVersionResource]bool, error) {
+func (s *Session) identify(releases map[fleet.Key][]chart.Object) (map[fleet.Key][]identified, error) {
 	type apiKind struct{ apiVersion, kind string }
 	known := map[apiKind]*meta.RESTMapping{}
-	kinds := map[schema.GroupVersionResource]bool{}
 	out := make(map[fleet.Key][]identified, len(releases))
 	for key, objects := range releases {
 		for _, object := range objects {
@@ -69,17 +109,27 @@ func (s *Session) identify(releases map[fleet.Key][]chart.Object) (map[fleet.Key
 				var err error
 				m, err = s.mapping(object.APIVersion, object.Kind)
 				if err != nil && !meta.IsNoMatchError(err) {
-					return nil, nil, s.explain("look up "+object.Kind, err)
+					return nil, s.explain("look up "+object.Kind, err)
 				}
 				known[id] = m
 			}
 			out[key] = append(out[key], identityOf(object, key, m))
-			if m != nil {
-				kinds[m.Resource] = true
+		}
+	}
+	return out, nil
+}
+
+// kindsOf lists the kinds of objects that may exist.
+func kindsOf(wanted map[fleet.Key][]identified, absentNamespaces map[string]bool) map[schema.GroupVersionResource]bool {
+	kinds := map[schema.GroupVersionResource]bool{}
+	for _, objects := range wanted {
+		for _, o := range objects {
+			if o.mapped && !absentNamespaces[o.namespace] {
+				kinds[o.resource] = true
 			}
 		}
 	}
-	return out, kinds, nil
+	return kinds
 }
 
 func identityOf(object chart.Object, key fleet.Key, m *meta.RESTMapping) identified {
@@ -94,31 +144,31 @@ func identityOf(object chart.Object, key fleet.Key, m *meta.RESTMapping) identif
 		namespace = key.Namespace
 	}
 	return identified{
-		Object: object, mapped: true,
+		Object: object, mapped: true, resource: m.Resource,
 		identity: identity{GroupResource: m.Resource.GroupResource(), namespace: namespace, name: object.Name},
 	}
 }
 
-// owners lists, for every object of the given kinds that a Helm release owns,
-// which release that is.
-func (s *Session) owners(ctx context.Context, kinds map[schema.GroupVersionResource]bool) (map[identity]fleet.Key, error) {
+// owned lists the objects of the given kinds that Helm releases own. Kinds that
+// may not be listed have none: their objects are then asked for by name.
+func (s *Session) owned(ctx context.Context, kinds map[schema.GroupVersionResource]bool) (map[identity]*rollout.Metadata, error) {
 	var mutex sync.Mutex
-	owners := map[identity]fleet.Key{}
+	owned := map[identity]*rollout.Metadata{}
 	group, ctx := errgroup.WithContext(ctx)
 	for gvr := range kinds {
 		group.Go(func() error {
-			return s.eachMetadata(ctx, gvr, helmObjects, func(m *metav1.PartialObjectMetadata) {
-				id := identity{GroupResource: gvr.GroupResource(), namespace: m.Namespace, name: m.Name}
-				if m.DeletionTimestamp != nil {
-					return
-				}
+			err := s.eachMetadata(ctx, gvr, helmObjects, func(m *metav1.PartialObjectMetadata) {
 				mutex.Lock()
 				defer mutex.Unlock()
-				owners[id] = releaseOf(m)
+				owned[identity{GroupResource: gvr.GroupResource(), namespace: m.Namespace, name: m.Name}] = metadataOf(m)
 			})
+			if apierrors.IsForbidden(err) {
+				return nil
+			}
+			return err
 		})
 	}
-	return owners, group.Wait()
+	return owned, group.Wait()
 }
 
 // releaseOf reads the release that an object belongs to.

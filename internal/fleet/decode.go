@@ -116,6 +116,10 @@ func (d *decoder) text(n *yaml.Node, path string) Located[string] {
 		d.fail(n, "%s must be a text, found %s", path, describe(n))
 		return Located[string]{Origin: d.origin(n)}
 	}
+	if why := shape(n.Value); why != "" {
+		d.fail(n, "%s looks like %s; a fleet file is no place for credentials: leave them to the machine's configuration, or name a Secret", path, why)
+		return Located[string]{Origin: d.origin(n)}
+	}
 	return Located[string]{Value: n.Value, Origin: d.origin(n)}
 }
 
@@ -175,15 +179,11 @@ func (d *decoder) valuesList(n *yaml.Node, path string, layer Layer) []ValuesSou
 	return out
 }
 
-// unknownCharts reports top keys that name no chart, or hold no values for one:
-// values are keyed by chart.
+// unknownCharts reports top keys that name no chart: values are keyed by chart.
 func unknownCharts(v *Value) Problems {
 	var problems Problems
 	for _, key := range v.Keys() {
 		if slices.Contains(ChartKeys, key) {
-			if field := v.Fields[key]; field.Kind != Map && !field.IsNull() {
-				problems = append(problems, Problem{Origin: field.Origin, Message: fmt.Sprintf("the values of chart %q must be a mapping", key)})
-			}
 			continue
 		}
 		p := Problem{

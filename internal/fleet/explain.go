@@ -1,8 +1,10 @@
 package fleet
 
 import (
+	"cmp"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -15,13 +17,15 @@ type Explained struct {
 	Origin  Origin `json:"origin"`
 	// Overrode lists what the value replaced, nearest first.
 	Overrode []Candidate `json:"overrode,omitempty"`
+	Vouched  bool        `json:"-"`
 }
 
 // Explain lists the leaves under a path ("" for all), in order, each with the
 // place that set it and what it overrode. A list is one leaf, because lists
-// replace each other as a whole; so is a key that a null deleted.
+// replace each other as a whole; so is a key that a null deleted. Credentials
+// and what was encrypted are hidden.
 func Explain(v *Value, path string) []Explained {
-	at := ""
+	root, at := v, ""
 	var above []Candidate
 	for _, step := range SplitPath(path) {
 		if v == nil {
@@ -29,11 +33,47 @@ func Explain(v *Value, path string) []Explained {
 		}
 		above, at = slices.Concat(lostAt(at, v), above), under(at, step)
 		if gone, ok := v.Deleted[step]; ok {
-			return []Explained{deleted(gone, at, above)}
+			return masked(root, []Explained{deleted(gone, at, above)})
 		}
 		v = v.At(step)
 	}
-	return explain(v, at, above)
+	return masked(root, explain(v, at, above))
+}
+
+// masked hides credentials in the explanations of a tree's leaves.
+func masked(root *Value, leaves []Explained) []Explained {
+	shown := root.Shown()
+	for i := range leaves {
+		leaf := &leaves[i]
+		if !leaf.Deleted {
+			leaf.Value = below(shown, SplitPath(leaf.Path))
+		}
+		for j := range leaf.Overrode {
+			lost := &leaf.Overrode[j]
+			if !lost.Vouched {
+				path := SplitPath(cmp.Or(lost.Path, leaf.Path))
+				lost.Value = Mask(path, lost.Value, func([]string, string, any) any { return Hidden })
+			}
+		}
+	}
+	return leaves
+}
+
+// below is Value.At for a plain tree.
+func below(plain any, path []string) any {
+	for _, step := range path {
+		switch v := plain.(type) {
+		case map[string]any:
+			plain = v[step]
+		case []any:
+			i, err := strconv.Atoi(step)
+			if err != nil || i >= len(v) {
+				return nil
+			}
+			plain = v[i]
+		}
+	}
+	return plain
 }
 
 // explain walks a tree; above lists what the maps on the way replaced.
@@ -43,7 +83,7 @@ func explain(v *Value, path string, above []Candidate) []Explained {
 	}
 	var out []Explained
 	if v.Kind != Map || len(v.Fields) == 0 {
-		out = append(out, Explained{Path: path, Value: v.Plain(), Origin: v.Origin, Overrode: slices.Concat(lostBy(path, v), above)})
+		out = append(out, Explained{Path: path, Value: v.open(), Origin: v.Origin, Overrode: slices.Concat(lostBy(path, v), above), Vouched: v.vouched()})
 	} else {
 		above = slices.Concat(lostAt(path, v), above)
 	}

@@ -187,15 +187,35 @@ func (r *resolver) parse(name string, layer Layer, data []byte) *Value {
 func (r *resolver) setFlags() *Value {
 	out := NewMap(Origin{Layer: LayerSet})
 	for _, flag := range r.Set {
-		origin := Origin{File: "--set " + flag, Layer: LayerSet}
 		parsed, err := strvals.Parse(flag)
 		if err != nil {
-			r.problems = append(r.problems, Problem{Origin: origin, Message: "cannot be read: " + err.Error(), Fix: "write --set CHART.PATH=VALUE"})
+			r.problems = append(r.problems, unreadableFlag(flag, err))
 			continue
 		}
-		v := fromPlain(viaJSON(parsed), origin)
+		v := setBy(nil, viaJSON(parsed))
 		r.problems = append(r.problems, unknownCharts(v)...)
 		out = Merge(out, v)
+	}
+	return out
+}
+
+// unreadableFlag never repeats a value that may be secret.
+func unreadableFlag(flag string, err error) Problem {
+	path, value, _ := strings.Cut(flag, "=")
+	p := Problem{Origin: Origin{File: "--set " + path, Layer: LayerSet}, Message: "cannot be read: " + err.Error(),
+		Fix: "write --set CHART.PATH=VALUE, and a comma within the value as \\,"}
+	if secretKey(lastKey(SplitPath(path)), value, nil) != "" || shape(value) != "" {
+		p.Message = "cannot be read"
+	}
+	return p
+}
+
+// setBy gives every node the flag that sets it as its origin: the path, because
+// a value that is printed beside the path may be secret.
+func setBy(path []string, plain any) *Value {
+	out := fromPlain(plain, Origin{File: "--set " + JoinPath(path...), Layer: LayerSet})
+	for key, field := range out.Fields {
+		out.Fields[key] = setBy(pathTo(path, key), field.Plain())
 	}
 	return out
 }

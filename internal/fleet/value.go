@@ -33,15 +33,21 @@ type Value struct {
 	Deleted map[string]*Value
 	// Subchart marks the values of a sub-chart, which sees its parent's global.
 	Subchart bool
+	// Vouched says that a person called the value no credential.
+	Vouched bool
+	// Sealed says that the value was encrypted where it is written, so it is not
+	// shown.
+	Sealed bool
 }
 
 // Candidate is a value that lost against a stronger layer.
 type Candidate struct {
 	// Path is set where the value was lost at another place than the winner's: a
 	// number that became a map, or a map that became a number.
-	Path   string `json:"path,omitempty"`
-	Value  any    `json:"value"`
-	Origin Origin `json:"origin"`
+	Path    string `json:"path,omitempty"`
+	Value   any    `json:"value"`
+	Origin  Origin `json:"origin"`
+	Vouched bool   `json:"-"`
 }
 
 // NewMap returns an empty map from the given place.
@@ -69,6 +75,45 @@ func (v *Value) Plain() any {
 		items := make([]any, len(v.Items))
 		for i, item := range v.Items {
 			items[i] = item.Plain()
+		}
+		return items
+	default:
+		return v.Leaf
+	}
+}
+
+// vouched reports whether a person vouched for the value, or for an item of it.
+func (v *Value) vouched() bool {
+	if v.Kind != List {
+		return v.Vouched
+	}
+	return slices.ContainsFunc(v.Items, func(item *Value) bool {
+		for _, field := range item.Fields {
+			if field.vouched() {
+				return true
+			}
+		}
+		return item.vouched()
+	})
+}
+
+// open is Plain with what was sealed hidden.
+func (v *Value) open() any {
+	switch {
+	case v == nil:
+		return nil
+	case v.Sealed:
+		return Hidden
+	case v.Kind == Map:
+		out := make(map[string]any, len(v.Fields))
+		for key, field := range v.Fields {
+			out[key] = field.open()
+		}
+		return out
+	case v.Kind == List:
+		items := make([]any, len(v.Items))
+		for i, item := range v.Items {
+			items[i] = item.open()
 		}
 		return items
 	default:
@@ -189,7 +234,7 @@ func replace(weak, strong *Value) *Value {
 	out := *strong
 	out.Overrode = slices.Clone(strong.Overrode)
 	for _, lost := range explain(weak, "", nil) {
-		out.Overrode = append(out.Overrode, Candidate{Path: lost.Path, Value: lost.Value, Origin: lost.Origin})
+		out.Overrode = append(out.Overrode, Candidate{Path: lost.Path, Value: lost.Value, Origin: lost.Origin, Vouched: lost.Vouched})
 		out.Overrode = append(out.Overrode, lost.Overrode...)
 	}
 	return &out

@@ -105,7 +105,9 @@ func (c *converter) convert(n *yaml.Node, depth int) *Value {
 	case yaml.SequenceNode:
 		out := &Value{Kind: List, Origin: c.origin(n), Items: make([]*Value, 0, len(n.Content))}
 		for _, item := range n.Content {
-			out.Items = append(out.Items, c.convert(item, depth+1))
+			value := c.convert(item, depth+1)
+			value.Vouched = vouched(item)
+			out.Items = append(out.Items, value)
 		}
 		return out
 	case yaml.ScalarNode:
@@ -137,6 +139,7 @@ func (c *converter) convertMap(n *yaml.Node, depth int) *Value {
 		}
 		field := c.convert(value, depth+1)
 		field.Origin = c.origin(key)
+		field.Vouched = vouched(key, value)
 		own.Fields[key.Value] = field
 	}
 	if len(merged.Fields) == 0 {
@@ -148,6 +151,16 @@ func (c *converter) convertMap(n *yaml.Node, depth int) *Value {
 		}
 	}
 	return own
+}
+
+// vouched looks for the comment by which a person calls a value no credential.
+func vouched(nodes ...*yaml.Node) bool {
+	for _, n := range nodes {
+		if strings.Contains(n.LineComment+n.HeadComment, NoCredential) {
+			return true
+		}
+	}
+	return false
 }
 
 // mergeKey resolves the right-hand side of "<<": a map or a list of maps, of

@@ -18,8 +18,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/cli-runtime/pkg/resource"
+	"k8s.io/client-go/util/retry"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/cluster"
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
 
 // hookTimeout bounds the hooks of third-party charts; ours have none.
@@ -33,10 +35,11 @@ const parallelObjects = 8
 // parallel within a tier, no read before each write, no watcher of its own.
 type client struct {
 	*kube.Client
-	force bool
-	// foreign is set for a release that another program wrote so far: its
-	// field managers may need Helm's migration.
-	foreign bool
+	release fleet.Key
+	force   bool
+	// migrate moves the fields that other clients of the release recorded as
+	// theirs to our manager, before each write.
+	migrate bool
 	// fresh is set for an install into a namespace that has just been created.
 	fresh bool
 }
@@ -46,11 +49,11 @@ var (
 	_ kube.InterfaceWaitOptions = (*client)(nil)
 )
 
-func newClient(session *cluster.Session, namespace string, log slog.Handler, force, foreign bool) *client {
+func newClient(session *cluster.Session, release fleet.Key, log slog.Handler, force, migrate bool) *client {
 	c := kube.New(session)
-	c.Namespace = namespace
+	c.Namespace = release.Namespace
 	c.SetLogger(log)
-	return &client{Client: c, force: force, foreign: foreign}
+	return &client{Client: c, release: release, force: force, migrate: migrate}
 }
 
 // IsReachable is answered once per run, by the session.
@@ -74,16 +77,13 @@ func (c *client) Create(objects kube.ResourceList, _ ...kube.ClientCreateOption)
 }
 
 // Update applies the target and deletes what it no longer has.
-func (c *client) Update(originals, targets kube.ResourceList, options ...kube.ClientUpdateOption) (*kube.Result, error) {
-	if c.foreign {
-		return c.Client.Update(originals, targets, options...)
-	}
+func (c *client) Update(originals, targets kube.ResourceList, _ ...kube.ClientUpdateOption) (*kube.Result, error) {
 	result := &kube.Result{Updated: targets}
 	if err := c.apply(targets); err != nil {
 		return result, err
 	}
 	for _, gone := range originals.Difference(targets) {
-		deleted, err := remove(gone)
+		deleted, err := c.remove(gone)
 		if err != nil {
 			return result, err
 		}
@@ -139,6 +139,11 @@ func (c *client) applyOne(object *resource.Info) error {
 	helper := resource.NewHelper(object.Client, object.Mapping).
 		WithFieldManager(cluster.FieldManager).
 		WithFieldValidation(metav1.FieldValidationStrict)
+	if c.migrate {
+		if err := c.takeFields(helper, object); err != nil {
+			return err
+		}
+	}
 	applied, err := helper.Patch(object.Namespace, object.Name, types.ApplyPatchType, data, &metav1.PatchOptions{Force: &c.force})
 	if err != nil {
 		return fmt.Errorf("apply %s: %w", describe(object), err)
@@ -146,11 +151,38 @@ func (c *client) applyOne(object *resource.Info) error {
 	return object.Refresh(applied, true)
 }
 
-var metadataOf = meta.NewAccessor()
+// takeFields makes what other clients of the release wrote ours, if the object
+// exists. It is tried again when somebody else writes at the same time.
+func (c *client) takeFields(helper *resource.Helper, object *resource.Info) error {
+	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		found, err := helper.Get(object.Namespace, object.Name)
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read %s: %w", describe(object), err)
+		}
+		live, err := meta.Accessor(found)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", describe(object), err)
+		}
+		if cluster.BelongsElsewhere(live, c.release) {
+			return fmt.Errorf("%s belongs to another release since it was looked at; plan again", describe(object))
+		}
+		patch, err := cluster.MigrationPatch(live)
+		if err != nil || patch == nil {
+			return err
+		}
+		if _, err := helper.Patch(object.Namespace, object.Name, types.JSONPatchType, patch, nil); err != nil {
+			return fmt.Errorf("take over the fields of %s: %w", describe(object), err)
+		}
+		return nil
+	})
+}
 
 // remove deletes an object that left its release, unless it carries a keep
-// policy or has gone already.
-func remove(object *resource.Info) (bool, error) {
+// policy, belongs to another release by now or has gone already.
+func (c *client) remove(object *resource.Info) (bool, error) {
 	err := object.Get()
 	if apierrors.IsNotFound(err) {
 		return false, nil
@@ -158,11 +190,11 @@ func remove(object *resource.Info) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read %s: %w", describe(object), err)
 	}
-	annotations, err := metadataOf.Annotations(object.Object)
+	live, err := meta.Accessor(object.Object)
 	if err != nil {
 		return false, fmt.Errorf("read %s: %w", describe(object), err)
 	}
-	if annotations[kube.ResourcePolicyAnno] == kube.KeepPolicy {
+	if live.GetAnnotations()[kube.ResourcePolicyAnno] == kube.KeepPolicy || cluster.BelongsElsewhere(live, c.release) {
 		return false, nil
 	}
 	propagation := metav1.DeletePropagationBackground

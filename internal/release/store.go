@@ -48,7 +48,7 @@ func NewStore(session *cluster.Session, log slog.Handler) *Store {
 // Apply installs or upgrades a release. A revision that an earlier client left
 // pending is marked failed first, one that was being uninstalled is removed.
 func (s *Store) Apply(ctx context.Context, target rollout.Target, _ rollout.Action, last rollout.Record) (rollout.Record, error) {
-	cfg, err := s.configuration(ctx, target.Namespace, !last.Ours && last.Revision > 0)
+	cfg, err := s.configuration(ctx, target.Key, target.Migrate)
 	if err != nil {
 		return last, err
 	}
@@ -110,6 +110,7 @@ func (s *Store) install(ctx context.Context, cfg *action.Configuration, target r
 	act.DisableOpenAPIValidation = true
 	// The manager has validated them, with better messages.
 	act.SkipSchemaValidation = true
+	act.TakeOwnership = len(target.Adopts) > 0
 	act.WaitStrategy = kube.HookOnlyStrategy
 	act.Timeout = hookTimeout
 	act.Labels = labels
@@ -126,6 +127,7 @@ func (s *Store) upgrade(ctx context.Context, cfg *action.Configuration, target r
 	act.SkipSchemaValidation = true
 	act.WaitStrategy = kube.HookOnlyStrategy
 	act.Timeout = hookTimeout
+	act.TakeOwnership = len(target.Adopts) > 0
 	act.MaxHistory = MaxHistory
 	act.ResetValues = true
 	act.Labels = labels
@@ -147,7 +149,7 @@ func asRelease(done any, err error) (*helmrelease.Release, error) {
 // Rollback returns a release to one of its revisions. The new revision is
 // labelled as ours, so that a later run can tell what it was made from.
 func (s *Store) Rollback(ctx context.Context, key fleet.Key, revision int) (rollout.Record, error) {
-	cfg, err := s.configuration(ctx, key.Namespace, false)
+	cfg, err := s.configuration(ctx, key, false)
 	if err != nil {
 		return rollout.Record{}, err
 	}
@@ -179,7 +181,7 @@ func (s *Store) Rollback(ctx context.Context, key fleet.Key, revision int) (roll
 
 // Uninstall removes a release and its history.
 func (s *Store) Uninstall(ctx context.Context, key fleet.Key) error {
-	cfg, err := s.configuration(ctx, key.Namespace, false)
+	cfg, err := s.configuration(ctx, key, false)
 	if err != nil {
 		return err
 	}
@@ -201,7 +203,7 @@ func uninstall(cfg *action.Configuration, key fleet.Key) error {
 // Stored returns the objects of a release's newest revision; none if there is
 // no such release.
 func (s *Store) Stored(ctx context.Context, key fleet.Key) ([]chart.Object, error) {
-	cfg, err := s.configuration(ctx, key.Namespace, false)
+	cfg, err := s.configuration(ctx, key, false)
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +227,7 @@ func (s *Store) Stored(ctx context.Context, key fleet.Key) ([]chart.Object, erro
 
 // configuration builds what one Helm operation works with. It is cheap and
 // never shared: the SDK writes into it.
-func (s *Store) configuration(ctx context.Context, namespace string, foreign bool) (*action.Configuration, error) {
+func (s *Store) configuration(ctx context.Context, key fleet.Key, migrate bool) (*action.Configuration, error) {
 	caps, err := s.session.Capabilities(ctx)
 	if err != nil {
 		return nil, err
@@ -233,8 +235,8 @@ func (s *Store) configuration(ctx context.Context, namespace string, foreign boo
 	cfg := action.NewConfiguration(action.ConfigurationSetLogger(s.log))
 	cfg.RESTClientGetter = s.lookups
 	cfg.Capabilities = caps
-	cfg.KubeClient = newClient(s.session, namespace, s.log, s.ForceConflicts, foreign)
-	secrets := driver.NewSecrets(s.session.Kube.CoreV1().Secrets(namespace))
+	cfg.KubeClient = newClient(s.session, key, s.log, s.ForceConflicts, migrate)
+	secrets := driver.NewSecrets(s.session.Kube.CoreV1().Secrets(key.Namespace))
 	secrets.SetLogger(s.log)
 	cfg.Releases = storage.Init(secrets)
 	return cfg, nil

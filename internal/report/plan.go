@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
@@ -12,6 +13,9 @@ import (
 
 // PlanTable prints what a plan does: one line per object, grouped by release.
 func PlanTable(w io.Writer, p *rollout.Plan) error {
+	if err := OwnershipTable(w, slices.Concat(p.Foreign(), p.Adoptions())); err != nil {
+		return err
+	}
 	for _, step := range p.Steps {
 		if !step.Action.Changes() {
 			continue
@@ -26,6 +30,23 @@ func PlanTable(w io.Writer, p *rollout.Plan) error {
 		}
 	}
 	return planSummary(w, p)
+}
+
+// OwnershipTable prints whose some objects are, and a command to look at each;
+// nothing if there are none.
+func OwnershipTable(w io.Writer, rows []rollout.Ownership) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	cells := make([][]string, 0, len(rows))
+	for _, r := range rows {
+		cells = append(cells, []string{r.Object(), r.Release.String(), string(r.Standing), r.Owner, r.Reason, r.Look})
+	}
+	if err := Table(w, []string{"OBJECT", "WANTED BY", "IS", "OF", "BECAUSE", "LOOK AT IT"}, cells); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w)
+	return err
 }
 
 func changeLine(c rollout.Change) string {
@@ -52,6 +73,11 @@ func planSummary(w io.Writer, p *rollout.Plan) error {
 	}
 	for _, orphan := range p.Orphans {
 		if _, err := fmt.Fprintf(w, "not in the file any more, left alone: release %s\n", orphan.Key); err != nil {
+			return err
+		}
+	}
+	if n := len(p.Adoptions()); n > 0 {
+		if _, err := fmt.Fprintf(w, "%d releases or objects exist already; apply takes them over, as they are, with --adopt\n", n); err != nil {
 			return err
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/wheelhouse-dev/wheelhouse/internal/check"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
@@ -165,15 +164,6 @@ func Ruins(w io.Writer, r *rollout.Ruins) error {
 		rows = append(rows, []string{"namespace", ns, note(r.Options.PurgeNamespaces, "removed if ours and empty", "kept"), ""})
 	}
 	return Table(w, []string{"WHAT", "NAME", "FATE", "NOTE"}, rows)
-}
-
-// Operators prints the operators that a cluster has.
-func Operators(w io.Writer, operators []check.Operator) error {
-	rows := make([][]string, 0, len(operators))
-	for _, o := range operators {
-		rows = append(rows, []string{orDash(o.Release.Name), o.Release.Namespace, o.Scope, orDash(o.Version), o.Found})
-	}
-	return Table(w, []string{"OPERATOR OF RELEASE", "NAMESPACE", "SCOPE", "VERSION", "FOUND BY"}, rows)
 }
 
 func note(removed bool, ifSo, ifNot string) string {

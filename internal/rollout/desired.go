@@ -34,10 +34,11 @@ type Source struct {
 // Desired is a fleet that has been read, resolved and checked as far as that
 // is possible without a cluster.
 type Desired struct {
-	Fleet    *fleet.Fleet
-	Set      *fleet.Set
-	Charts   map[string]*chart.Chart
-	Warnings check.Findings
+	Fleet  *fleet.Fleet
+	Set    *fleet.Set
+	Charts map[string]*chart.Chart
+	// Warnings are about values, ObjectWarnings, after Targets, about objects.
+	Warnings, ObjectWarnings check.Findings
 }
 
 // Read loads a fleet file, its charts and its values, and runs the rules on
@@ -108,6 +109,11 @@ type Target struct {
 	Digest   Digest
 	// FleetName is recorded with the release.
 	FleetName string
+	// Adopts are objects that exist without this release and become part of it.
+	Adopts []Ownership
+	// Migrate moves fields that other clients of the release recorded as theirs
+	// to us, so that what leaves the chart also leaves the objects.
+	Migrate bool
 }
 
 // Targets renders every release, in parallel, and runs the rules on the
@@ -129,28 +135,41 @@ func (d *Desired) Targets(ctx context.Context, caps *chart.Capabilities) ([]Targ
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
+	findings := check.Objects(check.Input{Set: d.Set, Charts: d.Charts, Rendered: renderedOf(targets), KubeVersion: caps.KubeVersion.Version})
+	d.ObjectWarnings = findings.Warnings()
+	return targets, findings.Err()
+}
+
+func renderedOf(targets []Target) map[fleet.Key]*chart.Rendered {
 	rendered := make(map[fleet.Key]*chart.Rendered, len(targets))
 	for _, target := range targets {
 		rendered[target.Key] = target.Rendered
 	}
-	findings := check.Objects(check.Input{Set: d.Set, Charts: d.Charts, Rendered: rendered})
-	return targets, findings.Err()
+	return rendered
 }
 
 func newTarget(fleetName string, rel fleet.Release, c *chart.Chart, caps *chart.Capabilities) (Target, error) {
 	overrides := rel.Overrides.PlainMap()
 	rendered, err := c.Render(chart.Release{Name: rel.Name, Namespace: rel.Namespace}, overrides, caps)
 	if err != nil {
-		return Target{}, fmt.Errorf("%s: release %s: %w", rel.Origin, rel.Key, err)
+		return Target{}, fmt.Errorf("%srelease %s: %w", place(rel), rel.Key, err)
 	}
 	values, err := valuesDigest(overrides)
 	if err != nil {
-		return Target{}, fmt.Errorf("%s: release %s: %w", rel.Origin, rel.Key, err)
+		return Target{}, fmt.Errorf("%srelease %s: %w", place(rel), rel.Key, err)
 	}
 	return Target{
 		Release: rel, Source: c, Rendered: rendered, FleetName: fleetName,
 		Digest: Digest{Chart: c.DigestFor(rel.Values.PlainMap()), Values: values},
 	}, nil
+}
+
+// place is where the file asks for a release, if it does.
+func place(rel fleet.Release) string {
+	if at := rel.Origin.String(); at != "" {
+		return at + ": "
+	}
+	return ""
 }
 
 // valuesDigest identifies values by content; key order does not matter. It

@@ -20,9 +20,11 @@ type Action string
 
 // The actions of steps.
 const (
-	ActionCreate    Action = "create"
-	ActionInstall   Action = "install"
-	ActionUpgrade   Action = "upgrade"
+	ActionCreate  Action = "create"
+	ActionInstall Action = "install"
+	ActionUpgrade Action = "upgrade"
+	// ActionAdopt is the first write to a release or to objects of others.
+	ActionAdopt     Action = "adopt"
 	ActionRepair    Action = "repair"
 	ActionUnchanged Action = "unchanged"
 	ActionWait      Action = "wait"
@@ -81,6 +83,12 @@ type Plan struct {
 	// Orphans are releases of this fleet that the file no longer names. A
 	// rollout leaves them alone.
 	Orphans []Record `json:"orphans,omitempty"`
+	// Ownership says of each object that a release wants whose it is.
+	Ownership []Ownership `json:"ownership,omitempty"`
+	// Findings are the warnings and notes of the rules.
+	Findings check.Findings `json:"findings,omitempty"`
+	// Others is who else is in the cluster; nil if nobody is.
+	Others *check.Cluster `json:"others,omitempty"`
 }
 
 // Changes reports whether executing the plan would write anything.
@@ -93,9 +101,12 @@ type Snapshot struct {
 	Targets    []Target
 	Records    map[fleet.Key]Record
 	Namespaces map[string]NamespaceState
-	Operators  []check.Operator
-	// Absent holds missing objects of releases whose digest has not changed.
-	Absent map[fleet.Key][]chart.Object
+	// Ownership says of each object that a release wants whose it is.
+	Ownership map[fleet.Key][]Ownership
+	// Facts is what the rules look at.
+	Facts *check.Cluster
+	// KubeVersion is the cluster's.
+	KubeVersion string
 }
 
 // Observe reads the cluster, in parallel and without any write.
@@ -111,7 +122,7 @@ func Observe(ctx context.Context, d *Desired, releases Releases, cluster Cluster
 		return err
 	})
 	group.Go(func() (err error) {
-		s.Operators, err = cluster.Operators(gctx)
+		s.Facts, err = cluster.Facts(gctx, check.Wants(d.Set))
 		return err
 	})
 	group.Go(func() error {
@@ -119,21 +130,34 @@ func Observe(ctx context.Context, d *Desired, releases Releases, cluster Cluster
 		if err != nil {
 			return err
 		}
+		s.KubeVersion = caps.KubeVersion.Version
 		s.Targets, err = d.Targets(gctx, caps)
 		return err
 	})
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	unchanged := map[fleet.Key][]chart.Object{}
+	return s, s.observeOwnership(ctx, cluster)
+}
+
+// observeOwnership looks at everything that the releases want.
+func (s *Snapshot) observeOwnership(ctx context.Context, cluster Cluster) error {
+	wanted, absent := make(map[fleet.Key][]chart.Object, len(s.Targets)), map[string]bool{}
 	for _, target := range s.Targets {
-		if action, _ := decide(target, s.Records, nil); action == ActionUnchanged {
-			unchanged[target.Key] = target.Rendered.Objects
-		}
+		wanted[target.Key] = target.Rendered.Objects
 	}
-	var err error
-	s.Absent, err = cluster.Absent(ctx, unchanged)
-	return s, err
+	for name, state := range s.Namespaces {
+		absent[name] = state == NamespaceAbsent
+	}
+	seen, err := cluster.Sightings(ctx, wanted, absent)
+	if err != nil {
+		return err
+	}
+	s.Ownership = make(map[fleet.Key][]Ownership, len(s.Targets))
+	for _, target := range s.Targets {
+		s.Ownership[target.Key] = stand(target, s.Records, seen[target.Key])
+	}
+	return nil
 }
 
 func namespacesOf(set *fleet.Set) []string {
@@ -147,10 +171,14 @@ func namespacesOf(set *fleet.Set) []string {
 // NewPlan decides what to do. It is pure. Errors are reasons to do nothing at
 // all: a namespace on its way out, a foreign operator.
 func NewPlan(d *Desired, s *Snapshot) (*Plan, error) {
-	if err := refuse(d, s); err != nil {
+	findings, err := judge(d, s)
+	if err != nil {
 		return nil, err
 	}
-	plan := &Plan{Fleet: d.Set.Name}
+	plan := &Plan{Fleet: d.Set.Name, Findings: findings}
+	if s.Facts != nil {
+		plan.Others = s.Facts.Foreign(d.Set)
+	}
 	for _, name := range namespacesOf(d.Set) {
 		if s.Namespaces[name] == NamespaceAbsent {
 			plan.Steps = append(plan.Steps, Step{ID: "namespace " + name, Kind: StepNamespace, Action: ActionCreate, Namespace: name})
@@ -159,6 +187,7 @@ func NewPlan(d *Desired, s *Snapshot) (*Plan, error) {
 	var crdGates []string
 	for _, target := range s.Targets {
 		release := releaseStep(target, s)
+		target = release.target
 		gate := Step{ID: "gate " + target.String(), Kind: StepGate, Action: ActionWait, Key: target.Key, Needs: []string{release.ID}, target: target}
 		if target.Chart == fleet.ChartCRDs {
 			crdGates = append(crdGates, gate.ID)
@@ -166,40 +195,62 @@ func NewPlan(d *Desired, s *Snapshot) (*Plan, error) {
 			release.Needs = append(release.Needs, crdGates...)
 		}
 		plan.Steps = append(plan.Steps, release, gate)
+		plan.Ownership = append(plan.Ownership, s.Ownership[target.Key]...)
 	}
 	plan.Orphans = orphans(d, s)
 	return plan, nil
 }
 
-// refuse lists everything that forbids the rollout as a whole.
-func refuse(d *Desired, s *Snapshot) error {
+// judge runs the rules that look at the cluster. Its error lists everything
+// that forbids the rollout as a whole.
+func judge(d *Desired, s *Snapshot) (check.Findings, error) {
 	var problems []error
 	for _, name := range namespacesOf(d.Set) {
 		if s.Namespaces[name] == NamespaceTerminating {
 			problems = append(problems, fmt.Errorf("namespace %s is being deleted; wait until it is gone (`kubectl get namespace %s -o yaml` shows what holds it), then apply again", name, name))
 		}
 	}
-	findings := check.Live(check.Input{Set: d.Set, Charts: d.Charts, Operators: s.Operators})
-	if findings.Err() != nil {
-		problems = append(problems, &ConflictError{Findings: findings, Operators: s.Operators})
+	findings := slices.Clone(d.ObjectWarnings)
+	if s.Facts != nil {
+		live := check.Live(check.Input{Set: d.Set, Charts: d.Charts, Rendered: renderedOf(s.Targets), KubeVersion: s.KubeVersion, Cluster: s.Facts})
+		findings = append(findings, live...)
+		if live.Err() != nil {
+			problems = append(problems, &ConflictError{Findings: live, Others: s.Facts.Foreign(d.Set)})
+		}
 	}
-	return errors.Join(problems...)
+	return findings, errors.Join(problems...)
 }
 
-// ConflictError says that the cluster has an operator which the fleet cannot
-// coexist with.
+// ConflictError says that the cluster is not fit for the fleet: it has, for
+// example, an operator which the fleet cannot coexist with.
 type ConflictError struct {
-	Findings  check.Findings
-	Operators []check.Operator
+	Findings check.Findings
+	// Others is who else is in the cluster; nil if nobody is.
+	Others *check.Cluster
 }
 
 func (e *ConflictError) Error() string { return e.Findings.Err().Error() }
 
+// Unwrap makes the findings a refusal.
+func (e *ConflictError) Unwrap() error { return e.Findings.Err() }
+
 func releaseStep(target Target, s *Snapshot) Step {
-	action, reason := decide(target, s.Records, s.Absent)
+	rows, last := s.Ownership[target.Key], s.Records[target.Key]
+	action, reason := decide(target, s.Records, damaged(rows))
+	for _, row := range rows {
+		if row.Standing == Adoptable && row.Kind != KindRelease {
+			target.Adopts = append(target.Adopts, row)
+		}
+	}
+	if action == ActionInstall && len(target.Adopts) > 0 {
+		action, reason = ActionAdopt, fmt.Sprintf("not installed, %d of its objects exist", len(target.Adopts))
+	}
+	// What another client wrote last, or we did not finish, may have fields
+	// that are recorded as somebody else's.
+	target.Migrate = len(target.Adopts) > 0 || last.Revision > 0 && (last.Digest == Digest{} || last.Status != "deployed")
 	step := Step{
 		ID: "release " + target.String(), Kind: StepRelease, Action: action, Reason: reason,
-		Key: target.Key, target: target, last: s.Records[target.Key],
+		Key: target.Key, target: target, last: last,
 	}
 	if s.Namespaces[target.Namespace] == NamespaceAbsent {
 		step.Needs = append(step.Needs, "namespace "+target.Namespace)
@@ -207,8 +258,9 @@ func releaseStep(target Target, s *Snapshot) Step {
 	return step
 }
 
-// decide compares a release as it should be with its newest record.
-func decide(target Target, records map[fleet.Key]Record, absent map[fleet.Key][]chart.Object) (Action, string) {
+// decide compares a release as it should be with its newest record. The damage
+// says what its objects lack; empty if nothing.
+func decide(target Target, records map[fleet.Key]Record, damage string) (Action, string) {
 	last, exists := records[target.Key]
 	switch {
 	case !exists:
@@ -217,32 +269,25 @@ func decide(target Target, records map[fleet.Key]Record, absent map[fleet.Key][]
 		return ActionRepair, "an earlier client left it " + last.Status
 	case last.Status == "uninstalled", last.Status == "uninstalling":
 		return ActionInstall, "it is " + last.Status
+	case !last.Ours:
+		return ActionAdopt, "installed by another program so far"
 	case last.Status != "deployed":
 		return ActionUpgrade, "the last attempt " + last.Status
-	case !last.Ours:
-		return ActionUpgrade, "installed by another program so far"
 	case last.Digest == Digest{}:
 		return ActionUpgrade, fmt.Sprintf("revision %d was made by another program", last.Revision)
 	case last.Fleet != target.FleetName:
-		return ActionUpgrade, fmt.Sprintf("belongs to fleet %s so far", last.Fleet)
+		return ActionAdopt, fmt.Sprintf("belongs to fleet %s so far", last.Fleet)
 	case last.Digest.Chart != target.Digest.Chart && last.Digest.Values != target.Digest.Values:
 		return ActionUpgrade, "chart and values changed"
 	case last.Digest.Chart != target.Digest.Chart:
 		return ActionUpgrade, "chart changed"
 	case last.Digest.Values != target.Digest.Values:
 		return ActionUpgrade, "values changed"
-	case len(absent[target.Key]) > 0:
-		return ActionRepair, missing(absent[target.Key])
+	case damage != "":
+		return ActionRepair, damage
 	default:
 		return ActionUnchanged, ""
 	}
-}
-
-func missing(objects []chart.Object) string {
-	if len(objects) == 1 {
-		return objects[0].String() + " is missing"
-	}
-	return fmt.Sprintf("%s and %d more objects are missing", objects[0], len(objects)-1)
 }
 
 // orphans are releases that the fleet once wrote and no longer names.

@@ -3,7 +3,6 @@ package rollout
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -14,12 +13,11 @@ import (
 // ChangeAction says what happens to one object.
 type ChangeAction string
 
-// What can happen to an object. The last three stop a rollout.
+// What can happen to an object. The last two stop a rollout.
 const (
 	ChangeCreate   ChangeAction = "create"
 	ChangeUpdate   ChangeAction = "update"
 	ChangeDelete   ChangeAction = "delete"
-	ChangeForeign  ChangeAction = "foreign"
 	ChangeConflict ChangeAction = "conflict"
 	ChangeRefused  ChangeAction = "refused"
 )
@@ -32,11 +30,31 @@ type Change struct {
 	Name      string       `json:"name"`
 	// Reason says why a change cannot be made: the owner, the conflict.
 	Reason string `json:"reason,omitempty"`
+	// Conflicts lists the fields of a conflict and who owns them.
+	Conflicts []FieldConflict `json:"conflicts,omitempty"`
 	// Pods counts the pods that the change replaces.
 	Pods int `json:"pods,omitempty"`
 	// Before and After are YAML without bookkeeping and with secrets masked.
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
+}
+
+// FieldConflict is a field that a release sets and that another program owns.
+type FieldConflict struct {
+	// Field is the path as the API server writes it: .spec.replicas.
+	Field string `json:"field"`
+	// Manager is the program's name as a field manager.
+	Manager string `json:"manager"`
+	// Subresource is the one that it wrote through, such as scale.
+	Subresource string `json:"subresource,omitempty"`
+}
+
+func (f FieldConflict) String() string {
+	owner := f.Manager
+	if f.Subresource != "" {
+		owner += " through " + f.Subresource
+	}
+	return f.Field + " is owned by " + owner
 }
 
 func (c Change) String() string {
@@ -46,11 +64,6 @@ func (c Change) String() string {
 	return c.Kind + "/" + c.Namespace + "/" + c.Name
 }
 
-// stops reports whether the change cannot be made as things are.
-func (c Change) stops() bool {
-	return c.Action == ChangeForeign || c.Action == ChangeConflict || c.Action == ChangeRefused
-}
-
 // Comparison is a question to the server: what would these writes change?
 type Comparison struct {
 	Release fleet.Key
@@ -58,6 +71,8 @@ type Comparison struct {
 	Wanted, Gone []chart.Object
 	// AbsentNamespaces do not exist yet, so nothing in them does.
 	AbsentNamespaces map[string]bool
+	// Migrate counts fields that other clients of the release wrote as ours.
+	Migrate bool
 	// Force takes fields over from other managers.
 	Force bool
 	// Text asks for Before and After.
@@ -75,7 +90,8 @@ type PreviewOptions struct {
 }
 
 // Preview fills in what each step of the plan changes, by server-side dry run.
-// A release with drift becomes a repair. Nothing is written.
+// A release with drift becomes a repair. A release that wants what belongs to
+// others is left out. Nothing is written.
 func Preview(ctx context.Context, plan *Plan, releases Releases, cluster Cluster, options PreviewOptions) error {
 	absent := map[string]bool{}
 	for _, step := range plan.Steps {
@@ -83,11 +99,15 @@ func Preview(ctx context.Context, plan *Plan, releases Releases, cluster Cluster
 			absent[step.Namespace] = true
 		}
 	}
+	blocked := map[fleet.Key]bool{}
+	for _, row := range plan.Foreign() {
+		blocked[row.Release] = true
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
 	for i := range plan.Steps {
 		step := &plan.Steps[i]
-		if step.Kind != StepRelease || !step.Action.Changes() && !options.Drift {
+		if step.Kind != StepRelease || blocked[step.Key] || !step.Action.Changes() && !options.Drift {
 			continue
 		}
 		group.Go(func() error { return preview(ctx, step, releases, cluster, absent, options) })
@@ -105,7 +125,7 @@ func preview(ctx context.Context, step *Step, releases Releases, cluster Cluster
 	}
 	changes, err := cluster.Compare(ctx, Comparison{
 		Release: step.Key, Wanted: step.target.Rendered.Objects, Gone: without(stored, step.target.Rendered.Objects),
-		AbsentNamespaces: absent, Force: options.Force, Text: options.Text,
+		AbsentNamespaces: absent, Migrate: step.target.Migrate, Force: options.Force, Text: options.Text,
 	})
 	if err != nil {
 		return fmt.Errorf("release %s: %w", step.Key, err)
@@ -132,35 +152,6 @@ func without(objects, others []chart.Object) []chart.Object {
 		}
 	}
 	return out
-}
-
-// Blocked returns the changes that cannot be made, as one error; nil if none.
-func (p *Plan) Blocked() error {
-	var lines []string
-	advice := map[ChangeAction]string{}
-	for _, step := range p.Steps {
-		for _, change := range step.Changes {
-			if !change.stops() {
-				continue
-			}
-			lines = append(lines, fmt.Sprintf("release %s: %s %s: %s", step.Key, change.Action, change, change.Reason))
-			advice[change.Action] = adviceFor[change.Action]
-		}
-	}
-	if len(lines) == 0 {
-		return nil
-	}
-	for _, action := range []ChangeAction{ChangeForeign, ChangeConflict} {
-		if text := advice[action]; text != "" {
-			lines = append(lines, text)
-		}
-	}
-	return fmt.Errorf("nothing was written:\n%s", strings.Join(lines, "\n"))
-}
-
-var adviceFor = map[ChangeAction]string{
-	ChangeForeign:  "Foreign objects: delete or rename them, or give the platform another namespace.",
-	ChangeConflict: "Conflicts: another program owns these fields; remove them from the values, or take them over with --force-conflicts.",
 }
 
 // Deletions counts the objects that the plan deletes.

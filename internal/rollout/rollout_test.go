@@ -46,32 +46,31 @@ func TestDecide(t *testing.T) {
 		change(&r)
 		return &r
 	}
-	gone := map[fleet.Key][]chart.Object{target.Key: {{Kind: "Service", Namespace: "a", Name: "s"}}}
 	for _, test := range []struct {
 		name   string
 		last   *Record
-		absent map[fleet.Key][]chart.Object
+		damage string
 		action Action
 		reason string
 	}{
-		{"nothing there", nil, nil, ActionInstall, "not installed"},
-		{"as it should be", with(func(*Record) {}), nil, ActionUnchanged, ""},
-		{"objects gone", with(func(*Record) {}), gone, ActionRepair, "Service/a/s is missing"},
-		{"pending", with(func(r *Record) { r.Status = "pending-upgrade" }), nil, ActionRepair, "an earlier client left it pending-upgrade"},
-		{"failed", with(func(r *Record) { r.Status = "failed" }), nil, ActionUpgrade, "the last attempt failed"},
-		{"uninstalled, history kept", with(func(r *Record) { r.Status = "uninstalled" }), nil, ActionInstall, "it is uninstalled"},
-		{"plain Helm's", with(func(r *Record) { r.Ours, r.Digest = false, Digest{} }), nil, ActionUpgrade, "installed by another program so far"},
-		{"rolled back by hand", with(func(r *Record) { r.Digest = Digest{} }), nil, ActionUpgrade, "revision 3 was made by another program"},
-		{"another fleet's", with(func(r *Record) { r.Fleet = "g" }), nil, ActionUpgrade, "belongs to fleet g so far"},
-		{"new chart", with(func(r *Record) { r.Digest.Chart = "old" }), nil, ActionUpgrade, "chart changed"},
-		{"new values", with(func(r *Record) { r.Digest.Values = "old" }), nil, ActionUpgrade, "values changed"},
+		{"nothing there", nil, "", ActionInstall, "not installed"},
+		{"as it should be", with(func(*Record) {}), "", ActionUnchanged, ""},
+		{"objects gone", with(func(*Record) {}), "Service/a/s is missing", ActionRepair, "Service/a/s is missing"},
+		{"pending", with(func(r *Record) { r.Status = "pending-upgrade" }), "", ActionRepair, "an earlier client left it pending-upgrade"},
+		{"failed", with(func(r *Record) { r.Status = "failed" }), "", ActionUpgrade, "the last attempt failed"},
+		{"uninstalled, history kept", with(func(r *Record) { r.Status = "uninstalled" }), "", ActionInstall, "it is uninstalled"},
+		{"plain Helm's", with(func(r *Record) { r.Ours, r.Digest = false, Digest{} }), "", ActionAdopt, "installed by another program so far"},
+		{"rolled back by hand", with(func(r *Record) { r.Digest = Digest{} }), "", ActionUpgrade, "revision 3 was made by another program"},
+		{"another fleet's", with(func(r *Record) { r.Fleet = "g" }), "", ActionAdopt, "belongs to fleet g so far"},
+		{"new chart", with(func(r *Record) { r.Digest.Chart = "old" }), "", ActionUpgrade, "chart changed"},
+		{"new values", with(func(r *Record) { r.Digest.Values = "old" }), "", ActionUpgrade, "values changed"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			records := map[fleet.Key]Record{}
 			if test.last != nil {
 				records[target.Key] = *test.last
 			}
-			action, reason := decide(target, records, test.absent)
+			action, reason := decide(target, records, test.damage)
 			if action != test.action || reason != test.reason {
 				t.Errorf("got %s (%s), want %s (%s)", action, reason, test.action, test.reason)
 			}

@@ -83,7 +83,7 @@ func releaseStatus(ctx context.Context, target Target, snapshot *Snapshot, clust
 		status.Status, status.Drift, status.Gate = "missing", "not installed", "not installed"
 		return status
 	}
-	if action, reason := decide(target, snapshot.Records, snapshot.Absent); action != ActionUnchanged {
+	if action, reason := decide(target, snapshot.Records, damaged(snapshot.Ownership[target.Key])); action != ActionUnchanged {
 		status.Drift = reason
 	}
 	err := cluster.AwaitReady(ctx, Gate{

@@ -44,10 +44,11 @@ type Cluster interface {
 	CreateNamespace(ctx context.Context, name string) error
 	// DeleteNamespace removes one that is ours and empty, or says why not.
 	DeleteNamespace(ctx context.Context, name string) (kept string, err error)
-	// Operators lists the operators that run in the cluster.
-	Operators(ctx context.Context) ([]check.Operator, error)
-	// Absent tells which objects of each release are gone or belong to another.
-	Absent(ctx context.Context, releases map[fleet.Key][]chart.Object) (map[fleet.Key][]chart.Object, error)
+	// Sightings looks at the metadata of every object that the releases want,
+	// in the order of the objects. Nothing exists in an absent namespace.
+	Sightings(ctx context.Context, wanted map[fleet.Key][]chart.Object, absentNamespaces map[string]bool) (map[fleet.Key][]Sighting, error)
+	// Facts reads what the rules want to know of the cluster.
+	Facts(ctx context.Context, wanted check.Wanted) (*check.Cluster, error)
 	// Compare asks the server what some writes would change, by dry run.
 	Compare(ctx context.Context, c Comparison) ([]Change, error)
 	// AwaitReady blocks until a gate is open. report receives each new

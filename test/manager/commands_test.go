@@ -30,7 +30,10 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 //	[!] has RESOURCE NAMESPACE NAME      ("-" for no namespace)
 //	delete RESOURCE NAMESPACE NAME       and wait until it is gone
 //	merge RESOURCE NAMESPACE NAME JSON   a merge patch by another field manager
-//	create FILE                          of any kind, by another program
+//	create FILE [MANAGER]                of any kind, by another program
+//	[!] shows RESOURCE NAMESPACE NAME REGEXP   matches the object as JSON
+//	uids FILE NAMESPACE                  writes the identity of what is in it
+//	same-uids FILE NAMESPACE             all of that is still there
 //	pending NAMESPACE RELEASE REVISION   what a killed helm leaves behind
 //	versions FILE NAMESPACE...           writes the resource versions of what releases own
 //	[!] same FILE FILE                   compares such files
@@ -42,6 +45,7 @@ func commands() map[string]command {
 	return map[string]command{
 		"has": has, "delete": remove, "merge": merge, "create": create, "pending": pending, "versions": versions, "same": same,
 		"exec-code": execCode, "locked": locked, "hold": hold, "release": release,
+		"shows": shows, "uids": uids, "same-uids": sameUIDs,
 	}
 }
 
@@ -101,6 +105,10 @@ func merge(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func create(ts *testscript.TestScript, _ bool, args []string) {
+	manager := "somebody"
+	if len(args) > 1 {
+		manager = args[1]
+	}
 	for document := range strings.SplitSeq(ts.ReadFile(args[0]), "\n---\n") {
 		var object unstructured.Unstructured
 		ts.Check(yaml.Unmarshal([]byte(document), &object.Object))
@@ -108,7 +116,7 @@ func create(ts *testscript.TestScript, _ bool, args []string) {
 		if object.GetKind() == "DynamoGraphDeployment" {
 			resource = "graphs"
 		}
-		_, err := client(ts, resource, object.GetNamespace()).Create(context.Background(), &object, metav1.CreateOptions{FieldManager: "somebody"})
+		_, err := client(ts, resource, object.GetNamespace()).Create(context.Background(), &object, metav1.CreateOptions{FieldManager: manager})
 		ts.Check(err)
 	}
 }

@@ -29,7 +29,7 @@ func (o Operator) String() string {
 // look is the command that shows a foreign operator.
 func (o Operator) look() string {
 	if o.Release.Name == "" {
-		return fmt.Sprintf("kubectl -n %s get deployments -l app.kubernetes.io/part-of=dynamo-operator", o.Release.Namespace)
+		return fmt.Sprintf("kubectl -n %s get deployments,leases -l app.kubernetes.io/part-of=dynamo-operator", o.Release.Namespace)
 	}
 	return fmt.Sprintf("helm -n %s get manifest %s", o.Release.Namespace, o.Release.Name)
 }
@@ -38,12 +38,17 @@ var noForeignOperator = Rule{
 	ID:       "C-20",
 	Severity: Error,
 	Says:     "No operator outside the fleet serves what the fleet serves.",
-	Find: func(in Input) (problems []fleet.Problem) {
+	Why: "Two operators that reconcile the same graphs undo each other's work for ever, and admission webhooks of a cluster-wide operator also judge the " +
+		"namespaces of restricted ones. Operators are recognised by the labels and the Helm release of their objects and by the Lease of a " +
+		"restricted one, never by their names.",
+	When:  isPlatform,
+	Needs: []Fact{FactOperators},
+	Live: func(in Input) (problems []fleet.Problem) {
 		ours := map[fleet.Key]bool{}
 		for _, rel := range in.Set.Platforms() {
 			ours[rel.Key] = true
 		}
-		for _, operator := range in.Operators {
+		for _, operator := range in.Cluster.Operators {
 			if ours[operator.Release] {
 				continue
 			}
@@ -61,6 +66,24 @@ var noForeignOperator = Rule{
 		}
 		return problems
 	},
+	Fails: []Example{{
+		Fleet: "platforms: [{namespace: team-a}]",
+		Cluster: &Cluster{Operators: []Operator{{
+			Release: fleet.Key{Namespace: "dynamo-system", Name: "dynamo"}, Scope: fleet.ScopeCluster, Version: "0.9.0", Found: "ClusterRole dynamo-dynamo-operator-manager-role",
+		}}},
+	}, {
+		Fleet: "platforms: [{namespace: dynamo-system, scope: cluster}]",
+		Cluster: &Cluster{Operators: []Operator{{
+			Release: fleet.Key{Namespace: "team-b"}, Scope: fleet.ScopeNamespace, Found: "Lease team-b/dynamo-operator-namespace-scope",
+		}}},
+	}},
+	Passes: []Example{{
+		Fleet: "platforms: [{namespace: team-a}]",
+		Cluster: &Cluster{Operators: []Operator{
+			{Release: fleet.Key{Namespace: "team-a", Name: "dynamo-platform"}, Scope: fleet.ScopeCluster, Found: "ClusterRole of our own, which changes its scope"},
+			{Release: fleet.Key{Namespace: "team-b", Name: "dynamo-platform"}, Scope: fleet.ScopeNamespace, Found: "Deployment team-b/dynamo-platform-dynamo-operator-controller-manager"},
+		}},
+	}},
 }
 
 // conflict: a cluster-wide operator tolerates no other, a restricted one no

@@ -1,0 +1,121 @@
+package check_test
+
+import (
+	"io/fs"
+	"maps"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"github.com/wheelhouse-dev/wheelhouse/charts"
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/check"
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+)
+
+// Examples run on the charts that we ship, each loaded once.
+var shipped = sync.OnceValue(func() map[string]*chart.Chart {
+	out := map[string]*chart.Chart{}
+	for _, key := range fleet.ChartKeys {
+		c, err := chart.OpenFS(charts.FS(), key)
+		if err != nil {
+			panic(err)
+		}
+		out[key] = c
+	}
+	return out
+})
+
+func fleetFile(e check.Example) string {
+	return "apiVersion: wheelhouse.dev/v1alpha1\nkind: Fleet\nmetadata: {name: example}\nspec:\n  " +
+		strings.ReplaceAll(e.Fleet, "\n", "\n  ") + "\n"
+}
+
+// resolved is what rules see of an example before it is rendered.
+func resolved(t *testing.T, e check.Example) check.Input {
+	t.Helper()
+	f, err := fleet.Load(files{"fleet.yaml": fleetFile(e)}, "fleet.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := check.Input{Charts: withFiles(t, e.Files), Rendered: map[fleet.Key]*chart.Rendered{}, Cluster: e.Cluster}
+	defaults := map[string]*fleet.Value{}
+	for key, c := range in.Charts {
+		defaults[key] = c.Defaults()
+	}
+	in.Set, err = fleet.Resolve(f, fleet.Input{Files: files{}, Profiles: charts.Profiles(), Defaults: defaults})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
+func rendered(t *testing.T, in check.Input) check.Input {
+	t.Helper()
+	caps := chart.OfflineCapabilities()
+	in.KubeVersion = caps.KubeVersion.Version
+	for _, rel := range in.Set.Releases {
+		objects, err := in.Charts[rel.Chart].Render(chart.Release{Name: rel.Name, Namespace: rel.Namespace}, rel.Overrides.PlainMap(), caps)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.Rendered[rel.Key] = objects
+	}
+	return in
+}
+
+// withFiles lays files over the charts that we ship.
+func withFiles(t *testing.T, extra map[string]string) map[string]*chart.Chart {
+	t.Helper()
+	out := maps.Clone(shipped())
+	changed := fstest.MapFS{}
+	for path := range extra {
+		key, _, _ := strings.Cut(path, "/")
+		out[key] = nil
+	}
+	for key, c := range out {
+		if c == nil {
+			copyFolder(t, changed, key)
+		}
+	}
+	for path, text := range extra {
+		changed[path] = &fstest.MapFile{Data: []byte(text)}
+	}
+	for key, c := range out {
+		if c != nil {
+			continue
+		}
+		c, err := chart.OpenFS(changed, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[key] = c
+	}
+	return out
+}
+
+func copyFolder(t *testing.T, into fstest.MapFS, folder string) {
+	t.Helper()
+	err := fs.WalkDir(charts.FS(), folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(charts.FS(), path)
+		into[path] = &fstest.MapFile{Data: data}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// judge lets one rule judge an example: as much of it as the example shows.
+func judge(t *testing.T, rule check.Rule, e check.Example) check.Findings {
+	t.Helper()
+	in := resolved(t, e)
+	if check.OnObjects(rule.ID) || e.Cluster != nil {
+		in = rendered(t, in)
+	}
+	return check.Judge(rule, in)
+}
