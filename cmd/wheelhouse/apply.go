@@ -15,12 +15,12 @@ import (
 )
 
 type applyFlags struct {
-	output         string
-	parallel       int
-	noWait         bool
-	timeout        time.Duration
-	forceConflicts bool
-	yes            bool
+	fieldFlags
+	output   string
+	parallel int
+	noWait   bool
+	timeout  time.Duration
+	yes      bool
 	// adopt consents to taking over what exists without this fleet.
 	adopt bool
 	// rollbackOnFailure undoes the whole apply if one of its steps fails.
@@ -46,7 +46,7 @@ releases that were left half-done, uninstalled or damaged are repaired.`,
 	c.Flags().IntVar(&flags.parallel, "parallel", 16, "how many releases are written at the same time")
 	c.Flags().BoolVar(&flags.noWait, "no-wait", false, "do not wait until operators are ready (CRDs are always waited for)")
 	c.Flags().DurationVar(&flags.timeout, "timeout", 5*time.Minute, "how long a gate may make no progress before it fails")
-	c.Flags().BoolVar(&flags.forceConflicts, "force-conflicts", false, "take over fields that other programs own")
+	flags.fieldFlags.add(c)
 	c.Flags().BoolVar(&flags.rollbackOnFailure, "rollback-on-failure", false, "if a step fails, undo what this apply changed, in reverse")
 	c.Flags().BoolVar(&flags.adopt, "adopt", false, "take over releases and objects that exist without this fleet, as they are")
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do not ask before something is deleted")
@@ -61,6 +61,10 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 	if err != nil {
 		return err
 	}
+	fields, err := flags.fields(desired)
+	if err != nil {
+		return err
+	}
 	progress := report.NewProgress(a.err)
 	defer progress.Close()
 	done := progress.Begin("reading the cluster")
@@ -69,8 +73,8 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 		return err
 	}
 	defer session.Close()
-	store.ForceConflicts = flags.forceConflicts
-	plan, err := a.preview(ctx, desired, store, session, rollout.PreviewOptions{Force: flags.forceConflicts})
+	store.Fields = fields
+	plan, err := a.preview(ctx, desired, store, session, rollout.PreviewOptions{Fields: fields})
 	if err != nil {
 		return err
 	}
@@ -82,7 +86,7 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 	result, err := a.carryOut(ctx, operation{
 		desired: desired, plan: plan, session: session, store: store, progress: progress, description: "apply",
 		replan: func(ctx context.Context) (*rollout.Plan, error) {
-			plan, err := a.preview(ctx, desired, store, session, rollout.PreviewOptions{Force: flags.forceConflicts})
+			plan, err := a.preview(ctx, desired, store, session, rollout.PreviewOptions{Fields: fields})
 			if err != nil {
 				return nil, err
 			}

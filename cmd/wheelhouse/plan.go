@@ -10,6 +10,7 @@ import (
 )
 
 type planFlags struct {
+	fieldFlags
 	output string
 	rollout.PreviewOptions
 }
@@ -31,7 +32,7 @@ is written. Exits with 0 if nothing would change, 2 if something would.`,
 	a.fleetFlags(c)
 	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table, diff or json")
 	c.Flags().BoolVar(&flags.Drift, "drift", false, "also compare releases that have not changed with what runs")
-	c.Flags().BoolVar(&flags.Force, "force-conflicts", false, "plan to take over fields that other programs own")
+	flags.fieldFlags.add(c)
 	return c
 }
 
@@ -41,6 +42,9 @@ func (a *app) plan(ctx context.Context, flags planFlags) error {
 	}
 	desired, err := a.read()
 	if err != nil {
+		return err
+	}
+	if flags.Fields, err = flags.fields(desired); err != nil {
 		return err
 	}
 	session, store, err := a.connect(ctx)

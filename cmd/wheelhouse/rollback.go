@@ -53,6 +53,7 @@ func (a *app) rollback(ctx context.Context, flags rollbackFlags) error {
 		return err
 	}
 	defer session.Close()
+	store.Fields.Leave = desired.Fleet.LeaveFields
 	ledger := session.Ledger(desired.Fleet.CRDs.Namespace.Value, desired.Set.Name, holder())
 	plan := func(ctx context.Context) (*rollout.Return, error) {
 		revisions, err := ledger.Revisions(ctx)

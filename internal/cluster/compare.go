@@ -5,15 +5,16 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"sigs.k8s.io/yaml"
 
@@ -100,13 +101,18 @@ func (s *Session) compareOne(ctx context.Context, object chart.Object, c rollout
 	if c.Text {
 		change.Before = readable(live)
 	}
-	return s.dryRun(ctx, client, live, wanted, change, c)
+	return s.tryUpdate(ctx, client, live, wanted, change, c)
 }
 
 // tryCreate learns what quotas, pod security and webhooks say about an object
 // that does not exist yet.
 func (s *Session) tryCreate(ctx context.Context, client dynamic.ResourceInterface, wanted *unstructured.Unstructured, change *rollout.Change) (*rollout.Change, error) {
-	_, err := client.Apply(ctx, wanted.GetName(), wanted, metav1.ApplyOptions{DryRun: []string{metav1.DryRunAll}, FieldManager: FieldManager})
+	_, err := dryRun(ctx, client, wanted, false)
+	return s.refusal(change, err)
+}
+
+// refusal is the change that an error forbids; other errors are errors.
+func (s *Session) refusal(change *rollout.Change, err error) (*rollout.Change, error) {
 	switch {
 	case err == nil:
 	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err):
@@ -117,20 +123,15 @@ func (s *Session) tryCreate(ctx context.Context, client dynamic.ResourceInterfac
 	return change, nil
 }
 
-func (s *Session) dryRun(ctx context.Context, client dynamic.ResourceInterface, live, wanted *unstructured.Unstructured, change *rollout.Change, c rollout.Comparison) (*rollout.Change, error) {
-	after, err := s.tryApply(ctx, client, live, wanted, c)
-	var conflict *conflictError
+func (s *Session) tryUpdate(ctx context.Context, client dynamic.ResourceInterface, live, wanted *unstructured.Unstructured, change *rollout.Change, c rollout.Comparison) (*rollout.Change, error) {
+	after, fields, err := tryApply(ctx, client, live, wanted, c)
 	switch {
-	case errors.As(err, &conflict):
-		change.Action, change.Reason, change.Conflicts = rollout.ChangeConflict, conflict.Error(), conflict.fields
-		return change, nil
-	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err):
-		change.Action, change.Reason = rollout.ChangeRefused, err.Error()
+	case len(fields) > 0:
+		change.Action, change.Conflicts = rollout.ChangeConflict, fields
 		return change, nil
 	case err != nil:
-		return nil, s.explain("try out "+change.String(), err)
-	}
-	if reflect.DeepEqual(cleaned(live).Object, cleaned(after).Object) {
+		return s.refusal(change, err)
+	case reflect.DeepEqual(cleaned(live).Object, cleaned(after).Object):
 		return nil, nil
 	}
 	change.Action = rollout.ChangeUpdate
@@ -142,27 +143,40 @@ func (s *Session) dryRun(ctx context.Context, client dynamic.ResourceInterface, 
 }
 
 // tryApply asks the server for the object as it would be after an apply, and,
-// where the release changes hands, after the move of its fields to us.
-func (s *Session) tryApply(ctx context.Context, client dynamic.ResourceInterface, live, wanted *unstructured.Unstructured, c rollout.Comparison) (*unstructured.Unstructured, error) {
-	options := metav1.ApplyOptions{DryRun: []string{metav1.DryRunAll}, FieldManager: FieldManager, Force: c.Force}
+// where the release changes hands, after the move of its fields to us. The
+// conflicts are those that nothing resolves.
+func tryApply(ctx context.Context, client dynamic.ResourceInterface, live, wanted *unstructured.Unstructured, c rollout.Comparison) (*unstructured.Unstructured, []rollout.FieldConflict, error) {
+	kind, namespace, name := wanted.GetKind(), wanted.GetNamespace(), wanted.GetName()
+	LeaveFields(wanted, live, c.Fields.Left(kind, namespace, name))
 	earlier := map[string]bool{}
 	if c.Migrate {
 		earlier = earlierWriters(live)
 	}
-	after, err := client.Apply(ctx, wanted.GetName(), wanted, options)
-	if fields := conflicts(err, earlier); len(fields) > 0 {
-		return nil, &conflictError{fields}
-	}
-	if apierrors.IsConflict(err) {
-		// Only with those whose fields become ours.
-		options.Force = true
-		after, err = client.Apply(ctx, wanted.GetName(), wanted, options)
+	after, err := dryRun(ctx, client, wanted, false)
+	if conflicts := Conflicts(err, wanted, live); len(conflicts) > 0 {
+		others := slices.DeleteFunc(slices.Clone(conflicts), func(f rollout.FieldConflict) bool { return earlier[f.Manager] && f.Subresource == "" })
+		if !c.Fields.Takes(kind, namespace, name, others) {
+			return nil, others, nil
+		}
+		after, err = dryRun(ctx, client, wanted, true)
 	}
 	if err != nil || !c.Migrate || !withoutAbandoned(live, after, earlier) {
-		return after, err
+		return after, nil, err
 	}
 	// The server fills in defaults for what has gone.
-	return client.Update(ctx, after, metav1.UpdateOptions{DryRun: []string{metav1.DryRunAll}, FieldManager: FieldManager})
+	after, err = client.Update(ctx, after, metav1.UpdateOptions{DryRun: []string{metav1.DryRunAll}, FieldManager: FieldManager})
+	return after, nil, err
+}
+
+// dryRun applies as the release store does, but for the result.
+func dryRun(ctx context.Context, client dynamic.ResourceInterface, wanted *unstructured.Unstructured, force bool) (*unstructured.Unstructured, error) {
+	data, err := wanted.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	return client.Patch(ctx, wanted.GetName(), types.ApplyPatchType, data, metav1.PatchOptions{
+		DryRun: []string{metav1.DryRunAll}, FieldManager: FieldManager, FieldValidation: metav1.FieldValidationStrict, Force: &force,
+	})
 }
 
 func (s *Session) deletion(ctx context.Context, object chart.Object, c rollout.Comparison) (*rollout.Change, error) {

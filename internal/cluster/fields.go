@@ -1,36 +1,28 @@
 package cluster
 
 import (
+	"encoding/json"
 	"errors"
 	"regexp"
 	"slices"
-	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	"sigs.k8s.io/structured-merge-diff/v6/value"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
-
-// conflictError is a refused apply, field by field.
-type conflictError struct{ fields []rollout.FieldConflict }
-
-func (e *conflictError) Error() string {
-	var parts []string
-	for _, f := range e.fields {
-		parts = append(parts, f.String())
-	}
-	return strings.Join(parts, ", ")
-}
 
 // conflictText is how the API server says who owns a field.
 var conflictText = regexp.MustCompile(`^conflict with "([^"]*)"(?: with subresource "([^"]*)")?`)
 
-// conflicts lists the fields that others own, but for the managers that do not
-// count. It is empty for an error that is no conflict of fields.
-func conflicts(err error, ignored map[string]bool) []rollout.FieldConflict {
+// Conflicts lists the fields that kept an apply from being made because others
+// own them. It is empty for an error that is no conflict of fields. Where both
+// sides are known, the values and the safe choice are filled in.
+func Conflicts(err error, wanted, live *unstructured.Unstructured) []rollout.FieldConflict {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) || status.Status().Details == nil {
 		return nil
@@ -44,11 +36,118 @@ func conflicts(err error, ignored map[string]bool) []rollout.FieldConflict {
 		if m := conflictText.FindStringSubmatch(cause.Message); m != nil {
 			conflict.Manager, conflict.Subresource = m[1], m[2]
 		}
-		if !ignored[conflict.Manager] || conflict.Subresource != "" {
-			out = append(out, conflict)
+		if live != nil {
+			conflict = withValues(conflict, wanted, live)
 		}
+		out = append(out, conflict)
 	}
 	return out
+}
+
+// withValues shows both values of a field, unless they are secret or long.
+func withValues(c rollout.FieldConflict, wanted, live *unstructured.Unstructured) rollout.FieldConflict {
+	path := pathOf(live, c.Field)
+	if path == nil {
+		return c.Advise(false)
+	}
+	ours, _ := getField(wanted.Object, path)
+	theirs, _ := getField(live.Object, path)
+	if live.GetKind() != "Secret" {
+		c.Wanted, c.Live = short(ours), short(theirs)
+	}
+	return c.Advise(isEmpty(ours) && !isEmpty(theirs))
+}
+
+// pathOf finds the path that the API server writes as a text.
+func pathOf(live metav1.Object, text string) (found fieldpath.Path) {
+	for _, entry := range live.GetManagedFields() {
+		fields, err := fieldsOf(entry)
+		if err != nil {
+			continue
+		}
+		fields.Iterate(func(path fieldpath.Path) {
+			if path.String() == text {
+				found = path.Copy()
+			}
+		})
+	}
+	return found
+}
+
+const shortValue = 40
+
+func short(v any) string {
+	text, err := json.Marshal(v)
+	if v == nil || err != nil || len(text) > shortValue {
+		return ""
+	}
+	return string(text)
+}
+
+func isEmpty(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		return len(v) == 0
+	default:
+		return false
+	}
+}
+
+// LeaveFields drops, from what is about to be applied, the fields that are left
+// to others and that others own. It reports whether there were any.
+func LeaveFields(wanted *unstructured.Unstructured, live metav1.Object, leave []fleet.FieldRef) bool {
+	dropped := false
+	for _, entry := range live.GetManagedFields() {
+		fields, err := fieldsOf(entry)
+		if err != nil || isOurs(entry) {
+			continue
+		}
+		fields.Leaves().Iterate(func(path fieldpath.Path) {
+			left := slices.ContainsFunc(leave, func(ref fleet.FieldRef) bool { return ref.Covers(path.String()) })
+			if left && !isListKey(path) {
+				dropped = removeField(wanted.Object, path) || dropped
+			}
+		})
+	}
+	return dropped
+}
+
+// isListKey reports whether a field is one by which its list tells items apart:
+// without it there is no item.
+func isListKey(path fieldpath.Path) bool {
+	if len(path) < 2 || path[len(path)-2].Key == nil || path[len(path)-1].FieldName == nil {
+		return false
+	}
+	return slices.ContainsFunc(*path[len(path)-2].Key, func(f value.Field) bool { return f.Name == *path[len(path)-1].FieldName })
+}
+
+// getField returns what a path selects.
+func getField(node any, path fieldpath.Path) (any, bool) {
+	for _, element := range path {
+		if element.FieldName != nil {
+			object, ok := node.(map[string]any)
+			if !ok {
+				return nil, false
+			}
+			if node, ok = object[*element.FieldName]; !ok {
+				return nil, false
+			}
+			continue
+		}
+		items, ok := node.([]any)
+		at := slices.IndexFunc(items, func(item any) bool { return selects(element, item) })
+		if !ok || at < 0 {
+			return nil, false
+		}
+		node = items[at]
+	}
+	return node, true
 }
 
 // removeField deletes what a path selects and reports whether it was there.

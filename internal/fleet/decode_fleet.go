@@ -31,6 +31,7 @@ func (d *decoder) spec(n *yaml.Node, f *Fleet) {
 		"charts":       func(n *yaml.Node) { d.charts(n, f) },
 		"chartMirrors": func(n *yaml.Node) { d.chartMirrors(n, f) },
 		"shared":       func(n *yaml.Node) { d.shared(n, &f.Shared) },
+		"leaveFields":  func(n *yaml.Node) { d.leaveFields(n, f) },
 		"crds": func(n *yaml.Node) {
 			d.object(n, "spec.crds", fields{
 				"namespace": func(n *yaml.Node) { f.CRDs.Namespace = d.namespace(n, "spec.crds.namespace") },
@@ -71,6 +72,17 @@ func (d *decoder) chartMirrors(n *yaml.Node, f *Fleet) {
 		}
 	}
 	d.object(n, "spec.chartMirrors", upstreams)
+}
+
+func (d *decoder) leaveFields(n *yaml.Node, f *Fleet) {
+	d.list(n, "spec.leaveFields", func(item *yaml.Node, path string) {
+		ref, err := ParseFieldRef(d.text(item, path).Value)
+		if err != nil {
+			d.fail(item, "%s: %v", path, err)
+			return
+		}
+		f.LeaveFields = append(f.LeaveFields, ref)
+	})
 }
 
 func (d *decoder) shared(n *yaml.Node, s *Shared) {

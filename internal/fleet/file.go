@@ -43,10 +43,12 @@ type Fleet struct {
 	// ChartMirrors maps the start of repository URLs to where their charts are
 	// fetched from instead.
 	ChartMirrors map[string]Located[string]
-	Shared       Shared
-	CRDs         CRDs
-	Values       []ValuesSource
-	Platforms    []Platform
+	// LeaveFields are left to other programs once those own them.
+	LeaveFields []FieldRef
+	Shared      Shared
+	CRDs        CRDs
+	Values      []ValuesSource
+	Platforms   []Platform
 	// from lists the globs of platformsFrom, until Load has followed them.
 	from []Located[string]
 }

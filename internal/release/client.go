@@ -1,7 +1,6 @@
 package release
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/cluster"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
 // hookTimeout bounds the hooks of third-party charts; ours have none.
@@ -36,7 +36,7 @@ const parallelObjects = 8
 type client struct {
 	*kube.Client
 	release fleet.Key
-	force   bool
+	fields  rollout.Fields
 	// migrate moves the fields that other clients of the release recorded as
 	// theirs to our manager, before each write.
 	migrate bool
@@ -49,11 +49,11 @@ var (
 	_ kube.InterfaceWaitOptions = (*client)(nil)
 )
 
-func newClient(session *cluster.Session, release fleet.Key, log slog.Handler, force, migrate bool) *client {
+func newClient(session *cluster.Session, release fleet.Key, log slog.Handler, fields rollout.Fields, migrate bool) *client {
 	c := kube.New(session)
 	c.Namespace = release.Namespace
 	c.SetLogger(log)
-	return &client{Client: c, release: release, force: force, migrate: migrate}
+	return &client{Client: c, release: release, fields: fields, migrate: migrate}
 }
 
 // IsReachable is answered once per run, by the session.
@@ -131,10 +131,11 @@ func tier(kind string) int {
 	}
 }
 
+// applyOne writes an object, but for the fields that are left to others.
 func (c *client) applyOne(object *resource.Info) error {
-	data, err := runtime.Encode(unstructured.UnstructuredJSONScheme, object.Object)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", describe(object), err)
+	wanted, ok := object.Object.(*unstructured.Unstructured)
+	if !ok {
+		return fmt.Errorf("apply %s: unexpected %T", describe(object), object.Object)
 	}
 	helper := resource.NewHelper(object.Client, object.Mapping).
 		WithFieldManager(cluster.FieldManager).
@@ -144,11 +145,65 @@ func (c *client) applyOne(object *resource.Info) error {
 			return err
 		}
 	}
-	applied, err := helper.Patch(object.Namespace, object.Name, types.ApplyPatchType, data, &metav1.PatchOptions{Force: &c.force})
-	if err != nil {
+	if err := c.leaveFields(helper, object, wanted); err != nil {
+		return err
+	}
+	applied, err := patch(helper, object, wanted, c.fields.Force)
+	conflicts := cluster.Conflicts(err, nil, nil)
+	if len(conflicts) > 0 && c.fields.Takes(wanted.GetKind(), object.Namespace, object.Name, conflicts) {
+		applied, err = patch(helper, object, wanted, true)
+		conflicts = nil
+	}
+	switch {
+	case len(conflicts) > 0:
+		return &conflictError{object: describe(object), fields: conflicts}
+	case err != nil:
 		return fmt.Errorf("apply %s: %w", describe(object), err)
 	}
 	return object.Refresh(applied, true)
+}
+
+func patch(helper *resource.Helper, object *resource.Info, wanted *unstructured.Unstructured, force bool) (runtime.Object, error) {
+	data, err := runtime.Encode(unstructured.UnstructuredJSONScheme, wanted)
+	if err != nil {
+		return nil, err
+	}
+	return helper.Patch(object.Namespace, object.Name, types.ApplyPatchType, data, &metav1.PatchOptions{Force: &force})
+}
+
+// leaveFields drops what is left to others, if the object exists.
+func (c *client) leaveFields(helper *resource.Helper, object *resource.Info, wanted *unstructured.Unstructured) error {
+	left := c.fields.Left(wanted.GetKind(), object.Namespace, object.Name)
+	if len(left) == 0 {
+		return nil
+	}
+	found, err := helper.Get(object.Namespace, object.Name)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: %w", describe(object), err)
+	}
+	live, err := meta.Accessor(found)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", describe(object), err)
+	}
+	cluster.LeaveFields(wanted, live, left)
+	return nil
+}
+
+// conflictError says which fields of an object others own.
+type conflictError struct {
+	object string
+	fields []rollout.FieldConflict
+}
+
+func (e *conflictError) Error() string {
+	fields := make([]string, 0, len(e.fields))
+	for _, f := range e.fields {
+		fields = append(fields, f.String())
+	}
+	return fmt.Sprintf("%s: %s; run `wheelhouse plan` to see how to leave or take them", e.object, strings.Join(fields, ", "))
 }
 
 // takeFields makes what other clients of the release wrote ours, if the object
@@ -212,22 +267,6 @@ func describe(object *resource.Info) string {
 		return kind + " " + object.Name
 	}
 	return kind + " " + object.Namespace + "/" + object.Name
-}
-
-// conflictAdvice says what to do about fields that others own.
-func conflictAdvice(err error) string {
-	if !apierrors.IsConflict(rootStatus(err)) || !strings.Contains(err.Error(), "conflict with") {
-		return ""
-	}
-	return "; another program owns these fields: remove them from the values, or take them over with --force-conflicts"
-}
-
-func rootStatus(err error) error {
-	var status *apierrors.StatusError
-	if errors.As(err, &status) {
-		return status
-	}
-	return nil
 }
 
 // GetWaiter returns the waiter for hooks.

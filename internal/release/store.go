@@ -29,10 +29,10 @@ const MaxHistory = 10
 // for concurrent use on different releases.
 type Store struct {
 	session *cluster.Session
-	// ForceConflicts takes fields over from other field managers.
-	ForceConflicts bool
-	log            slog.Handler
-	lookups        *lookups
+	// Fields says what to do about fields that others own.
+	Fields  rollout.Fields
+	log     slog.Handler
+	lookups *lookups
 }
 
 var _ rollout.Releases = (*Store)(nil)
@@ -67,7 +67,7 @@ func (s *Store) Apply(ctx context.Context, target rollout.Target, _ rollout.Acti
 		done, err = s.upgrade(ctx, cfg, target, labels)
 	}
 	if err != nil {
-		return last, fmt.Errorf("%w%s", err, conflictAdvice(err))
+		return last, err
 	}
 	return recordOf(done), nil
 }
@@ -103,7 +103,7 @@ func (s *Store) install(ctx context.Context, cfg *action.Configuration, target r
 	labels[labelRevision] = "1"
 	act := action.NewInstall(cfg)
 	act.ReleaseName, act.Namespace = target.Name, target.Namespace
-	act.ServerSideApply, act.ForceConflicts = true, s.ForceConflicts
+	act.ServerSideApply, act.ForceConflicts = true, s.Fields.Force
 	// CRDs have a release of their own; Helm would overwrite newer ones.
 	act.SkipCRDs = true
 	// The API server validates every server-side apply strictly.
@@ -121,7 +121,7 @@ func (s *Store) install(ctx context.Context, cfg *action.Configuration, target r
 func (s *Store) upgrade(ctx context.Context, cfg *action.Configuration, target rollout.Target, labels map[string]string) (*helmrelease.Release, error) {
 	act := action.NewUpgrade(cfg)
 	act.Namespace = target.Namespace
-	act.ServerSideApply, act.ForceConflicts = "true", s.ForceConflicts
+	act.ServerSideApply, act.ForceConflicts = "true", s.Fields.Force
 	act.SkipCRDs = true
 	act.DisableOpenAPIValidation = true
 	act.SkipSchemaValidation = true
@@ -158,12 +158,12 @@ func (s *Store) Rollback(ctx context.Context, key fleet.Key, revision int) (roll
 	}
 	act := action.NewRollback(cfg)
 	act.Version = revision
-	act.ServerSideApply, act.ForceConflicts = "true", s.ForceConflicts
+	act.ServerSideApply, act.ForceConflicts = "true", s.Fields.Force
 	act.WaitStrategy = kube.HookOnlyStrategy
 	act.Timeout = hookTimeout
 	act.MaxHistory = MaxHistory
 	if err := act.Run(key.Name); err != nil {
-		return rollout.Record{}, fmt.Errorf("%w%s", err, conflictAdvice(err))
+		return rollout.Record{}, err
 	}
 	found, err := cfg.Releases.Last(key.Name)
 	rel, err := asRelease(found, err)
@@ -235,7 +235,7 @@ func (s *Store) configuration(ctx context.Context, key fleet.Key, migrate bool) 
 	cfg := action.NewConfiguration(action.ConfigurationSetLogger(s.log))
 	cfg.RESTClientGetter = s.lookups
 	cfg.Capabilities = caps
-	cfg.KubeClient = newClient(s.session, key, s.log, s.ForceConflicts, migrate)
+	cfg.KubeClient = newClient(s.session, key, s.log, s.Fields, migrate)
 	secrets := driver.NewSecrets(s.session.Kube.CoreV1().Secrets(key.Namespace))
 	secrets.SetLogger(s.log)
 	cfg.Releases = storage.Init(secrets)

@@ -24,8 +24,10 @@ func PlanTable(w io.Writer, p *rollout.Plan) error {
 			return err
 		}
 		for _, change := range step.Changes {
-			if _, err := fmt.Fprintln(w, "   ", changeLine(change)); err != nil {
-				return err
+			for _, line := range changeLines(change) {
+				if _, err := fmt.Fprintln(w, "   ", line); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -49,7 +51,8 @@ func OwnershipTable(w io.Writer, rows []rollout.Ownership) error {
 	return err
 }
 
-func changeLine(c rollout.Change) string {
+// changeLines is one line per object, and one per field in a conflict.
+func changeLines(c rollout.Change) []string {
 	text := fmt.Sprintf("%-8s %s", c.Action, c)
 	if c.Pods > 0 {
 		text += fmt.Sprintf(" (replaces %d pods)", c.Pods)
@@ -57,7 +60,11 @@ func changeLine(c rollout.Change) string {
 	if c.Reason != "" {
 		text += ": " + c.Reason
 	}
-	return text
+	lines := []string{text}
+	for _, conflict := range c.Conflicts {
+		lines = append(lines, "    "+conflict.String())
+	}
+	return lines
 }
 
 func planSummary(w io.Writer, p *rollout.Plan) error {

@@ -3,6 +3,7 @@ package rollout
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -11,10 +12,7 @@ const listed = 10
 
 // Blocked says why the plan cannot be carried out as things are; nil if it can.
 func (p *Plan) Blocked() error {
-	problems := p.foreign()
-	for _, action := range []ChangeAction{ChangeConflict, ChangeRefused} {
-		problems = append(problems, p.stopped(action)...)
-	}
+	problems := slices.Concat(p.foreign(), p.conflicts(), p.refused())
 	if len(problems) == 0 {
 		return nil
 	}
@@ -37,20 +35,37 @@ func (p *Plan) foreign() []string {
 	return append(shortened(lines), "Foreign objects: delete or rename them, or give the release another namespace or name.")
 }
 
-// stopped lists the objects whose change the server does not accept.
-func (p *Plan) stopped(action ChangeAction) []string {
+// refused lists the objects that the server does not accept.
+func (p *Plan) refused() []string {
 	var lines []string
 	for _, step := range p.Steps {
 		for _, change := range step.Changes {
-			if change.Action == action {
+			if change.Action == ChangeRefused {
 				lines = append(lines, fmt.Sprintf("release %s: %s %s: %s", step.Key, change.Action, change, change.Reason))
 			}
 		}
 	}
-	if action == ChangeConflict && len(lines) > 0 {
-		return append(shortened(lines), "Conflicts: another program owns these fields; remove them from the values, or take them over with --force-conflicts.")
-	}
 	return shortened(lines)
+}
+
+// conflicts lists the fields that other programs own, and how to go on.
+func (p *Plan) conflicts() []string {
+	var lines, leave, take []string
+	for _, step := range p.Steps {
+		for _, change := range step.Changes {
+			for _, f := range change.Conflicts {
+				lines = append(lines, fmt.Sprintf("release %s: %s: %s", step.Key, change, f))
+				leave = append(leave, "    - "+change.Ref(f.Field))
+				take = append(take, "  --take-field '"+change.Ref(f.Field)+"'")
+			}
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	out := append(shortened(lines), "To leave them to their owners, write into the fleet file, under spec:", "  leaveFields:")
+	out = append(append(out, shortened(leave)...), "To take them over, all with --force-conflicts, or one by one with:")
+	return append(out, shortened(take)...)
 }
 
 func shortened(lines []string) []string {

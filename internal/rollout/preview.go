@@ -39,22 +39,9 @@ type Change struct {
 	After  string `json:"after,omitempty"`
 }
 
-// FieldConflict is a field that a release sets and that another program owns.
-type FieldConflict struct {
-	// Field is the path as the API server writes it: .spec.replicas.
-	Field string `json:"field"`
-	// Manager is the program's name as a field manager.
-	Manager string `json:"manager"`
-	// Subresource is the one that it wrote through, such as scale.
-	Subresource string `json:"subresource,omitempty"`
-}
-
-func (f FieldConflict) String() string {
-	owner := f.Manager
-	if f.Subresource != "" {
-		owner += " through " + f.Subresource
-	}
-	return f.Field + " is owned by " + owner
+// Ref names a field of the object, as flags and the fleet file do.
+func (c Change) Ref(field string) string {
+	return fleet.FieldRef{Kind: c.Kind, Namespace: c.Namespace, Name: c.Name, Path: field}.String()
 }
 
 func (c Change) String() string {
@@ -73,16 +60,16 @@ type Comparison struct {
 	AbsentNamespaces map[string]bool
 	// Migrate counts fields that other clients of the release wrote as ours.
 	Migrate bool
-	// Force takes fields over from other managers.
-	Force bool
+	// Fields says what to do about fields that others own.
+	Fields Fields
 	// Text asks for Before and After.
 	Text bool
 }
 
 // PreviewOptions of a preview.
 type PreviewOptions struct {
-	// Force takes fields over from other managers.
-	Force bool
+	// Fields says what to do about fields that others own.
+	Fields Fields
 	// Drift also compares releases whose digests say that nothing changed.
 	Drift bool
 	// Text fills in what objects look like before and after.
@@ -125,7 +112,7 @@ func preview(ctx context.Context, step *Step, releases Releases, cluster Cluster
 	}
 	changes, err := cluster.Compare(ctx, Comparison{
 		Release: step.Key, Wanted: step.target.Rendered.Objects, Gone: without(stored, step.target.Rendered.Objects),
-		AbsentNamespaces: absent, Migrate: step.target.Migrate, Force: options.Force, Text: options.Text,
+		AbsentNamespaces: absent, Migrate: step.target.Migrate, Fields: options.Fields, Text: options.Text,
 	})
 	if err != nil {
 		return fmt.Errorf("release %s: %w", step.Key, err)

@@ -30,6 +30,7 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 //	[!] has RESOURCE NAMESPACE NAME      ("-" for no namespace)
 //	delete RESOURCE NAMESPACE NAME       and wait until it is gone
 //	merge RESOURCE NAMESPACE NAME JSON   a merge patch by another field manager
+//	scale NAMESPACE DEPLOYMENT REPLICAS  as an autoscaler does
 //	create FILE [MANAGER]                of any kind, by another program
 //	[!] shows RESOURCE NAMESPACE NAME REGEXP   matches the object as JSON
 //	uids FILE NAMESPACE                  writes the identity of what is in it
@@ -45,7 +46,7 @@ func commands() map[string]command {
 	return map[string]command{
 		"has": has, "delete": remove, "merge": merge, "create": create, "pending": pending, "versions": versions, "same": same,
 		"exec-code": execCode, "locked": locked, "hold": hold, "release": release,
-		"shows": shows, "uids": uids, "same-uids": sameUIDs,
+		"scale": scale, "shows": shows, "uids": uids, "same-uids": sameUIDs,
 	}
 }
 
@@ -101,6 +102,12 @@ func remove(ts *testscript.TestScript, _ bool, args []string) {
 
 func merge(ts *testscript.TestScript, _ bool, args []string) {
 	_, err := client(ts, args[0], args[1]).Patch(context.Background(), args[2], types.MergePatchType, []byte(args[3]), metav1.PatchOptions{FieldManager: "somebody"})
+	ts.Check(err)
+}
+
+func scale(ts *testscript.TestScript, _ bool, args []string) {
+	_, err := client(ts, "deployments", args[0]).Patch(context.Background(), args[1], types.MergePatchType,
+		[]byte(`{"spec":{"replicas":`+args[2]+`}}`), metav1.PatchOptions{FieldManager: "autoscaler"}, "scale")
 	ts.Check(err)
 }
 
