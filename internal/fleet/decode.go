@@ -179,11 +179,15 @@ func (d *decoder) valuesList(n *yaml.Node, path string, layer Layer) []ValuesSou
 	return out
 }
 
-// unknownCharts reports top keys that name no chart: values are keyed by chart.
+// unknownCharts reports top keys that name no chart, or hold no values for one:
+// values are keyed by chart.
 func unknownCharts(v *Value) Problems {
 	var problems Problems
 	for _, key := range v.Keys() {
 		if slices.Contains(ChartKeys, key) {
+			if field := v.Fields[key]; field.Kind != Map && !field.IsNull() {
+				problems = append(problems, Problem{Origin: field.Origin, Message: fmt.Sprintf("the values of chart %q must be a mapping", key)})
+			}
 			continue
 		}
 		p := Problem{

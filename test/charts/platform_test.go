@@ -263,7 +263,7 @@ func TestNoWildcardAndNoSecretInAnyRole(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	for name, test := range map[string]struct{ values, want string }{
-		"misplaced key":         {`namespaceRestriction: {enabled: true}`, "namespaceRestriction"},
+		"misplaced key":         {`namespaceRestriction: {enabled: true}`, "dynamo-operator.namespaceRestriction in its place: the key belongs to dynamo-operator"},
 		"misspelt key":          {`dynamo-operator: {namespaceRestriction: {enable: true}}`, "enable"},
 		"wrong type":            {`dynamo-operator: {controllerManager: {replicas: "2"}}`, "replicas"},
 		"latest":                {`dynamo-operator: {controllerManager: {manager: {image: {tag: latest}}}}`, "tag"},
