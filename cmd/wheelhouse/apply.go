@@ -33,7 +33,8 @@ func (a *app) newApply() *cobra.Command {
 		Use:   "apply",
 		Short: "Install or upgrade what the fleet file describes",
 		Long: `Install or upgrade what the fleet file describes: CRDs first, then all platforms
-in parallel, each until its operator is ready. What is up to date is left alone;
+in parallel, each until its operator is ready, then what prepares their nodes
+for checkpoints, until every such node is. What is up to date is left alone;
 releases that were left half-done, uninstalled or damaged are repaired.`,
 		Example: `  wheelhouse apply -f fleet.yaml
   wheelhouse apply -f fleet.yaml --set platform.dynamo-operator.controllerManager.replicas=2

@@ -38,6 +38,6 @@ input gives the same bytes. No cluster is asked.`,
 	}
 	a.fleetFlags(c)
 	c.Flags().StringVarP(&namespace, "namespace", "n", "", "only releases in this namespace")
-	c.Flags().StringVar(&only, "chart", "", "only releases of this chart: crds or platform")
+	c.Flags().StringVar(&only, "chart", "", "only releases of this chart: crds, platform or chrek")
 	return c
 }

@@ -30,7 +30,7 @@ print for every leaf under a path the place that set it and what it overrode.`,
 	}
 	a.fleetFlags(c)
 	c.Flags().StringVarP(&flags.namespace, "namespace", "n", "", "only releases in this namespace")
-	c.Flags().StringVar(&flags.chart, "chart", "platform", "only releases of this chart: crds or platform")
+	c.Flags().StringVar(&flags.chart, "chart", "platform", "only releases of this chart: crds, platform or chrek")
 	c.Flags().StringVar(&flags.explain, "explain", "", "explain the values under this path, e.g. dynamo-operator.logLevel")
 	c.Flags().StringVarP(&flags.output, "output", "o", "text", "text or json")
 	return c

@@ -123,6 +123,21 @@ func (d *decoder) text(n *yaml.Node, path string) Located[string] {
 	return Located[string]{Value: n.Value, Origin: d.origin(n)}
 }
 
+// boolean reads true or false, in any of YAML's spellings.
+func (d *decoder) boolean(n *yaml.Node, path string) Located[bool] {
+	var value bool
+	if n.Kind == yaml.ScalarNode {
+		if leaf, err := scalar(n); err == nil {
+			var ok bool
+			if value, ok = leaf.(bool); ok {
+				return Located[bool]{Value: value, Origin: d.origin(n)}
+			}
+		}
+	}
+	d.fail(n, "%s must be true or false, found %s", path, describe(n))
+	return Located[bool]{Origin: d.origin(n)}
+}
+
 var (
 	dnsLabel  = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 	helmName  = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,51}[a-z0-9])?$`)

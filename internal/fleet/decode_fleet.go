@@ -102,6 +102,7 @@ func (d *decoder) shared(n *yaml.Node, s *Shared) {
 			})
 			s.ImagePullSecrets = &names
 		},
+		"checkpoint": func(n *yaml.Node) { s.Checkpoint = d.checkpoint(n, "spec.shared.checkpoint", false) },
 	})
 }
 
@@ -126,9 +127,10 @@ func (d *decoder) platform(n *yaml.Node, path string) Platform {
 		"release": func(n *yaml.Node) {
 			p.Release = d.matching(n, field("release"), helmName, "a Helm release name (small letters, digits, dashes and dots, at most 53 long)").Value
 		},
-		"scope":  func(n *yaml.Node) { p.Scope = d.oneOf(n, field("scope"), ScopeNamespace, ScopeCluster) },
-		"wave":   func(n *yaml.Node) { p.Wave = d.matching(n, field("wave"), labelText, "a label value").Value },
-		"values": func(n *yaml.Node) { p.Values = d.valuesList(n, field("values"), LayerPlatform) },
+		"scope":      func(n *yaml.Node) { p.Scope = d.oneOf(n, field("scope"), ScopeNamespace, ScopeCluster) },
+		"wave":       func(n *yaml.Node) { p.Wave = d.matching(n, field("wave"), labelText, "a label value").Value },
+		"checkpoint": func(n *yaml.Node) { p.Checkpoint = d.checkpoint(n, field("checkpoint"), true) },
+		"values":     func(n *yaml.Node) { p.Values = d.valuesList(n, field("values"), LayerPlatform) },
 	}, "namespace")
 	return p
 }

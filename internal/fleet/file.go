@@ -19,10 +19,11 @@ const (
 const (
 	ChartCRDs     = "crds"
 	ChartPlatform = "platform"
+	ChartChrek    = "chrek"
 )
 
 // ChartKeys lists the names under which values may be given.
-var ChartKeys = []string{ChartCRDs, ChartPlatform}
+var ChartKeys = []string{ChartCRDs, ChartPlatform, ChartChrek}
 
 // Scopes of an operator.
 const (
@@ -65,6 +66,8 @@ type Shared struct {
 	Registry *Located[string]
 	// ImagePullSecrets names Secrets that exist in every platform's namespace.
 	ImagePullSecrets *Located[[]string]
+	// Checkpoint holds for every platform that does not say otherwise.
+	Checkpoint Checkpoint
 }
 
 // CRDs says where the record of the CRD release lives.
@@ -89,9 +92,10 @@ type Platform struct {
 	// Scope is "namespace" (default) or "cluster".
 	Scope Located[string]
 	// Wave groups platforms for staged rollouts; empty: the last wave.
-	Wave   string
-	Values []ValuesSource
-	Origin Origin
+	Wave       string
+	Checkpoint Checkpoint
+	Values     []ValuesSource
+	Origin     Origin
 }
 
 // Files is how the package reads: paths use the host's separators.

@@ -29,11 +29,14 @@ func (k Key) String() string { return k.Namespace + "/" + k.Name }
 // Release is one Helm release that should run.
 type Release struct {
 	Key
-	// Chart is the chart's key in the fleet file: "crds" or "platform".
+	// Chart is the chart's key in the fleet file: "crds", "platform" or "chrek".
 	Chart string
 	// Scope is the operator's scope for a platform, empty otherwise.
 	Scope string
 	Wave  string
+	// After lists the releases that must be ready before this one is applied,
+	// besides the CRDs.
+	After []Key
 	// Overrides is what Helm is given: every layer but the chart's defaults.
 	Overrides *Value
 	// Values is what templates see, with the provenance of every leaf.
@@ -58,7 +61,7 @@ type Input struct {
 // are Problems.
 func Resolve(f *Fleet, in Input) (*Set, error) {
 	r := resolver{fleet: f, Input: in, read: map[string]*Value{}}
-	base := r.baseLayers()
+	shared := r.common()
 	flags := r.setFlags()
 
 	set := &Set{Name: f.Name}
@@ -66,17 +69,22 @@ func Resolve(f *Fleet, in Input) (*Set, error) {
 		Key:    Key{Namespace: f.CRDs.Namespace.Value, Name: "dynamo-crds"},
 		Chart:  ChartCRDs,
 		Origin: f.CRDs.Namespace.Origin,
-	}, base, nil, flags))
+	}, shared.plain, nil, flags))
 	for _, p := range f.Platforms {
 		own := r.sources(p.Values, p.Origin.File, LayerPlatform)
+		base := shared.of(p)
 		set.Releases = append(set.Releases, r.release(Release{
 			Key:    Key{Namespace: p.Namespace, Name: p.Release},
 			Chart:  ChartPlatform,
 			Scope:  p.Scope.Value,
 			Wave:   p.Wave,
 			Origin: p.Origin,
-		}, MergeAll(base, scopeFact(p)), own, flags))
+		}, base, own, flags))
+		for _, chrek := range r.chrekReleases(p) {
+			set.Releases = append(set.Releases, r.release(chrek, base, own, flags))
+		}
 	}
+	r.refuseTwins(set)
 	return set, r.problems.orNil()
 }
 
@@ -105,15 +113,34 @@ func (r *resolver) release(rel Release, base, own, flags *Value) Release {
 	return rel
 }
 
-// baseLayers are the layers that all releases share: profiles, shared facts,
-// fleet values.
-func (r *resolver) baseLayers() *Value {
-	base := NewMap(Origin{File: r.fleet.Path})
+// common are the layers above the charts' defaults that releases share:
+// profiles, shared facts, fleet values.
+type common struct {
+	fleet *Fleet
+	// plain says nothing about checkpoints, for where nothing is prepared for them.
+	plain, prepared *Value
+}
+
+func (r *resolver) common() common {
+	profiles := NewMap(Origin{File: r.fleet.Path})
 	for _, profile := range r.fleet.Profiles {
-		base = Merge(base, r.profile(profile))
+		profiles = Merge(profiles, r.profile(profile))
 	}
-	base = Merge(base, sharedFacts(r.fleet.Shared))
-	return Merge(base, r.sources(r.fleet.Values, r.fleet.Path, LayerFleet))
+	facts := sharedFacts(r.fleet.Shared)
+	values := r.sources(r.fleet.Values, r.fleet.Path, LayerFleet)
+	return common{
+		fleet:    r.fleet,
+		plain:    MergeAll(profiles, facts, values),
+		prepared: MergeAll(profiles, facts, r.fleet.Shared.Checkpoint.facts(), values),
+	}
+}
+
+// of adds what a platform says besides its values.
+func (c common) of(p Platform) *Value {
+	if prepared, _ := c.fleet.prepares(p); prepared {
+		return MergeAll(c.prepared, scopeFact(p), p.Checkpoint.facts())
+	}
+	return Merge(c.plain, scopeFact(p))
 }
 
 func (r *resolver) profile(name Located[string]) *Value {
@@ -223,15 +250,20 @@ func setBy(path []string, plain any) *Value {
 // sharedFacts turns each fact into the keys by which the charts know it.
 func sharedFacts(s Shared) *Value {
 	out := NewMap(Origin{Layer: LayerShared})
+	everywhere := func(plain any, origin Origin, path ...string) {
+		for _, key := range []string{ChartPlatform, ChartChrek} {
+			out = out.Put(fact(plain, origin), append([]string{key}, path...)...)
+		}
+	}
 	if s.Registry != nil {
-		out = out.Put(fact(s.Registry.Value, s.Registry.Origin), ChartPlatform, "global", "imageRegistry")
+		everywhere(s.Registry.Value, s.Registry.Origin, "global", "imageRegistry")
 	}
 	if s.ImagePullSecrets != nil {
 		names := make([]any, len(s.ImagePullSecrets.Value))
 		for i, name := range s.ImagePullSecrets.Value {
 			names[i] = map[string]any{"name": name}
 		}
-		out = out.Put(fact(names, s.ImagePullSecrets.Origin), ChartPlatform, "global", "imagePullSecrets")
+		everywhere(names, s.ImagePullSecrets.Origin, "global", "imagePullSecrets")
 	}
 	return out
 }

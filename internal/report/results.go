@@ -6,8 +6,10 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
@@ -151,9 +153,9 @@ func Ruins(w io.Writer, r *rollout.Ruins) error {
 	for _, release := range r.Releases {
 		rows = append(rows, []string{"release", release.String(), "removed", fmt.Sprintf("revision %d, %s", release.Revision, release.Status)})
 	}
-	for _, release := range r.Releases {
-		for _, claim := range r.Claims[release.Key] {
-			rows = append(rows, []string{"volume claim", release.Namespace + "/" + claim, fate(r.Options.PurgeData), note(r.Options.PurgeData, "its data is deleted", "--purge-data removes it")})
+	for _, key := range slices.SortedFunc(maps.Keys(r.Claims), func(a, b fleet.Key) int { return strings.Compare(a.String(), b.String()) }) {
+		for _, claim := range r.Claims[key] {
+			rows = append(rows, []string{"volume claim", key.Namespace + "/" + claim, fate(r.Options.PurgeData), note(r.Options.PurgeData, "its data is deleted", "--purge-data removes it")})
 		}
 	}
 	for _, crd := range slices.Sorted(maps.Keys(r.CRDs)) {

@@ -130,16 +130,31 @@ func (r *Ruins) survey(ctx context.Context, d *Desired, cluster Cluster) error {
 		}
 	}
 	slices.Sort(r.Namespaces)
-	for _, record := range r.Releases {
-		claims, err := cluster.Claims(ctx, record.Key)
+	for _, key := range r.claimants(d.Set) {
+		claims, err := cluster.Claims(ctx, key)
 		if err != nil {
 			return err
 		}
 		if len(claims) > 0 {
-			r.Claims[record.Key] = claims
+			r.Claims[key] = claims
 		}
 	}
 	return nil
+}
+
+// claimants are the releases that may have left volume claims: those that are
+// removed, and those that the fleet names and that were removed before.
+func (r *Ruins) claimants(set *fleet.Set) []fleet.Key {
+	keys := map[fleet.Key]bool{}
+	for _, record := range r.Releases {
+		keys[record.Key] = true
+	}
+	for _, rel := range set.Releases {
+		if rel.Chart != fleet.ChartCRDs {
+			keys[rel.Key] = true
+		}
+	}
+	return slices.SortedFunc(maps.Keys(keys), func(a, b fleet.Key) int { return strings.Compare(a.String(), b.String()) })
 }
 
 func (r *Ruins) graphsInTheWay() error {
@@ -157,6 +172,18 @@ func (r *Ruins) graphsInTheWay() error {
 		strings.Join(names, ", "), more)
 }
 
+// laterThan lists the releases that were installed once a release was ready,
+// and so go before it.
+func laterThan(key fleet.Key, set *fleet.Set) []fleet.Key {
+	var out []fleet.Key
+	for _, rel := range set.Releases {
+		if slices.Contains(rel.After, key) {
+			out = append(out, rel.Key)
+		}
+	}
+	return out
+}
+
 // plan orders the removal: graphs while the operator lives, releases, then
 // what only explicit consent removes.
 func (r *Ruins) plan(d *Desired, crds fleet.Key, crdsInstalled bool) {
@@ -171,11 +198,28 @@ func (r *Ruins) plan(d *Desired, crds fleet.Key, crdsInstalled bool) {
 			graphs = append(graphs, add(Step{ID: "graph " + g.Namespace + "/" + g.Name, Kind: StepGraph, Action: ActionDelete, Namespace: g.Namespace, Names: []string{g.Name}}))
 		}
 	}
+	removed := map[fleet.Key]string{}
 	for _, record := range r.Releases {
-		release := add(Step{ID: "release " + record.String(), Kind: StepRelease, Action: ActionUninstall, Key: record.Key, Needs: graphs, last: record})
-		releases = append(releases, release)
-		if claims := r.Claims[record.Key]; r.Options.PurgeData && len(claims) > 0 {
-			releases = append(releases, add(Step{ID: "claims " + record.String(), Kind: StepClaims, Action: ActionDelete, Namespace: record.Namespace, Names: claims, Needs: []string{release}}))
+		removed[record.Key] = "release " + record.String()
+	}
+	for _, record := range r.Releases {
+		needs := slices.Clone(graphs)
+		for _, later := range laterThan(record.Key, d.Set) {
+			if step, ok := removed[later]; ok {
+				needs = append(needs, step)
+			}
+		}
+		releases = append(releases, add(Step{ID: removed[record.Key], Kind: StepRelease, Action: ActionUninstall, Key: record.Key, Needs: needs, last: record}))
+	}
+	if r.Options.PurgeData {
+		for _, key := range r.claimants(d.Set) {
+			if claims := r.Claims[key]; len(claims) > 0 {
+				step := Step{ID: "claims " + key.String(), Kind: StepClaims, Action: ActionDelete, Namespace: key.Namespace, Names: claims, Needs: slices.Clone(graphs)}
+				if release, ok := removed[key]; ok {
+					step.Needs = append(step.Needs, release)
+				}
+				releases = append(releases, add(step))
+			}
 		}
 	}
 	last := slices.Concat(graphs, releases)

@@ -194,6 +194,9 @@ func NewPlan(d *Desired, s *Snapshot) (*Plan, error) {
 		} else {
 			release.Needs = append(release.Needs, crdGates...)
 		}
+		for _, before := range target.After {
+			release.Needs = append(release.Needs, "gate "+before.String())
+		}
 		plan.Steps = append(plan.Steps, release, gate)
 		plan.Ownership = append(plan.Ownership, s.Ownership[target.Key]...)
 	}

@@ -95,6 +95,32 @@ func mustPlan(t *testing.T, s *Snapshot) *Plan {
 	return plan
 }
 
+// Nodes are prepared once the platform is ready, and for nobody else's sake.
+func TestChrekFollowsItsPlatform(t *testing.T) {
+	chrek := Target{
+		Release:  fleet.Release{Key: fleet.Key{Namespace: "a", Name: "chrek"}, Chart: fleet.ChartChrek, After: []fleet.Key{key("a")}},
+		Rendered: &chart.Rendered{Objects: []chart.Object{{Kind: "DaemonSet", Name: "d"}}}, FleetName: "f",
+	}
+	plan := mustPlan(t, &Snapshot{Targets: []Target{crds(), platform("a"), chrek, platform("b")}})
+	var got []string
+	for _, s := range plan.Steps {
+		got = append(got, s.ID+" | "+strings.Join(s.Needs, ", "))
+	}
+	want := []string{
+		"release default/crds | ",
+		"gate default/crds | release default/crds",
+		"release a/p | gate default/crds",
+		"gate a/p | release a/p",
+		"release a/chrek | gate default/crds, gate a/p",
+		"gate a/chrek | release a/chrek",
+		"release b/p | gate default/crds",
+		"gate b/p | release b/p",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestPlanIsAGraph(t *testing.T) {
 	plan := mustPlan(t, &Snapshot{
 		Targets:    []Target{crds(), platform("a"), platform("b")},

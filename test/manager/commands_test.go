@@ -42,11 +42,14 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 //	locked NAMESPACE FLEET SECONDS       the lock of a client that has just died
 //	hold NAMESPACE                       deletes it while its ConfigMap "hold" keeps it
 //	release NAMESPACE                    lets it go
+//	node NAME POOL                       registers a node on which nothing runs
+//	agents NAMESPACE COUNT               lets so many chrek agents get ready
 func commands() map[string]command {
 	return map[string]command{
 		"has": has, "delete": remove, "merge": merge, "create": create, "pending": pending, "versions": versions, "same": same,
 		"exec-code": execCode, "locked": locked, "hold": hold, "release": release,
 		"scale": scale, "shows": shows, "uids": uids, "same-uids": sameUIDs,
+		"node": node, "agents": agents,
 	}
 }
 
@@ -57,6 +60,7 @@ var resources = map[string]schema.GroupVersionResource{
 	"resourcequotas": {Version: "v1", Resource: "resourcequotas"},
 	"namespaces":     {Version: "v1", Resource: "namespaces"},
 	"claims":         {Version: "v1", Resource: "persistentvolumeclaims"},
+	"daemonsets":     {Group: "apps", Version: "v1", Resource: "daemonsets"},
 	"deployments":    {Group: "apps", Version: "v1", Resource: "deployments"},
 	"clusterroles":   {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"},
 	"crds":           {Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"},
