@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
@@ -88,15 +89,24 @@ var scopeIsStatedOnce = Rule{
 	Find: func(in Input) (problems []fleet.Problem) {
 		for _, rel := range in.Set.Platforms() {
 			v := rel.Values.At("dynamo-operator", "namespaceRestriction", "enabled")
-			if v == nil || isTrue(v) == (rel.Scope == fleet.ScopeNamespace) {
+			if v == nil {
 				continue
 			}
-			problems = append(problems, problem(v.Origin, "namespaceRestriction.enabled is %v, but platform %s (%s) has scope: %s",
-				v.Plain(), rel.Key, rel.Origin, rel.Scope))
+			// The scope overrides what profiles and the fleet's values say.
+			for _, stated := range append(slices.Clone(v.Overrode), fleet.Candidate{Value: v.Plain(), Origin: v.Origin}) {
+				if stated.Origin.Layer == fleet.LayerDefaults || stated.Value == nil || stated.Value == (rel.Scope == fleet.ScopeNamespace) {
+					continue
+				}
+				problems = append(problems, problem(stated.Origin, "namespaceRestriction.enabled is %s, but platform %s (%s) has scope: %s",
+					asJSON(stated.Value), rel.Key, rel.Origin, rel.Scope))
+			}
 		}
 		return problems
 	},
-	Fails:  []Example{{Fleet: "platforms:\n  - namespace: team-a\n    values: [{platform: {dynamo-operator: {namespaceRestriction: {enabled: false}}}}]"}},
+	Fails: []Example{
+		{Fleet: "platforms:\n  - namespace: team-a\n    values: [{platform: {dynamo-operator: {namespaceRestriction: {enabled: false}}}}]"},
+		{Fleet: "values: [{platform: {dynamo-operator: {namespaceRestriction: {enabled: true}}}}]\nplatforms: [{namespace: dynamo-system, scope: cluster}]"},
+	},
 	Passes: []Example{{Fleet: "platforms: [{namespace: team-a, scope: namespace}]"}},
 }
 

@@ -21,8 +21,8 @@ func TestMessagesTellWhatIsMeant(t *testing.T) {
 			"platform.dynamo-operator.replicas: unknown key (did you mean dynamo-operator.controllerManager.replicas?)",
 		},
 		"removed": {
-			`platform: {dynamo-operator: {webhook: {certGenerator: {}}}}`,
-			"platform.dynamo-operator.webhook.certGenerator: unknown key (webhook.certGenerator has no use any more",
+			`chrek: {storage: {signalHostPath: /var/lib/chrek/signals}}`,
+			"values.yaml:1:19: chrek.storage.signalHostPath: unknown key (storage without signalHostPath: the agent mounts no such path of the node)",
 		},
 		"refused with a reason": {
 			`platform: {dynamo-operator: {controllerManager: {manager: {image: {tag: latest}}}}}`,
@@ -68,13 +68,17 @@ func TestMessagesTellWhatIsMeant(t *testing.T) {
 			`platform: {nats: {enabeld: true}}`,
 			`platform.nats.enabeld: unknown key (did you mean "enabled"?)`,
 		},
+		"scope in the fleet's values": {
+			`platform: {dynamo-operator: {namespaceRestriction: {enabled: "false"}}}`,
+			`values.yaml:1:53: namespaceRestriction.enabled is "false", but platform inference/dynamo-platform (fleet.yaml:`,
+		},
 		"two shapes": {
 			`platform: {dynamo-operator: "on"}`,
 			`values.yaml:1:12: platform.dynamo-operator: is no mapping here, and something else where it is overridden: fleet.yaml:`,
 		},
 		"no values at all": {`platform: text`, `the values of chart "platform" must be a mapping`},
 	} {
-		err := checkValues([]byte(test.values))
+		err := checkOf(test.values)([]byte(test.values))
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got:\n%v\nwant:\n%s", name, err, test.want)
 		}
@@ -105,12 +109,15 @@ func TestUnusualValuesAreAccepted(t *testing.T) {
 		`chrek: {networkPolicy: {from: [{ipBlock: {cidr: "fd00::/8"}}, {podSelector: {}}]}, config: {agent: {listenAddr: ":65535"}}}`,
 		`chrek: {daemonset: {updateStrategy: {rollingUpdate: {maxUnavailable: 100%, maxSurge: 0}}, podLabels: {a.b/c: "1"}}}`,
 	} {
-		check := checkValues
-		if strings.HasPrefix(values, "chrek:") {
-			check = checkChrek
-		}
-		if err := check([]byte(values)); err != nil {
+		if err := checkOf(values)([]byte(values)); err != nil {
 			t.Errorf("%s: %v", values, err)
 		}
 	}
+}
+
+func checkOf(values string) func([]byte) error {
+	if strings.HasPrefix(values, "chrek:") {
+		return checkChrek
+	}
+	return checkValues
 }
