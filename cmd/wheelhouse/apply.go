@@ -20,6 +20,8 @@ type applyFlags struct {
 	parallel int
 	noWait   bool
 	timeout  time.Duration
+	// acceptBreakage consents to breaking live objects by changing their CRDs.
+	acceptBreakage bool
 	yes      bool
 	// adopt consents to taking over what exists without this fleet.
 	adopt bool
@@ -48,9 +50,10 @@ releases that were left half-done, uninstalled or damaged are repaired.`,
 	c.Flags().BoolVar(&flags.noWait, "no-wait", false, "do not wait until operators are ready (CRDs are always waited for)")
 	c.Flags().DurationVar(&flags.timeout, "timeout", 5*time.Minute, "how long a gate may make no progress before it fails")
 	flags.fieldFlags.add(c)
+	c.Flags().BoolVar(&flags.acceptBreakage, "accept-crd-breakage", false, "change CRDs although that breaks the live objects that the plan lists")
 	c.Flags().BoolVar(&flags.rollbackOnFailure, "rollback-on-failure", false, "if a step fails, undo what this apply changed, in reverse")
 	c.Flags().BoolVar(&flags.adopt, "adopt", false, "take over releases and objects that exist without this fleet, as they are")
-	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do not ask before something is deleted")
+	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do not ask before something is deleted or a value of yours loses its effect")
 	return c
 }
 
@@ -75,7 +78,8 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 	}
 	defer session.Close()
 	store.Fields = fields
-	plan, err := a.preview(ctx, desired, store, session, rollout.PreviewOptions{Fields: fields})
+	options := rollout.PreviewOptions{Fields: fields, AcceptBreakage: flags.acceptBreakage}
+	plan, err := a.preview(ctx, desired, store, session, options)
 	if err != nil {
 		return err
 	}
@@ -87,7 +91,7 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 	result, err := a.carryOut(ctx, operation{
 		desired: desired, plan: plan, session: session, store: store, progress: progress, description: "apply",
 		replan: func(ctx context.Context) (*rollout.Plan, error) {
-			plan, err := a.preview(ctx, desired, store, session, rollout.PreviewOptions{Fields: fields})
+			plan, err := a.preview(ctx, desired, store, session, options)
 			if err != nil {
 				return nil, err
 			}

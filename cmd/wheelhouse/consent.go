@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/report"
@@ -42,6 +43,9 @@ func questions(plan *rollout.Plan, flags applyFlags) []question {
 	if n := len(plan.Adoptions()); n > 0 {
 		out = append(out, question{about: fmt.Sprintf("%d releases or objects that exist already are taken over", n), flag: "--adopt", given: flags.adopt})
 	}
+	if n := plan.LostValues(); n > 0 {
+		out = append(out, question{about: fmt.Sprintf("%d values of yours are for keys that the new charts do not have", n), flag: "--yes", given: flags.yes})
+	}
 	return out
 }
 
@@ -72,7 +76,10 @@ func (a *app) ask(fleet string, questions ...question) error {
 	}
 	var about, flags []string
 	for _, q := range asked {
-		about, flags = append(about, q.about), append(flags, q.flag)
+		about = append(about, q.about)
+		if !slices.Contains(flags, q.flag) {
+			flags = append(flags, q.flag)
+		}
 	}
 	if !report.IsTerminal(a.out) {
 		return fmt.Errorf("nothing was done: %s, and there is no terminal to ask on, confirm with %s", strings.Join(about, "; "), strings.Join(flags, " "))

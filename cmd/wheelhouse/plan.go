@@ -21,8 +21,9 @@ func (a *app) newPlan() *cobra.Command {
 		Use:   "plan",
 		Short: "Show what apply would do, object by object",
 		Long: `Show what apply would do, by server-side dry run: objects created, changed and
-deleted, pods replaced, and what stands in the way. Secrets are masked. Nothing
-is written. Exits with 0 if nothing would change, 2 if something would.`,
+deleted, pods replaced, defaults that an upgrade changes, live objects that new
+CRDs would break, and what stands in the way. Secrets are masked. Nothing is
+written. Exits with 0 if nothing would change, 2 if something would.`,
 		Example: `  wheelhouse plan -f fleet.yaml
   wheelhouse plan -f fleet.yaml -o diff
   wheelhouse plan -f fleet.yaml --drift`,
@@ -33,6 +34,7 @@ is written. Exits with 0 if nothing would change, 2 if something would.`,
 	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table, diff or json")
 	c.Flags().BoolVar(&flags.Drift, "drift", false, "also compare releases that have not changed with what runs")
 	flags.fieldFlags.add(c)
+	c.Flags().BoolVar(&flags.AcceptBreakage, "accept-crd-breakage", false, "plan CRD changes that break live objects")
 	return c
 }
 

@@ -13,6 +13,7 @@ import (
 )
 
 type rollbackFlags struct {
+	rollout.ReturnOptions
 	to      int
 	yes     bool
 	output  string
@@ -24,16 +25,20 @@ func (a *app) newRollback() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rollback",
 		Short: "Return the whole set to an earlier revision",
-		Long: `Return every release to what it was at a revision of the set: charts and values.
-What cannot be restored (CRDs, data, uninstalled releases) is printed before
-anything is done. The revisions: wheelhouse history.`,
+		Long: `Return every release to what it was at a revision of the set: charts, values and
+CRDs. A rollback that would break live objects is refused before anything is
+done, and so is one whose revisions Helm no longer keeps. What cannot be
+restored (data, uninstalled releases) is printed. The revisions: wheelhouse history.`,
 		Example: `  wheelhouse rollback -f fleet.yaml
-  wheelhouse rollback -f fleet.yaml --to 3 --yes`,
+  wheelhouse rollback -f fleet.yaml --to 3 --yes
+  wheelhouse rollback -f fleet.yaml --to 3 --keep-crds`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.rollback(c.Context(), flags) },
 	}
 	a.fleetFlags(c)
 	c.Flags().IntVar(&flags.to, "to", 0, "the revision to return to (default: the one before the newest)")
+	c.Flags().BoolVar(&flags.KeepCRDs, "keep-crds", false, "leave CRDs as they are")
+	c.Flags().BoolVar(&flags.AcceptBreakage, "accept-crd-breakage", false, "go back to older CRDs although that breaks live objects")
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do not ask")
 	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table or json")
 	c.Flags().DurationVar(&flags.timeout, "timeout", 5*time.Minute, "how long a step may make no progress before it fails")
@@ -64,13 +69,20 @@ func (a *app) rollback(ctx context.Context, flags rollbackFlags) error {
 		if err != nil {
 			return nil, err
 		}
-		return rollout.PlanRollback(desired.Set.Name, flags.to, revisions, records)
+		back, err := rollout.PlanRollback(desired.Set.Name, flags.to, revisions, records)
+		if err != nil {
+			return nil, err
+		}
+		return back, rollout.PreviewReturn(ctx, back, store, session, flags.ReturnOptions)
 	}
 	back, err := plan(ctx)
 	if err != nil {
 		return err
 	}
 	if err := report.Return(a.err, back); err != nil {
+		return err
+	}
+	if err := back.Blocked(); err != nil {
 		return err
 	}
 	if !back.Plan.Changes() {

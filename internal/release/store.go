@@ -16,7 +16,6 @@ import (
 	"helm.sh/helm/v4/pkg/storage"
 	"helm.sh/helm/v4/pkg/storage/driver"
 
-	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/cluster"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
@@ -198,31 +197,6 @@ func uninstall(cfg *action.Configuration, key fleet.Key) error {
 		return fmt.Errorf("uninstall release %s: %w", key, err)
 	}
 	return nil
-}
-
-// Stored returns the objects of a release's newest revision; none if there is
-// no such release.
-func (s *Store) Stored(ctx context.Context, key fleet.Key) ([]chart.Object, error) {
-	cfg, err := s.configuration(ctx, key, false)
-	if err != nil {
-		return nil, err
-	}
-	found, err := cfg.Releases.Last(key.Name)
-	if errors.Is(err, driver.ErrReleaseNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read release %s: %w", key, err)
-	}
-	rel, ok := found.(*helmrelease.Release)
-	if !ok {
-		return nil, fmt.Errorf("read release %s: unexpected record %T", key, found)
-	}
-	objects, err := chart.ParseManifest(rel.Manifest)
-	if err != nil {
-		return nil, fmt.Errorf("read release %s: %w", key, err)
-	}
-	return objects, nil
 }
 
 // configuration builds what one Helm operation works with. It is cheap and

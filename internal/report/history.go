@@ -27,14 +27,16 @@ func HistoryTable(w io.Writer, revisions []rollout.Revision) error {
 
 // Return prints what a rollback will do and what it cannot.
 func Return(w io.Writer, r *rollout.Return) error {
+	if err := OwnershipTable(w, r.Plan.Foreign()); err != nil {
+		return err
+	}
 	for _, step := range r.Plan.Steps {
 		if !step.Action.Changes() {
 			continue
 		}
-		if _, err := fmt.Fprintln(w, withReason(fmt.Sprintf("%s %s", step.Action, step.ID), step.Reason)); err != nil {
-			return err
-		}
+		stepLines(w, step)
 	}
+	restartLines(w, r.Plan)
 	for _, lost := range r.Lost {
 		if _, err := fmt.Fprintln(w, "not restored:", lost); err != nil {
 			return err

@@ -11,7 +11,8 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
-// PlanTable prints what a plan does: one line per object, grouped by release.
+// PlanTable prints what a plan does: one line per object, grouped by
+// release, then what an upgrade changes in defaults, and the pods that restart.
 func PlanTable(w io.Writer, p *rollout.Plan) error {
 	if err := OwnershipTable(w, slices.Concat(p.Foreign(), p.Adoptions())); err != nil {
 		return err
@@ -20,17 +21,10 @@ func PlanTable(w io.Writer, p *rollout.Plan) error {
 		if !step.Action.Changes() {
 			continue
 		}
-		if _, err := fmt.Fprintln(w, withReason(fmt.Sprintf("%s %s", step.Action, step.ID), step.Reason)); err != nil {
-			return err
-		}
-		for _, change := range step.Changes {
-			for _, line := range changeLines(change) {
-				if _, err := fmt.Fprintln(w, "   ", line); err != nil {
-					return err
-				}
-			}
-		}
+		stepLines(w, step)
 	}
+	defaultLines(w, p)
+	restartLines(w, p)
 	return planSummary(w, p)
 }
 

@@ -62,13 +62,13 @@ func PlanDestroy(ctx context.Context, d *Desired, releases Releases, cluster Clu
 		if !crdsInstalled {
 			return nil
 		}
-		objects, err := releases.Stored(gctx, crdsKey)
+		stored, err := releases.Stored(gctx, crdsKey, 0)
 		if err != nil {
 			return err
 		}
-		counts, err := cluster.Custom(gctx, crdNames(objects))
+		counts, err := cluster.Custom(gctx, crdNames(stored.objects()))
 		r.CRDs = counts
-		for _, name := range crdNames(objects) {
+		for _, name := range crdNames(stored.objects()) {
 			r.CRDs[name] += 0
 		}
 		return err

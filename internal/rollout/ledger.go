@@ -134,14 +134,6 @@ func releaseAt(step Step, record Record) ReleaseAt {
 	}
 }
 
-// Return is a plan to go back to a revision, with what it cannot restore.
-type Return struct {
-	Plan *Plan
-	To   Revision
-	// Lost says what stays different.
-	Lost []string
-}
-
 // PlanRollback decides how to return to a revision of the set. Number 0 means
 // the one before the newest that succeeded.
 func PlanRollback(fleetName string, number int, revisions []Revision, records map[fleet.Key]Record) (*Return, error) {
@@ -207,9 +199,6 @@ func (r *Return) restore(rel ReleaseAt, records map[fleet.Key]Record) {
 		r.Lost = append(r.Lost, fmt.Sprintf("release %s was uninstalled and its history is gone; install it with `wheelhouse apply` and the fleet file of that time", rel.Key))
 		return
 	case now.Revision == rel.Revision && now.Status == "deployed":
-		step.Action, step.Reason = ActionUnchanged, ""
-	case rel.CRDs:
-		r.Lost = append(r.Lost, fmt.Sprintf("CRDs stay as they are (release %s, Helm revision %d): going back to older definitions could drop fields of stored objects", rel.Key, now.Revision))
 		step.Action, step.Reason = ActionUnchanged, ""
 	}
 	r.Plan.Steps = append(r.Plan.Steps, step)

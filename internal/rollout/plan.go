@@ -12,6 +12,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/check"
+	"github.com/wheelhouse-dev/wheelhouse/internal/check/crdsafety"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
 
@@ -69,6 +70,13 @@ type Step struct {
 	Revision int `json:"revision,omitempty"`
 	// Changes is what a release step does, after Preview.
 	Changes []Change `json:"changes,omitempty"`
+	// Definitions says what the step does to live objects by changing their
+	// CRDs, after Preview.
+	Definitions []*crdsafety.Report `json:"definitions,omitempty"`
+	// Downgrade says that CRDs would go back to an older chart that knows less.
+	Downgrade string `json:"downgrade,omitempty"`
+	// Defaults lists what an upgrade changes in the chart's defaults.
+	Defaults *DefaultChanges `json:"defaults,omitempty"`
 
 	target Target
 	last   Record
@@ -89,6 +97,8 @@ type Plan struct {
 	Findings check.Findings `json:"findings,omitempty"`
 	// Others is who else is in the cluster; nil if nobody is.
 	Others *check.Cluster `json:"others,omitempty"`
+	// AcceptBreakage consents to breaking live objects by changing their CRDs.
+	AcceptBreakage bool `json:"acceptBreakage,omitempty"`
 }
 
 // Changes reports whether executing the plan would write anything.

@@ -74,12 +74,15 @@ type PreviewOptions struct {
 	Drift bool
 	// Text fills in what objects look like before and after.
 	Text bool
+	// AcceptBreakage consents to breaking live objects by changing their CRDs.
+	AcceptBreakage bool
 }
 
 // Preview fills in what each step of the plan changes, by server-side dry run.
 // A release with drift becomes a repair. A release that wants what belongs to
 // others is left out. Nothing is written.
 func Preview(ctx context.Context, plan *Plan, releases Releases, cluster Cluster, options PreviewOptions) error {
+	plan.AcceptBreakage = options.AcceptBreakage
 	absent := map[string]bool{}
 	for _, step := range plan.Steps {
 		if step.Kind == StepNamespace && step.Action == ActionCreate {
@@ -103,21 +106,29 @@ func Preview(ctx context.Context, plan *Plan, releases Releases, cluster Cluster
 }
 
 func preview(ctx context.Context, step *Step, releases Releases, cluster Cluster, absent map[string]bool, options PreviewOptions) error {
-	var stored []chart.Object
+	var stored *Stored
 	if step.last.Revision > 0 {
 		var err error
-		if stored, err = releases.Stored(ctx, step.Key); err != nil {
+		if stored, err = releases.Stored(ctx, step.Key, 0); err != nil {
 			return err
 		}
 	}
+	wanted, gone := step.target.Rendered.Objects, without(stored.objects(), step.target.Rendered.Objects)
 	changes, err := cluster.Compare(ctx, Comparison{
-		Release: step.Key, Wanted: step.target.Rendered.Objects, Gone: without(stored, step.target.Rendered.Objects),
+		Release: step.Key, Wanted: wanted, Gone: gone,
 		AbsentNamespaces: absent, Migrate: step.target.Migrate, Fields: options.Fields, Text: options.Text,
 	})
 	if err != nil {
 		return fmt.Errorf("release %s: %w", step.Key, err)
 	}
 	step.Changes = changes
+	if step.Definitions, err = definitions(ctx, cluster, changes, wanted, gone); err != nil {
+		return fmt.Errorf("release %s: %w", step.Key, err)
+	}
+	step.Downgrade = downgrade(stored, step.target, step.Definitions)
+	if step.Defaults, err = changedDefaults(ctx, cluster, stored, step); err != nil {
+		return fmt.Errorf("release %s: %w", step.Key, err)
+	}
 	if len(changes) > 0 && step.Action == ActionUnchanged {
 		step.Action, step.Reason = ActionRepair, fmt.Sprintf("%s and maybe more was changed by another program", changes[0])
 	}

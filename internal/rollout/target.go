@@ -7,7 +7,9 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
 
-func isCRD(o chart.Object) bool { return o.Kind == "CustomResourceDefinition" }
+const kindCRD = "CustomResourceDefinition"
+
+func isCRD(o chart.Object) bool { return o.Kind == kindCRD }
 
 // hasMarker reports whether a release runs an operator that claims its
 // namespace with a marker Lease.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/check"
+	"github.com/wheelhouse-dev/wheelhouse/internal/check/crdsafety"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
 
@@ -26,8 +27,9 @@ type Releases interface {
 	// Uninstall removes a release and everything in it that does not carry a
 	// keep policy. A release that does not exist is no error.
 	Uninstall(ctx context.Context, key fleet.Key) error
-	// Stored returns the objects of a release as Helm recorded them.
-	Stored(ctx context.Context, key fleet.Key) ([]chart.Object, error)
+	// Stored reads what Helm recorded of one revision of a release, of the
+	// newest for 0; nil if there is none.
+	Stored(ctx context.Context, key fleet.Key, revision int) (*Stored, error)
 }
 
 // Cluster is what a rollout asks of the cluster itself.
@@ -51,6 +53,10 @@ type Cluster interface {
 	Facts(ctx context.Context, wanted check.Wanted) (*check.Cluster, error)
 	// Compare asks the server what some writes would change, by dry run.
 	Compare(ctx context.Context, c Comparison) ([]Change, error)
+	// Definition reads a CRD as it lives in the cluster; nil if there is none.
+	Definition(ctx context.Context, name string) (*crdsafety.Definition, error)
+	// Pages lists the objects of a CRD in one of its versions, page by page.
+	Pages(ctx context.Context, crd *crdsafety.Definition, version string, page func([]map[string]any) error) error
 	// AwaitReady blocks until a gate is open. report receives each new
 	// message about what is waited for.
 	AwaitReady(ctx context.Context, gate Gate, report func(string)) error
@@ -83,6 +89,24 @@ type Record struct {
 	// Ours reports whether this program ever wrote the release.
 	Ours    bool      `json:"-"`
 	Updated time.Time `json:"updated"`
+}
+
+// Stored is what Helm recorded of one revision of a release.
+type Stored struct {
+	Objects []chart.Object
+	// Chart and Version name the chart; empty in a damaged record.
+	Chart, Version string
+	// Defaults are the values that the chart and the sub-charts that were on
+	// brought along.
+	Defaults map[string]any
+}
+
+// objects of a record; none if there is no record.
+func (s *Stored) objects() []chart.Object {
+	if s == nil {
+		return nil
+	}
+	return s.Objects
 }
 
 // Digest identifies what a release was made from.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,7 +28,7 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 
 // commands are what scripts say beside testscript's own words:
 //
-//	[!] has RESOURCE NAMESPACE NAME      ("-" for no namespace)
+//	[!] has RESOURCE NAMESPACE NAME      ("-" for no namespace; PLURAL.GROUP for custom kinds)
 //	delete RESOURCE NAMESPACE NAME       and wait until it is gone
 //	merge RESOURCE NAMESPACE NAME JSON   a merge patch by another field manager
 //	scale NAMESPACE DEPLOYMENT REPLICAS  as an autoscaler does
@@ -69,6 +70,9 @@ var resources = map[string]schema.GroupVersionResource{
 
 func client(ts *testscript.TestScript, resource, namespace string) dynamic.ResourceInterface {
 	gvr, ok := resources[resource]
+	if plural, group, custom := strings.Cut(resource, "."); custom {
+		gvr, ok = schema.GroupVersionResource{Group: group, Version: "v1", Resource: plural}, true
+	}
 	if !ok {
 		ts.Fatalf("unknown resource %s", resource)
 	}
@@ -127,6 +131,9 @@ func create(ts *testscript.TestScript, _ bool, args []string) {
 		if object.GetKind() == "DynamoGraphDeployment" {
 			resource = "graphs"
 		}
+		if object.GetKind() == "Thing" {
+			resource += "." + object.GroupVersionKind().Group
+		}
 		_, err := client(ts, resource, object.GetNamespace()).Create(context.Background(), &object, metav1.CreateOptions{FieldManager: manager})
 		ts.Check(err)
 	}
@@ -156,11 +163,21 @@ func pending(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // versions writes the resource version of everything a no-change run must not
-// touch: what is in the namespaces, the releases' records included.
+// touch: what is in the namespaces, the releases' records included, and the CRDs
+// that their releases own, with their objects.
 func versions(ts *testscript.TestScript, _ bool, args []string) {
 	out := map[string]string{}
+	kinds := []string{"configmaps", "secrets", "services"}
+	crds, err := client(ts, "crds", "-").List(context.Background(), metav1.ListOptions{})
+	ts.Check(err)
+	for _, crd := range crds.Items {
+		if slices.Contains(args[1:], crd.GetAnnotations()["meta.helm.sh/release-namespace"]) {
+			out["crds/"+crd.GetName()] = crd.GetResourceVersion()
+			kinds = append(kinds, crd.GetName())
+		}
+	}
 	for _, namespace := range args[1:] {
-		for _, resource := range []string{"configmaps", "secrets", "services"} {
+		for _, resource := range kinds {
 			list, err := client(ts, resource, namespace).List(context.Background(), metav1.ListOptions{})
 			ts.Check(err)
 			for _, item := range list.Items {

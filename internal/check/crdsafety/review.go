@@ -64,6 +64,15 @@ func (r *Report) Harmful() bool {
 	return len(r.Harms) > 0 || r.Objects > 0 && r.Worst().AtLeast(Breaking)
 }
 
+// Broken counts the objects that are harmed.
+func (r *Report) Broken() int {
+	names := map[[2]string]bool{}
+	for _, h := range r.Harms {
+		names[[2]string{h.Namespace, h.Name}] = true
+	}
+	return len(names)
+}
+
 // Review compares a definition as it lives in the cluster with the wanted one
 // and holds the live objects against what narrows. Objects are only listed if
 // something does. A nil wanted definition stands for its deletion.

@@ -1,0 +1,183 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/check/crdsafety"
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+)
+
+// Return is a plan to go back to a revision, with what it cannot restore.
+type Return struct {
+	Plan *Plan
+	To   Revision
+	// Lost says what stays different.
+	Lost []string
+}
+
+// ReturnOptions of a rollback.
+type ReturnOptions struct {
+	// KeepCRDs leaves CRDs as they are.
+	KeepCRDs bool
+	// AcceptBreakage consents to breaking live objects by going back to CRDs
+	// that do not fit them.
+	AcceptBreakage bool
+}
+
+// PreviewReturn fills in what going back changes, from what Helm recorded of
+// the revisions and by server-side dry run. CRDs go back last if they know
+// less than those of now, else first. What Blocked says forbids the
+// rollback. Nothing is written.
+func PreviewReturn(ctx context.Context, r *Return, releases Releases, cluster Cluster, options ReturnOptions) error {
+	r.Plan.AcceptBreakage = options.AcceptBreakage
+	if options.KeepCRDs {
+		r.keepCRDs()
+	}
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	gone := make([]string, len(r.Plan.Steps))
+	for i := range r.Plan.Steps {
+		step := &r.Plan.Steps[i]
+		if step.Kind != StepRelease || !step.Action.Changes() {
+			continue
+		}
+		group.Go(func() (err error) {
+			gone[i], err = previewReturn(gctx, step, releases, cluster)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if err := r.ownership(ctx, cluster); err != nil {
+		return err
+	}
+	r.order()
+	if gone = slices.DeleteFunc(gone, func(reason string) bool { return reason == "" }); len(gone) > 0 {
+		return fmt.Errorf("nothing was written: %s; apply the fleet file of that time instead", strings.Join(gone, ", "))
+	}
+	return nil
+}
+
+const adviceOnReturn = "To return to the charts and values only, leave the CRDs as they are with --keep-crds."
+
+// Blocked says why the rollback is refused as a whole; nil if it is not.
+func (r *Return) Blocked() error {
+	err := r.Plan.Blocked()
+	harmful := slices.ContainsFunc(r.Plan.Steps, func(s Step) bool { return s.crds && len(s.harmLines(r.Plan.AcceptBreakage)) > 0 })
+	if err != nil && harmful {
+		return fmt.Errorf("%w\n%s", err, adviceOnReturn)
+	}
+	return err
+}
+
+// previewReturn fills in one step. It returns a reason if its revision is no
+// longer kept.
+func previewReturn(ctx context.Context, step *Step, releases Releases, cluster Cluster) (gone string, err error) {
+	now, err := releases.Stored(ctx, step.Key, 0)
+	if err != nil {
+		return "", err
+	}
+	var wanted []chart.Object
+	if step.Action == ActionRollback {
+		then, err := releases.Stored(ctx, step.Key, step.Revision)
+		if err != nil {
+			return "", err
+		}
+		if then == nil {
+			return fmt.Sprintf("Helm no longer keeps revision %d of release %s", step.Revision, step.Key), nil
+		}
+		wanted = then.Objects
+	}
+	step.target = Target{Release: fleet.Release{Key: step.Key}, Rendered: &chart.Rendered{Objects: wanted}}
+	removed := without(now.objects(), wanted)
+	step.Changes, err = cluster.Compare(ctx, Comparison{Release: step.Key, Wanted: wanted, Gone: removed})
+	if err != nil {
+		return "", fmt.Errorf("release %s: %w", step.Key, err)
+	}
+	step.Definitions, err = definitions(ctx, cluster, step.Changes, wanted, removed)
+	if err != nil {
+		return "", fmt.Errorf("release %s: %w", step.Key, err)
+	}
+	return "", nil
+}
+
+// ownership notes what others have made meanwhile under the names of objects
+// that come back. A rollback takes nothing over.
+func (r *Return) ownership(ctx context.Context, cluster Cluster) error {
+	wanted := map[fleet.Key][]chart.Object{}
+	for _, step := range r.Plan.Steps {
+		if step.Action == ActionRollback {
+			wanted[step.Key] = step.target.Rendered.Objects
+		}
+	}
+	seen, err := cluster.Sightings(ctx, wanted, nil)
+	if err != nil {
+		return err
+	}
+	for _, step := range r.Plan.Steps {
+		for _, s := range seen[step.Key] {
+			row := standOfObject(step.Key, true, s)
+			if row.Standing == Adoptable {
+				row.Standing = Foreign
+			}
+			if row.Standing == Foreign {
+				r.Plan.Ownership = append(r.Plan.Ownership, row)
+			}
+		}
+	}
+	return nil
+}
+
+// keepCRDs takes CRDs out of the plan and says so.
+func (r *Return) keepCRDs() {
+	for i := range r.Plan.Steps {
+		step := &r.Plan.Steps[i]
+		if step.crds && step.Action == ActionRollback {
+			r.Lost = append(r.Lost, fmt.Sprintf("CRDs stay as they are (release %s, Helm revision %d)", step.Key, step.last.Revision))
+			step.Action, step.Reason = ActionUnchanged, ""
+		}
+	}
+}
+
+// order puts CRDs where they belong. Definitions that know less than those of
+// now go back when no program of now writes objects any more; others, before
+// the programs that need them.
+func (r *Return) order() {
+	i := slices.IndexFunc(r.Plan.Steps, func(s Step) bool { return s.crds && s.Action == ActionRollback })
+	if i < 0 {
+		return
+	}
+	crds := &r.Plan.Steps[i]
+	gate := Step{ID: "gate " + crds.Key.String(), Kind: StepGate, Action: ActionWait, Key: crds.Key, Needs: []string{crds.ID}, target: crds.target}
+	last := slices.ContainsFunc(crds.Definitions, func(d *crdsafety.Report) bool { return d.Worst().AtLeast(crdsafety.Narrowing) })
+	for j := range r.Plan.Steps {
+		other := &r.Plan.Steps[j]
+		switch {
+		case j == i || !other.Action.Changes():
+		case last:
+			crds.Needs = append(crds.Needs, other.ID)
+		default:
+			other.Needs = append(other.Needs, gate.ID)
+		}
+	}
+	r.Plan.Steps = append(r.Plan.Steps, gate)
+	slices.SortStableFunc(r.Plan.Steps, func(a, b Step) int { return strings.Compare(rank(a, last), rank(b, last)) })
+}
+
+// rank sorts steps as they are carried out.
+func rank(s Step, crdsLast bool) string {
+	if s.crds || s.Kind == StepGate {
+		if crdsLast {
+			return "2"
+		}
+		return "0"
+	}
+	return "1"
+}
