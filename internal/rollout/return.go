@@ -55,14 +55,11 @@ func PreviewReturn(ctx context.Context, r *Return, releases Releases, cluster Cl
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	if err := r.ownership(ctx, cluster); err != nil {
-		return err
-	}
-	r.order()
 	if gone = slices.DeleteFunc(gone, func(reason string) bool { return reason == "" }); len(gone) > 0 {
 		return fmt.Errorf("nothing was written: %s; apply the fleet file of that time instead", strings.Join(gone, ", "))
 	}
-	return nil
+	r.order()
+	return r.ownership(ctx, cluster)
 }
 
 const adviceOnReturn = "To return to the charts and values only, leave the CRDs as they are with --keep-crds."
