@@ -59,6 +59,7 @@ func (a *app) rollback(ctx context.Context, flags rollbackFlags) error {
 	}
 	defer session.Close()
 	store.Fields.Leave = desired.Fleet.LeaveFields
+	flags.Fields = store.Fields
 	ledger := session.Ledger(desired.Fleet.CRDs.Namespace.Value, desired.Set.Name, holder())
 	plan := func(ctx context.Context) (*rollout.Return, error) {
 		revisions, err := ledger.Revisions(ctx)

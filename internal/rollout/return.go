@@ -28,6 +28,8 @@ type ReturnOptions struct {
 	// AcceptBreakage consents to breaking live objects by going back to CRDs
 	// that do not fit them.
 	AcceptBreakage bool
+	// Fields says what to do about fields that others own.
+	Fields Fields
 }
 
 // PreviewReturn fills in what going back changes, from what Helm recorded of
@@ -48,7 +50,7 @@ func PreviewReturn(ctx context.Context, r *Return, releases Releases, cluster Cl
 			continue
 		}
 		group.Go(func() (err error) {
-			gone[i], err = previewReturn(gctx, step, releases, cluster)
+			gone[i], err = previewReturn(gctx, step, releases, cluster, options.Fields)
 			return err
 		})
 	}
@@ -76,7 +78,7 @@ func (r *Return) Blocked() error {
 
 // previewReturn fills in one step. It returns a reason if its revision is no
 // longer kept.
-func previewReturn(ctx context.Context, step *Step, releases Releases, cluster Cluster) (gone string, err error) {
+func previewReturn(ctx context.Context, step *Step, releases Releases, cluster Cluster, fields Fields) (gone string, err error) {
 	now, err := releases.Stored(ctx, step.Key, 0)
 	if err != nil {
 		return "", err
@@ -94,7 +96,7 @@ func previewReturn(ctx context.Context, step *Step, releases Releases, cluster C
 	}
 	step.target = Target{Release: fleet.Release{Key: step.Key}, Rendered: &chart.Rendered{Objects: wanted}}
 	removed := without(now.objects(), wanted)
-	step.Changes, err = cluster.Compare(ctx, Comparison{Release: step.Key, Wanted: wanted, Gone: removed})
+	step.Changes, err = cluster.Compare(ctx, Comparison{Release: step.Key, Wanted: wanted, Gone: removed, Fields: fields})
 	if err != nil {
 		return "", fmt.Errorf("release %s: %w", step.Key, err)
 	}
