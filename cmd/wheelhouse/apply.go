@@ -22,7 +22,7 @@ type applyFlags struct {
 	timeout  time.Duration
 	// acceptBreakage consents to breaking live objects by changing their CRDs.
 	acceptBreakage bool
-	yes      bool
+	yes            bool
 	// adopt consents to taking over what exists without this fleet.
 	adopt bool
 	// rollbackOnFailure undoes the whole apply if one of its steps fails.
