@@ -267,7 +267,7 @@ func digest(value any) string {
 func restarts(before, after *unstructured.Unstructured) int {
 	old, _, _ := unstructured.NestedMap(before.Object, "spec", "template")
 	next, found, _ := unstructured.NestedMap(after.Object, "spec", "template")
-	if !found || before.GetKind() == "Job" || reflect.DeepEqual(old, next) {
+	if !found || before.GetKind() == "Job" || !replacesPods(after) || reflect.DeepEqual(old, next) {
 		return 0
 	}
 	if replicas, ok, _ := unstructured.NestedInt64(before.Object, "spec", "replicas"); ok {
@@ -275,4 +275,12 @@ func restarts(before, after *unstructured.Unstructured) int {
 	}
 	scheduled, _, _ := unstructured.NestedInt64(before.Object, "status", "desiredNumberScheduled")
 	return int(scheduled)
+}
+
+// replacesPods reports whether a workload's controller replaces pods by itself
+// when the template changes.
+func replacesPods(workload *unstructured.Unstructured) bool {
+	strategy, _, _ := unstructured.NestedString(workload.Object, "spec", "updateStrategy", "type")
+	paused, _, _ := unstructured.NestedBool(workload.Object, "spec", "paused")
+	return strategy != "OnDelete" && !paused
 }
