@@ -58,7 +58,7 @@ func newRoot(in io.Reader, out, errOut io.Writer) *cobra.Command {
 		return fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())
 	})
 	root.AddCommand(
-		a.newInit(), a.newValidate(), a.newRules(), a.newValues(), a.newRender(), a.newPlan(), a.newApply(), a.newStatus(), a.newHistory(), a.newRollback(), a.newDestroy(),
+		a.newInit(), a.newValidate(), a.newRules(), a.newValues(), a.newExplain(), a.newRender(), a.newPlan(), a.newApply(), a.newStatus(), a.newHistory(), a.newRollback(), a.newDestroy(),
 		a.newDeps(), a.newBundle(), a.newVersion(),
 	)
 	return root

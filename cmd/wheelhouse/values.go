@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -8,32 +10,80 @@ import (
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/report"
+	"github.com/wheelhouse-dev/wheelhouse/internal/trace"
 )
 
 type valuesFlags struct {
 	namespace, chart, explain, output string
+	unused                            bool
 }
 
 func (a *app) newValues() *cobra.Command {
 	var flags valuesFlags
 	c := &cobra.Command{
 		Use:   "values",
-		Short: "Print effective values, or where one comes from",
+		Short: "Print effective values, where one comes from, or which have no effect",
 		Long: `Print the values that templates see, with all layers applied. With --explain,
-print for every leaf under a path the place that set it and what it overrode.`,
+print for every leaf under a path the place that set it and what it overrode.
+
+With --unused, print what was written and has no effect, in all charts. Found by
+experiment: each value is taken away, then given other contents, and the releases
+are rendered again; if no object changes and nothing fails, the value is unused.
+
+Credentials and what was encrypted are not shown. Exits with 0; with --unused,
+with 1 if a value has no effect.`,
 		Example: `  wheelhouse values -f fleet.yaml -n team-a
-  wheelhouse values -f fleet.yaml -n team-a --explain dynamo-operator.controllerManager`,
+  wheelhouse values -f fleet.yaml -n team-a --explain dynamo-operator.controllerManager
+  wheelhouse values -f fleet.yaml --unused`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return a.values(flags) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if flags.unused {
+				return a.unused(c.Context(), flags)
+			}
+			return a.values(flags)
+		},
 	}
 	a.fleetFlags(c)
 	c.Flags().StringVarP(&flags.namespace, "namespace", "n", "", "only releases in this namespace")
-	c.Flags().StringVar(&flags.chart, "chart", "platform", "only releases of this chart: crds, platform or chrek")
+	c.Flags().StringVar(&flags.chart, "chart", "platform", "only releases of this chart: "+strings.Join(fleet.ChartKeys, ", "))
 	c.Flags().StringVar(&flags.explain, "explain", "", "explain the values under this path, e.g. dynamo-operator.logLevel")
+	c.Flags().BoolVar(&flags.unused, "unused", false, "print values that have no effect")
 	c.Flags().StringVarP(&flags.output, "output", "o", "text", "text or json")
 	return c
+}
+
+// unused prints the values that have no effect.
+func (a *app) unused(ctx context.Context, flags valuesFlags) error {
+	if err := oneOf("output", flags.output, "text", "json"); err != nil {
+		return err
+	}
+	if flags.explain != "" {
+		return errors.New("--unused and --explain do not go together")
+	}
+	desired, err := a.read()
+	if err != nil {
+		return err
+	}
+	subjects, err := subjects(ctx, desired, chart.OfflineCapabilities(), flags.namespace, "")
+	if err != nil {
+		return err
+	}
+	found, err := trace.Unused(ctx, subjects)
+	if err != nil {
+		return err
+	}
+	if flags.output == "json" {
+		err = report.JSON(a.out, found)
+	} else {
+		err = report.Unused(a.out, found)
+	}
+	if err == nil && len(found) > 0 {
+		return quietError(1)
+	}
+	return err
 }
 
 func (a *app) values(flags valuesFlags) error {

@@ -2,6 +2,8 @@ package chart
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	helmchart "helm.sh/helm/v4/pkg/chart/v2"
@@ -31,6 +33,55 @@ func (c *Chart) Missing(values map[string]any) []Dependency {
 		}
 	}
 	return out
+}
+
+// Switch is a value that turns a sub-chart on or off.
+type Switch struct {
+	// Condition is the path of the value, Values that of the sub-chart's own.
+	Condition, Values string
+	On                bool
+}
+
+// Switches lists what turns the chart's dependencies on, with the values given.
+func (c *Chart) Switches(values map[string]any) []Switch {
+	var out []Switch
+	for _, d := range c.helm.Metadata.Dependencies {
+		for condition := range strings.SplitSeq(d.Condition, ",") {
+			if condition = strings.TrimSpace(condition); condition != "" {
+				out = append(out, Switch{Condition: condition, Values: valueKey(d), On: enabled(d, values)})
+			}
+		}
+	}
+	return out
+}
+
+// Mentions reports whether a template has the last key of a path of values as a
+// word: in the chart, or in the sub-chart that the path leads into.
+func (c *Chart) Mentions(path []string) bool {
+	word := regexp.MustCompile(`(^|[^\w-])` + regexp.QuoteMeta(path[len(path)-1]) + `($|[^\w-])`)
+	found := false
+	walk(c.helm, nil, func(sub *helmchart.Chart, at []string) {
+		if len(at) > len(path) || !slices.Equal(at, path[:len(at)]) {
+			return
+		}
+		for _, template := range sub.Templates {
+			found = found || word.Match(template.Data)
+		}
+	})
+	return found
+}
+
+// Versioned is the chart with another version for it and all its sub-charts.
+func (c *Chart) Versioned(version string) *Chart {
+	out := *c
+	out.helm = clone(c.helm)
+	walk(out.helm, nil, func(sub *helmchart.Chart, _ []string) {
+		sub.Metadata.Version, sub.Metadata.AppVersion = version, version
+		for _, d := range sub.Metadata.Dependencies {
+			d.Version = version
+		}
+	})
+	return &out
 }
 
 // Helm returns a copy for Helm to work on. Dependencies that are not at hand

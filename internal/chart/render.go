@@ -62,6 +62,8 @@ type Object struct {
 	Annotations map[string]string
 	// Content is the object's YAML.
 	Content string
+	// Template is the file that rendered the object; empty for a stored one.
+	Template string
 }
 
 // Kept reports whether the object outlives its release.
@@ -87,6 +89,16 @@ func (o Object) String() string {
 // chart's defaults. Templates that use lookup find nothing, as under
 // `helm template`.
 func (c *Chart) Render(rel Release, overrides map[string]any, caps *Capabilities) (*Rendered, error) {
+	return c.render(engine.Engine{}, rel, overrides, caps)
+}
+
+// RenderAnyway is Render without the chart's own refusals: `fail` and `required`
+// in templates do nothing.
+func (c *Chart) RenderAnyway(rel Release, overrides map[string]any, caps *Capabilities) (*Rendered, error) {
+	return c.render(engine.Engine{LintMode: true}, rel, overrides, caps)
+}
+
+func (c *Chart) render(with engine.Engine, rel Release, overrides map[string]any, caps *Capabilities) (*Rendered, error) {
 	work := c.Helm()
 	if err := checkKubeVersion(work.Metadata.KubeVersion, caps); err != nil {
 		return nil, fmt.Errorf("chart %s: %w", c, err)
@@ -101,7 +113,7 @@ func (c *Chart) Render(rel Release, overrides map[string]any, caps *Capabilities
 		return nil, fmt.Errorf("chart %s: %w", c, err)
 	}
 	// Nothing to cancel: rendering does no I/O.
-	files, err := engine.Engine{}.RenderWithContext(context.Background(), work, values)
+	files, err := with.RenderWithContext(context.Background(), work, values)
 	if err != nil {
 		return nil, fmt.Errorf("chart %s: %s", c, templateMessage(err))
 	}
@@ -126,6 +138,7 @@ func sorted(c *Chart, files map[string]string) (*Rendered, error) {
 		if err != nil {
 			return nil, fmt.Errorf("chart %s, %s: %w", c, m.Name, err)
 		}
+		object.Template = m.Name
 		out.Objects = append(out.Objects, object)
 	}
 	out.Manifest = text.String()

@@ -39,6 +39,12 @@ func (o Origin) String() string {
 	}
 }
 
+// shippedProfile starts the file name of a profile that comes with the program.
+const shippedProfile = "profile:"
+
+// Shipped reports whether the place is in a profile that comes with the program.
+func (o Origin) Shipped() bool { return strings.HasPrefix(o.File, shippedProfile) }
+
 // Problem is one thing that is wrong in what the user wrote.
 type Problem struct {
 	Origin  Origin `json:"origin"`

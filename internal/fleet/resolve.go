@@ -157,7 +157,7 @@ func (r *resolver) profile(name Located[string]) *Value {
 		r.problems = append(r.problems, p)
 		return nil
 	}
-	return r.parse("profile:"+name.Value, LayerProfile, data)
+	return r.parse(shippedProfile+name.Value, LayerProfile, data)
 }
 
 func profileNames(profiles fs.FS) []string {
