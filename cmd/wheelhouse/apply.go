@@ -72,19 +72,22 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 	progress := report.NewProgress(a.err)
 	defer progress.Close()
 	done := progress.Begin("reading the cluster")
-	session, store, err := a.connect(ctx)
+	session, store, err := a.connect(ctx, desired)
 	if err != nil {
 		return err
 	}
 	defer session.Close()
 	store.Fields = fields
-	options := rollout.PreviewOptions{Fields: fields, AcceptBreakage: flags.acceptBreakage}
+	options := rollout.PreviewOptions{Fields: fields, AcceptBreakage: flags.acceptBreakage, NoWait: flags.noWait}
 	plan, err := a.preview(ctx, desired, store, session, options)
 	if err != nil {
 		return err
 	}
 	done()
 	a.warn(plan.Findings)
+	if err := report.Warnings(a.err, plan); err != nil {
+		return err
+	}
 	if err := a.consent(plan, flags, progress); err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func (a *app) destroy(ctx context.Context, flags destroyFlags) error {
 	if err != nil {
 		return err
 	}
-	session, store, err := a.connect(ctx)
+	session, store, err := a.connect(ctx, desired)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func (a *app) newHistory() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			session, _, err := a.connect(c.Context())
+			session, _, err := a.connect(c.Context(), desired)
 			if err != nil {
 				return err
 			}

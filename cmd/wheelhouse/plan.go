@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/report"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
@@ -49,7 +52,7 @@ func (a *app) plan(ctx context.Context, flags planFlags) error {
 	if flags.Fields, err = flags.fields(desired); err != nil {
 		return err
 	}
-	session, store, err := a.connect(ctx)
+	session, store, err := a.connect(ctx, desired)
 	if err != nil {
 		return err
 	}
@@ -72,17 +75,45 @@ func (a *app) plan(ctx context.Context, flags planFlags) error {
 	return nil
 }
 
-// preview plans and asks the server what each step would change.
+// preview plans, makes sure that the user may do it, and asks the server what
+// each step would change.
 func (a *app) preview(ctx context.Context, desired *rollout.Desired, releases rollout.Releases, cluster rollout.Cluster, options rollout.PreviewOptions) (*rollout.Plan, error) {
 	snapshot, err := rollout.Observe(ctx, desired, releases, cluster)
+	if apierrors.IsForbidden(err) {
+		if denied := rollout.PermitAll(ctx, desired, cluster); denied != nil {
+			err = denied
+		}
+	}
 	if err != nil {
-		return nil, err
+		return nil, a.explainPermissions(err)
 	}
 	plan, err := rollout.NewPlan(desired, snapshot)
 	if err != nil {
 		return nil, a.explainConflict(err)
 	}
-	return plan, rollout.Preview(ctx, plan, releases, cluster, options)
+	if err := plan.Permit(ctx, desired, cluster, !options.NoWait); err != nil {
+		return nil, a.explainPermissions(err)
+	}
+	if err := rollout.Preview(ctx, plan, releases, cluster, options); err != nil {
+		return nil, err
+	}
+	if plan.Deletions() > 0 {
+		// Only the dry run knows what is deleted.
+		err = plan.Permit(ctx, desired, cluster, !options.NoWait)
+	}
+	return plan, a.explainPermissions(err)
+}
+
+// explainPermissions shows the rights that a refusal is about.
+func (a *app) explainPermissions(err error) error {
+	var denied *rollout.PermissionError
+	if errors.As(err, &denied) {
+		if err := report.Permissions(a.err, denied); err != nil {
+			return err
+		}
+		fmt.Fprintln(a.err)
+	}
+	return err
 }
 
 func (a *app) printPlan(plan *rollout.Plan, output string) error {

@@ -53,12 +53,11 @@ func (a *app) rollback(ctx context.Context, flags rollbackFlags) error {
 	if err != nil {
 		return err
 	}
-	session, store, err := a.connect(ctx)
+	session, store, err := a.connect(ctx, desired)
 	if err != nil {
 		return err
 	}
 	defer session.Close()
-	store.Fields.Leave = desired.Fleet.LeaveFields
 	flags.Fields = store.Fields
 	ledger := session.Ledger(desired.Fleet.CRDs.Namespace.Value, desired.Set.Name, holder())
 	plan := func(ctx context.Context) (*rollout.Return, error) {

@@ -107,12 +107,14 @@ func (a *app) source(dependencies rollout.Dependencies) rollout.Source {
 }
 
 // connect opens the cluster and its releases.
-func (a *app) connect(ctx context.Context) (*cluster.Session, *release.Store, error) {
+func (a *app) connect(ctx context.Context, desired *rollout.Desired) (*cluster.Session, *release.Store, error) {
 	session, err := cluster.Connect(ctx, a.kube)
 	if err != nil {
 		return nil, nil, err
 	}
-	return session, release.NewStore(session, a.logHandler()), nil
+	store := release.NewStore(session, a.logHandler())
+	store.Namespaces, store.Fields.Leave = desired.Namespaces(), desired.Fleet.LeaveFields
+	return session, store, nil
 }
 
 func (a *app) logHandler() slog.Handler {

@@ -34,7 +34,7 @@ func (a *app) status(ctx context.Context, output string) error {
 	if err != nil {
 		return err
 	}
-	session, store, err := a.connect(ctx)
+	session, store, err := a.connect(ctx, desired)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -92,22 +93,37 @@ func (s *Session) compareOne(ctx context.Context, object chart.Object, c rollout
 		return change, nil
 	}
 	live, err := client.Get(ctx, object.Name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return s.tryCreate(ctx, client, wanted, change)
-	}
-	if err != nil {
+	said := &warnings{}
+	trying := context.WithValue(ctx, warningsKey{}, said)
+	switch {
+	case apierrors.IsNotFound(err):
+		change, err = s.tryCreate(trying, client, wanted, change)
+	case err != nil:
 		return nil, s.explain("read "+object.String(), err)
+	default:
+		if c.Text {
+			change.Before = readable(live)
+		}
+		change, err = s.tryUpdate(trying, client, live, wanted, change, c)
 	}
-	if c.Text {
-		change.Before = readable(live)
+	if err != nil || change == nil {
+		return nil, err
 	}
-	return s.tryUpdate(ctx, client, live, wanted, change, c)
+	if live == nil || change.Pods > 0 {
+		said.add(s.tryPod(ctx, wanted))
+	}
+	change.Warnings = said.texts
+	return change, nil
 }
 
 // tryCreate learns what quotas, pod security and webhooks say about an object
 // that does not exist yet.
 func (s *Session) tryCreate(ctx context.Context, client dynamic.ResourceInterface, wanted *unstructured.Unstructured, change *rollout.Change) (*rollout.Change, error) {
 	_, err := dryRun(ctx, client, wanted, false)
+	if apierrors.IsNotFound(err) && strings.HasSuffix(wanted.GetKind(), "RoleBinding") {
+		// Its role comes with the same release.
+		return change, nil
+	}
 	return s.refusal(change, err)
 }
 
@@ -116,7 +132,7 @@ func (s *Session) refusal(change *rollout.Change, err error) (*rollout.Change, e
 	switch {
 	case err == nil:
 	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err):
-		change.Action, change.Reason = rollout.ChangeRefused, err.Error()
+		change.Action, change.Reason = rollout.ChangeRefused, refusalText(err)
 	default:
 		return nil, s.explain("try out "+change.String(), err)
 	}

@@ -194,6 +194,19 @@ func (f *follow) await(ctx context.Context, namespace, name string, patience tim
 	}
 }
 
+// await follows an object in the watch that all releases share or, for a user who
+// may not watch the whole cluster, in one of its namespace.
+func (h *hub) await(ctx context.Context, s selection, namespace, name string, patience time.Duration,
+	judge func(*unstructured.Unstructured) readiness, report func(string),
+) error {
+	err := h.follow(s).await(ctx, namespace, name, patience, judge, report)
+	if namespace == "" || !apierrors.IsForbidden(err) {
+		return err
+	}
+	s.namespace = namespace
+	return h.follow(s).await(ctx, namespace, name, patience, judge, report)
+}
+
 // syncTimeout bounds the first read of a watch, which patience does not cover.
 const syncTimeout = time.Minute
 

@@ -61,8 +61,7 @@ func (s *Session) awaitObject(ctx context.Context, object chart.Object, gate rol
 	label := object.Kind + " " + joinName(id.namespace, id.name)
 	say := func(message string) { report(label + ": " + message) }
 	stop := s.explainPods(ctx, id, object.Kind, say)
-	err = s.watches.follow(selection{resource: m.Resource, labels: helmObjects}).
-		await(ctx, id.namespace, id.name, gate.Patience, judge, say)
+	err = s.watches.await(ctx, selection{resource: m.Resource, labels: helmObjects}, id.namespace, id.name, gate.Patience, judge, say)
 	stop()
 	var blocked *notReady
 	switch {
@@ -125,8 +124,8 @@ func judge(u *unstructured.Unstructured) readiness {
 // awaitMarker waits for the operator's claim on its namespace to be held.
 func (s *Session) awaitMarker(ctx context.Context, gate rollout.Gate, report func(string)) error {
 	label := "Lease " + joinName(gate.Release.Namespace, MarkerLease)
-	err := s.watches.follow(selection{resource: leases, fields: "metadata.name=" + MarkerLease}).
-		await(ctx, gate.Release.Namespace, MarkerLease, gate.Patience, judgeMarker, func(message string) { report(label + ": " + message) })
+	err := s.watches.await(ctx, selection{resource: leases, fields: "metadata.name=" + MarkerLease},
+		gate.Release.Namespace, MarkerLease, gate.Patience, judgeMarker, func(message string) { report(label + ": " + message) })
 	var blocked *notReady
 	if errors.As(err, &blocked) {
 		return fmt.Errorf("%s is not held: %s; see the operator's log with `kubectl -n %s logs -l app.kubernetes.io/part-of=dynamo-operator`",

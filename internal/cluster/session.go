@@ -78,7 +78,7 @@ func NewSession(config *rest.Config) (*Session, error) {
 	// add waiting.
 	config.QPS = -1
 	config.UserAgent = "wheelhouse/" + version.Version
-	config.WarningHandler = rest.NoWarnings{}
+	config.WarningHandler, config.WarningHandlerWithContext = nil, collectWarnings{}
 
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {

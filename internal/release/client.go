@@ -122,11 +122,12 @@ func tier(kind string) int {
 	case "Namespace", "CustomResourceDefinition", "PriorityClass", "StorageClass", "RuntimeClass":
 		return 0
 	case "ServiceAccount", "Secret", "ConfigMap", "PersistentVolume", "PersistentVolumeClaim", "ResourceQuota", "LimitRange",
-		"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "Service", "NetworkPolicy", "PodDisruptionBudget":
+		"Role", "ClusterRole", "Service", "NetworkPolicy", "PodDisruptionBudget":
 		return 1
 	case "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "APIService":
 		return lastTier
 	default:
+		// Bindings, too: only administrators may bind a role that is not there yet.
 		return 2
 	}
 }

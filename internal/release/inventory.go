@@ -43,17 +43,31 @@ var secrets = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
 // pageSize keeps one answer of the API server small.
 const pageSize = 2000
 
-// Inventory lists the newest revision of every release in the cluster.
+// Inventory lists the newest revision of every release in the cluster or, for a
+// user who may not list that, in the store's namespaces.
 func (s *Store) Inventory(ctx context.Context) (map[fleet.Key]rollout.Record, error) {
 	out := map[fleet.Key]rollout.Record{}
+	err := s.inventory(ctx, "", out)
+	if !apierrors.IsForbidden(err) || len(s.Namespaces) == 0 {
+		return out, err
+	}
+	for _, namespace := range s.Namespaces {
+		if err := s.inventory(ctx, namespace, out); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (s *Store) inventory(ctx context.Context, namespace string, out map[fleet.Key]rollout.Record) error {
 	options := metav1.ListOptions{LabelSelector: "owner=helm", Limit: pageSize}
 	for {
-		page, err := s.session.Metadata.Resource(secrets).List(ctx, options)
+		page, err := s.session.Metadata.Resource(secrets).Namespace(namespace).List(ctx, options)
 		if apierrors.IsForbidden(err) {
-			return nil, fmt.Errorf("cannot list Helm releases: %w; ask for list on secrets", err)
+			return fmt.Errorf("cannot list Helm releases: %w; ask for list on secrets", err)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("list Helm releases: %w", err)
+			return fmt.Errorf("list Helm releases: %w", err)
 		}
 		for i := range page.Items {
 			record := recordOfSecret(&page.Items[i])
@@ -62,7 +76,7 @@ func (s *Store) Inventory(ctx context.Context) (map[fleet.Key]rollout.Record, er
 			}
 		}
 		if page.Continue == "" {
-			return out, nil
+			return nil
 		}
 		options.Continue = page.Continue
 	}

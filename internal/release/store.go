@@ -29,9 +29,12 @@ const MaxHistory = 10
 type Store struct {
 	session *cluster.Session
 	// Fields says what to do about fields that others own.
-	Fields  rollout.Fields
-	log     slog.Handler
-	lookups *lookups
+	Fields rollout.Fields
+	// Namespaces are looked through one by one for releases, if the cluster as a
+	// whole may not be.
+	Namespaces []string
+	log        slog.Handler
+	lookups    *lookups
 }
 
 var _ rollout.Releases = (*Store)(nil)

@@ -28,6 +28,20 @@ func PlanTable(w io.Writer, p *rollout.Plan) error {
 	return planSummary(w, p)
 }
 
+// Warnings prints what the API server warns of about changes that it accepts.
+func Warnings(w io.Writer, p *rollout.Plan) error {
+	for _, step := range p.Steps {
+		for _, change := range step.Changes {
+			for _, warning := range change.Warnings {
+				if _, err := fmt.Fprintf(w, "warning: release %s: %s: %s\n", step.Key, change, warning); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // OwnershipTable prints whose some objects are, and a command to look at each;
 // nothing if there are none.
 func OwnershipTable(w io.Writer, rows []rollout.Ownership) error {
@@ -57,6 +71,9 @@ func changeLines(c rollout.Change) []string {
 	lines := []string{text}
 	for _, conflict := range c.Conflicts {
 		lines = append(lines, "    "+conflict.String())
+	}
+	for _, warning := range c.Warnings {
+		lines = append(lines, "    warning: "+warning)
 	}
 	return lines
 }

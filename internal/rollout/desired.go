@@ -65,6 +65,9 @@ func Read(source Source) (*Desired, error) {
 	return d, findings.Err()
 }
 
+// Namespaces lists where the fleet's releases are.
+func (d *Desired) Namespaces() []string { return namespacesOf(d.Set) }
+
 // resolve layers the values, again if they turn on third-party charts that are
 // at hand: those bring defaults of their own.
 func (d *Desired) resolve(source Source, defaults map[string]*fleet.Value) (err error) {

@@ -80,6 +80,8 @@ type Step struct {
 
 	target Target
 	last   Record
+	// gone are the objects that the release had and no longer has.
+	gone []chart.Object
 	// crds marks the CRD release in plans that have no target.
 	crds bool
 }

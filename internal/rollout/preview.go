@@ -32,6 +32,9 @@ type Change struct {
 	Reason string `json:"reason,omitempty"`
 	// Conflicts lists the fields of a conflict and who owns them.
 	Conflicts []FieldConflict `json:"conflicts,omitempty"`
+	// Warnings are what the API server says although it accepts the change, and
+	// what would keep the pods of a workload from being made.
+	Warnings []string `json:"warnings,omitempty"`
 	// Pods counts the pods that the change replaces.
 	Pods int `json:"pods,omitempty"`
 	// Before and After are YAML without bookkeeping and with secrets masked.
@@ -70,6 +73,8 @@ type Comparison struct {
 type PreviewOptions struct {
 	// Fields says what to do about fields that others own.
 	Fields Fields
+	// NoWait says that nothing is waited for.
+	NoWait bool
 	// Drift also compares releases whose digests say that nothing changed.
 	Drift bool
 	// Text fills in what objects look like before and after.
@@ -113,16 +118,17 @@ func preview(ctx context.Context, step *Step, releases Releases, cluster Cluster
 			return err
 		}
 	}
-	wanted, gone := step.target.Rendered.Objects, without(stored.objects(), step.target.Rendered.Objects)
+	wanted := step.target.Rendered.Objects
+	step.gone = without(stored.objects(), wanted)
 	changes, err := cluster.Compare(ctx, Comparison{
-		Release: step.Key, Wanted: wanted, Gone: gone,
+		Release: step.Key, Wanted: wanted, Gone: step.gone,
 		AbsentNamespaces: absent, Migrate: step.target.Migrate, Fields: options.Fields, Text: options.Text,
 	})
 	if err != nil {
 		return fmt.Errorf("release %s: %w", step.Key, err)
 	}
 	step.Changes = changes
-	if step.Definitions, err = definitions(ctx, cluster, changes, wanted, gone); err != nil {
+	if step.Definitions, err = definitions(ctx, cluster, changes, wanted, step.gone); err != nil {
 		return fmt.Errorf("release %s: %w", step.Key, err)
 	}
 	step.Downgrade = downgrade(stored, step.target, step.Definitions)

@@ -51,6 +51,8 @@ type Cluster interface {
 	Sightings(ctx context.Context, wanted map[fleet.Key][]chart.Object, absentNamespaces map[string]bool) (map[fleet.Key][]Sighting, error)
 	// Facts reads what the rules want to know of the cluster.
 	Facts(ctx context.Context, wanted check.Wanted) (*check.Cluster, error)
+	// Rights tells which of the needed rights the user does not have.
+	Rights(ctx context.Context, needs []Need) (Rights, error)
 	// Compare asks the server what some writes would change, by dry run.
 	Compare(ctx context.Context, c Comparison) ([]Change, error)
 	// Definition reads a CRD as it lives in the cluster; nil if there is none.

@@ -31,6 +31,7 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 //	[!] has RESOURCE NAMESPACE NAME      ("-" for no namespace; PLURAL.GROUP for custom kinds)
 //	delete RESOURCE NAMESPACE NAME       and wait until it is gone
 //	merge RESOURCE NAMESPACE NAME JSON   a merge patch by another field manager
+//	grant FILE                           applies the manifests in what a command printed
 //	scale NAMESPACE DEPLOYMENT REPLICAS  as an autoscaler does
 //	create FILE [MANAGER]                of any kind, by another program
 //	[!] shows RESOURCE NAMESPACE NAME REGEXP   matches the object as JSON
@@ -49,23 +50,27 @@ func commands() map[string]command {
 	return map[string]command{
 		"has": has, "delete": remove, "merge": merge, "create": create, "pending": pending, "versions": versions, "same": same,
 		"exec-code": execCode, "locked": locked, "hold": hold, "release": release,
-		"scale": scale, "shows": shows, "uids": uids, "same-uids": sameUIDs,
+		"scale": scale, "grant": grant, "shows": shows, "uids": uids, "same-uids": sameUIDs,
 		"node": node, "agents": agents,
 	}
 }
 
 var resources = map[string]schema.GroupVersionResource{
-	"configmaps":     {Version: "v1", Resource: "configmaps"},
-	"secrets":        {Version: "v1", Resource: "secrets"},
-	"services":       {Version: "v1", Resource: "services"},
-	"resourcequotas": {Version: "v1", Resource: "resourcequotas"},
-	"namespaces":     {Version: "v1", Resource: "namespaces"},
-	"claims":         {Version: "v1", Resource: "persistentvolumeclaims"},
-	"daemonsets":     {Group: "apps", Version: "v1", Resource: "daemonsets"},
-	"deployments":    {Group: "apps", Version: "v1", Resource: "deployments"},
-	"clusterroles":   {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"},
-	"crds":           {Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"},
-	"graphs":         {Group: "nvidia.com", Version: "v1alpha1", Resource: "dynamographdeployments"},
+	"configmaps":          {Version: "v1", Resource: "configmaps"},
+	"secrets":             {Version: "v1", Resource: "secrets"},
+	"services":            {Version: "v1", Resource: "services"},
+	"resourcequotas":      {Version: "v1", Resource: "resourcequotas"},
+	"clusterrolebindings": {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterrolebindings"},
+	"serviceaccounts":     {Version: "v1", Resource: "serviceaccounts"},
+	"roles":               {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"},
+	"rolebindings":        {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "rolebindings"},
+	"namespaces":          {Version: "v1", Resource: "namespaces"},
+	"claims":              {Version: "v1", Resource: "persistentvolumeclaims"},
+	"daemonsets":          {Group: "apps", Version: "v1", Resource: "daemonsets"},
+	"deployments":         {Group: "apps", Version: "v1", Resource: "deployments"},
+	"clusterroles":        {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"},
+	"crds":                {Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"},
+	"graphs":              {Group: "nvidia.com", Version: "v1alpha1", Resource: "dynamographdeployments"},
 }
 
 func client(ts *testscript.TestScript, resource, namespace string) dynamic.ResourceInterface {
@@ -127,15 +132,39 @@ func create(ts *testscript.TestScript, _ bool, args []string) {
 	for document := range strings.SplitSeq(ts.ReadFile(args[0]), "\n---\n") {
 		var object unstructured.Unstructured
 		ts.Check(yaml.Unmarshal([]byte(document), &object.Object))
-		resource := strings.ToLower(object.GetKind()) + "s"
-		if object.GetKind() == "DynamoGraphDeployment" {
-			resource = "graphs"
+		makeObject(ts, &object, manager)
+	}
+}
+
+func makeObject(ts *testscript.TestScript, object *unstructured.Unstructured, manager string) {
+	resource := strings.ToLower(object.GetKind()) + "s"
+	if object.GetKind() == "DynamoGraphDeployment" {
+		resource = "graphs"
+	}
+	if object.GetKind() == "Thing" {
+		resource += "." + object.GroupVersionKind().Group
+	}
+	_, err := client(ts, resource, object.GetNamespace()).Create(context.Background(), object, metav1.CreateOptions{FieldManager: manager})
+	ts.Check(err)
+}
+
+// grant takes the YAML documents out of a text, as a person would, and makes the
+// namespaces that they are for.
+func grant(ts *testscript.TestScript, _ bool, args []string) {
+	_, text, found := strings.Cut(ts.ReadFile(args[0]), "\n---\n")
+	if !found {
+		ts.Fatalf("nothing to apply in %s", args[0])
+	}
+	text, _, _ = strings.Cut(text, "\nError:")
+	for document := range strings.SplitSeq(text, "\n---\n") {
+		var object unstructured.Unstructured
+		ts.Check(yaml.Unmarshal([]byte(document), &object.Object))
+		if namespace := object.GetNamespace(); namespace != "" {
+			ns := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": namespace}}}
+			_, err := client(ts, "namespaces", "-").Apply(context.Background(), namespace, ns, metav1.ApplyOptions{FieldManager: "somebody", Force: true})
+			ts.Check(err)
 		}
-		if object.GetKind() == "Thing" {
-			resource += "." + object.GroupVersionKind().Group
-		}
-		_, err := client(ts, resource, object.GetNamespace()).Create(context.Background(), &object, metav1.CreateOptions{FieldManager: manager})
-		ts.Check(err)
+		makeObject(ts, &object, "somebody")
 	}
 }
 

@@ -1,0 +1,278 @@
+package cluster
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+)
+
+// parallelReviews bounds the questions about permissions.
+const parallelReviews = 16
+
+// access is one thing that somebody may or may not do.
+type access struct {
+	verb, group, resource, name string
+	// namespace is empty for the cluster as a whole.
+	namespace string
+	// url is set instead of a resource for what is no object.
+	url string
+}
+
+// Rights tells which of the needed rights the user lacks. An administrator
+// costs one request. For others, what is allowed everywhere is found with one
+// request per verb and resource, the rest with one per namespace.
+func (s *Session) Rights(ctx context.Context, needs []rollout.Need) (rollout.Rights, error) {
+	r := &rights{session: s, asked: map[access]func() (bool, error){}, rules: map[string]func() (*authorizationv1.SubjectRulesReviewStatus, error){}}
+	if all, err := r.everywhere(ctx, access{verb: "*", group: "*", resource: "*"}); err != nil || all {
+		return rollout.Rights{}, err
+	}
+	wanted, err := r.wanted(ctx, needs)
+	if err != nil {
+		return rollout.Rights{}, err
+	}
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelReviews)
+	for _, w := range wanted {
+		group.Go(func() error { return r.check(gctx, w) })
+	}
+	if err := group.Wait(); err != nil {
+		return rollout.Rights{}, err
+	}
+	out := rollout.Rights{Missing: r.missing()}
+	if len(out.Missing) > 0 {
+		out.User = s.user(ctx)
+	}
+	return out, nil
+}
+
+// user is the name under which the API server knows the user; empty if it does
+// not tell.
+func (s *Session) user(ctx context.Context) string {
+	review, err := s.Kube.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+	if err != nil {
+		return ""
+	}
+	return review.Status.UserInfo.Username
+}
+
+// rights remembers answers, so that each question is asked once.
+type rights struct {
+	session *Session
+	mutex   sync.Mutex
+	asked   map[access]func() (bool, error)
+	rules   map[string]func() (*authorizationv1.SubjectRulesReviewStatus, error)
+	denied  []denial
+}
+
+type denial struct {
+	access
+	reason string
+}
+
+// want is an access with its reason; any of the alternatives will do instead.
+type want struct {
+	access
+	reason       string
+	alternatives []access
+}
+
+// wanted spells needs out, each access once.
+func (r *rights) wanted(ctx context.Context, needs []rollout.Need) ([]want, error) {
+	var out []want
+	// What is granted may also be escalated to, what is done may not.
+	type question struct {
+		access
+		granted bool
+	}
+	seen := map[question]bool{}
+	add := func(w want) {
+		q := question{w.access, len(w.alternatives) > 0}
+		if !seen[q] {
+			seen[q] = true
+			out = append(out, w)
+		}
+	}
+	roles := rolesIn(needs)
+	for _, need := range needs {
+		base, err := r.session.accessTo(need)
+		if err != nil {
+			return nil, err
+		}
+		verbs := need.Verbs
+		if need.Wait && need.Object != nil && slices.Contains(gatedKinds, need.Object.Kind) {
+			verbs = slices.Concat(verbs, []string{"list", "watch"})
+		}
+		for _, verb := range verbs {
+			base.verb = verb
+			add(want{access: base, reason: need.For})
+		}
+		granted, err := r.granted(ctx, need, base.namespace, roles)
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range granted {
+			add(w)
+		}
+	}
+	return out, nil
+}
+
+// accessTo finds the resource that a need is about.
+func (s *Session) accessTo(need rollout.Need) (access, error) {
+	if need.Object == nil {
+		return access{group: need.Group, resource: need.Resource, namespace: need.Namespace}, nil
+	}
+	m, err := s.mapping(need.Object.APIVersion, need.Object.Kind)
+	if meta.IsNoMatchError(err) {
+		// Its CRD comes with this rollout.
+		plural, _ := meta.UnsafeGuessKindToResource(groupVersionKind(need.Object.APIVersion, need.Object.Kind))
+		return access{group: plural.Group, resource: plural.Resource, namespace: need.Namespace}, nil
+	}
+	if err != nil {
+		return access{}, s.explain("look up "+need.Object.Kind, err)
+	}
+	a := access{group: m.Resource.Group, resource: m.Resource.Resource, namespace: need.Namespace}
+	if m.Scope.Name() == meta.RESTScopeNameRoot {
+		a.namespace = ""
+	}
+	return a, nil
+}
+
+func (r *rights) check(ctx context.Context, w want) error {
+	for _, a := range append([]access{w.access}, w.alternatives...) {
+		allowed, err := r.allowed(ctx, a)
+		if err != nil || allowed {
+			return err
+		}
+	}
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.denied = append(r.denied, denial{w.access, w.reason})
+	return nil
+}
+
+// allowed asks for the cluster as a whole first: that answer serves all
+// namespaces.
+func (r *rights) allowed(ctx context.Context, a access) (bool, error) {
+	wide := a
+	wide.namespace = ""
+	if allowed, err := r.everywhere(ctx, wide); err != nil || allowed || a.namespace == "" {
+		return allowed, err
+	}
+	rules, err := r.rulesIn(ctx, a.namespace)
+	if err != nil {
+		return false, err
+	}
+	if slices.ContainsFunc(rules.ResourceRules, func(rule authorizationv1.ResourceRule) bool { return a.within(rule) }) {
+		return true, nil
+	}
+	if rules.Incomplete {
+		return r.everywhere(ctx, a)
+	}
+	return false, nil
+}
+
+// everywhere asks the API server about one access.
+func (r *rights) everywhere(ctx context.Context, a access) (bool, error) {
+	r.mutex.Lock()
+	ask, known := r.asked[a]
+	if !known {
+		ask = sync.OnceValues(func() (bool, error) { return r.session.review(ctx, a) })
+		r.asked[a] = ask
+	}
+	r.mutex.Unlock()
+	return ask()
+}
+
+func (s *Session) review(ctx context.Context, a access) (bool, error) {
+	review := &authorizationv1.SelfSubjectAccessReview{}
+	if a.url != "" {
+		review.Spec.NonResourceAttributes = &authorizationv1.NonResourceAttributes{Path: a.url, Verb: a.verb}
+	} else {
+		resource, subresource, _ := strings.Cut(a.resource, "/")
+		review.Spec.ResourceAttributes = &authorizationv1.ResourceAttributes{
+			Namespace: a.namespace, Verb: a.verb, Group: a.group, Resource: resource, Subresource: subresource, Name: a.name,
+		}
+	}
+	answer, err := s.Kube.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+	if err != nil {
+		return false, s.explain("ask for permissions", err)
+	}
+	return answer.Status.Allowed, nil
+}
+
+func (r *rights) rulesIn(ctx context.Context, namespace string) (*authorizationv1.SubjectRulesReviewStatus, error) {
+	r.mutex.Lock()
+	ask, known := r.rules[namespace]
+	if !known {
+		ask = sync.OnceValues(func() (*authorizationv1.SubjectRulesReviewStatus, error) {
+			review := &authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: namespace}}
+			answer, err := r.session.Kube.AuthorizationV1().SelfSubjectRulesReviews().Create(ctx, review, metav1.CreateOptions{})
+			if err != nil {
+				return nil, r.session.explain("ask for permissions in "+namespace, err)
+			}
+			return &answer.Status, nil
+		})
+		r.rules[namespace] = ask
+	}
+	r.mutex.Unlock()
+	return ask()
+}
+
+// within reports whether a rule allows the access.
+func (a access) within(rule authorizationv1.ResourceRule) bool {
+	_, sub, _ := strings.Cut(a.resource, "/")
+	return containsAny(rule.Verbs, a.verb, "*") && containsAny(rule.APIGroups, a.group, "*") &&
+		(containsAny(rule.Resources, a.resource, "*") || sub != "" && slices.Contains(rule.Resources, "*/"+sub)) &&
+		(len(rule.ResourceNames) == 0 || slices.Contains(rule.ResourceNames, a.name))
+}
+
+// missing joins the verbs that are denied on the same thing for the same reason.
+func (r *rights) missing() []rollout.Missing {
+	type thing struct {
+		access
+		reason string
+	}
+	verbs := map[thing][]string{}
+	for _, d := range r.denied {
+		key := thing{d.access, d.reason}
+		key.verb = ""
+		verbs[key] = append(verbs[key], d.verb)
+	}
+	var out []rollout.Missing
+	for key, list := range verbs {
+		slices.Sort(list)
+		out = append(out, rollout.Missing{
+			Verbs: list, Group: key.group, Resource: key.resource, Name: key.name, URL: key.url, Namespace: key.namespace, For: key.reason,
+		})
+	}
+	return out
+}
+
+// rolesIn finds the Roles and ClusterRoles among what is written: bindings may
+// refer to them before they exist.
+func rolesIn(needs []rollout.Need) map[identity]chart.Object {
+	out := map[identity]chart.Object{}
+	for _, need := range needs {
+		if need.Object == nil || need.Object.Group() != rbacGroup {
+			continue
+		}
+		id := identity{GroupResource: schema.GroupResource{Group: rbacGroup, Resource: need.Object.Kind}, name: need.Object.Name}
+		if need.Object.Kind == "Role" {
+			id.namespace = need.Namespace
+		}
+		out[id] = *need.Object
+	}
+	return out
+}
