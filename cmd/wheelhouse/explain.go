@@ -60,7 +60,7 @@ func (a *app) explain(ctx context.Context, reference, field string, flags explai
 	}
 	caps, session := chart.OfflineCapabilities(), (*cluster.Session)(nil)
 	if !flags.offline {
-		if session, _, err = a.connect(ctx); err != nil {
+		if session, _, err = a.connect(ctx, desired); err != nil {
 			return fmt.Errorf("%w; --offline explains what is rendered", err)
 		}
 		defer session.Close()
