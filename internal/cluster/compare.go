@@ -3,8 +3,10 @@ package cluster
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -150,7 +152,7 @@ func (s *Session) tryUpdate(ctx context.Context, client dynamic.ResourceInterfac
 	case reflect.DeepEqual(cleaned(live).Object, cleaned(after).Object):
 		return nil, nil
 	}
-	change.Action = rollout.ChangeUpdate
+	change.Action, change.Digest = rollout.ChangeUpdate, identityDigest(live, after)
 	if c.Text {
 		change.After = readable(after)
 	}
@@ -210,7 +212,7 @@ func (s *Session) deletion(ctx context.Context, object chart.Object, c rollout.C
 	if live.GetAnnotations()["helm.sh/resource-policy"] == "keep" || BelongsElsewhere(live, c.Release) {
 		return nil, nil
 	}
-	change := &rollout.Change{Kind: object.Kind, Namespace: id.namespace, Name: object.Name, Action: rollout.ChangeDelete}
+	change := &rollout.Change{Kind: object.Kind, Namespace: id.namespace, Name: object.Name, Action: rollout.ChangeDelete, Digest: identityDigest(live, nil)}
 	if c.Text {
 		change.Before = readable(live)
 	}
@@ -274,9 +276,32 @@ func mask(object map[string]any, field string) {
 	}
 }
 
+// maskKey makes digests of secrets worthless outside of this process: what is
+// printed or saved must not let anybody test guesses.
+var maskKey = rand.Text()
+
 func digest(value any) string {
-	sum := sha256.Sum256(fmt.Append(nil, value))
+	sum := sha256.Sum256(fmt.Append([]byte(maskKey), value))
 	return "(hidden, digest " + hex.EncodeToString(sum[:4]) + ")"
+}
+
+// identityDigest is a digest of an object as it is and as it would be, without the
+// server's bookkeeping. The UID in it is known to nobody who has not read the
+// object itself, and makes one that was recreated another one.
+func identityDigest(live, after *unstructured.Unstructured) string {
+	hash := sha256.New()
+	hash.Write([]byte(live.GetUID()))
+	for _, u := range []*unstructured.Unstructured{live, after} {
+		if u == nil {
+			continue
+		}
+		text, err := json.Marshal(cleaned(u).Object)
+		if err != nil {
+			return err.Error()
+		}
+		hash.Write(text)
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:12])
 }
 
 // restarts counts the pods that a change of a workload replaces.

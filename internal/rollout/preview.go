@@ -37,6 +37,8 @@ type Change struct {
 	Warnings []string `json:"warnings,omitempty"`
 	// Pods counts the pods that the change replaces.
 	Pods int `json:"pods,omitempty"`
+	// Digest identifies the object as it is, this very one, and as it would be.
+	Digest string `json:"digest,omitempty"`
 	// Before and After are YAML without bookkeeping and with secrets masked.
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
