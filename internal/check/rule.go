@@ -64,6 +64,7 @@ var (
 	valueRules = []Rule{
 		credentialsByReference,
 		valuesMatchSchema,
+		keysHaveTheirNames,
 		dependenciesAtHand,
 		definitionsComeFirst,
 		onePlatformPerNamespace,

@@ -24,7 +24,7 @@ func announced(id, service, address, variable string) Rule {
 		Find: func(in Input) (problems []fleet.Problem) {
 			for _, rel := range in.Set.Platforms() {
 				told := rel.Values.At("dynamo-operator", service, "enabled")
-				if !isTrue(told) || text(rel, "dynamo-operator", address) != "" || isTrue(rel.Values.At(service, "enabled")) {
+				if !isTrue(told) || text(rel, "dynamo-operator", address) != "" || installs(rel, service) {
 					continue
 				}
 				problems = append(problems, fleet.Problem{

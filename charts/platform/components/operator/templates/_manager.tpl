@@ -1,10 +1,30 @@
-{{- $fullname := include "dynamo-operator.fullname" . -}}
+{{/*
+What runs the operator: its configuration, Deployment and disruption budget. It
+depends on the services beside it, and only dynamo-platform knows those: as a
+part of it, this chart leaves these objects to that chart's templates, which
+include this one with a further key in the context.
+
+.Platform: natsAddress and etcdAddress of bundled services, or ""; grove and
+kaiScheduler, whether the operator may use them.
+*/}}
+{{- define "dynamo-operator.manager" -}}
 {{- $manager := .Values.controllerManager -}}
 {{- $mountsCertificate := and (include "dynamo-operator.servesWebhooks" .) (not (include "dynamo-operator.selfManagesCertificate" .)) -}}
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ include "dynamo-operator.name" (list $ "config") }}
+  namespace: {{ .Release.Namespace }}
+  labels:
+    {{- include "dynamo-operator.labels" . | nindent 4 }}
+data:
+  config.yaml: |
+    {{- include "dynamo-operator.config" . | nindent 4 }}
+---
 apiVersion: apps/v1
 kind: Deployment
 metadata:
-  name: {{ $fullname }}-controller-manager
+  name: {{ include "dynamo-operator.name" (list $ "controller-manager") }}
   namespace: {{ .Release.Namespace }}
   labels:
     {{- include "dynamo-operator.labels" . | nindent 4 }}
@@ -24,7 +44,7 @@ spec:
         # The operator reads its configuration at start: a change rolls the pods.
         checksum/config: {{ include "dynamo-operator.config" . | sha256sum }}
     spec:
-      serviceAccountName: {{ $fullname }}-controller-manager
+      serviceAccountName: {{ include "dynamo-operator.name" (list $ "controller-manager") }}
       {{- with include "dynamo-operator.imagePullSecrets" . }}
       imagePullSecrets:
         {{- . | nindent 8 }}
@@ -45,6 +65,9 @@ spec:
               valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
             - name: POD_SERVICE_ACCOUNT
               valueFrom: {fieldRef: {fieldPath: spec.serviceAccountName}}
+            {{- with .Values.env }}
+            {{- toYaml . | nindent 12 }}
+            {{- end }}
           ports:
             - {name: health, containerPort: 8081, protocol: TCP}
             {{- if include "dynamo-operator.servesMetrics" . }}
@@ -72,7 +95,7 @@ spec:
             {{- end }}
       volumes:
         - name: config
-          configMap: {name: {{ $fullname }}-config}
+          configMap: {name: {{ include "dynamo-operator.name" (list $ "config") }}}
         {{- if $mountsCertificate }}
         - name: webhook-certificate
           secret:
@@ -95,7 +118,7 @@ spec:
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
-  name: {{ $fullname }}-controller-manager
+  name: {{ include "dynamo-operator.name" (list $ "controller-manager") }}
   namespace: {{ .Release.Namespace }}
   labels:
     {{- include "dynamo-operator.labels" . | nindent 4 }}
@@ -106,3 +129,11 @@ spec:
       {{- include "dynamo-operator.selectorLabels" . | nindent 6 }}
       control-plane: controller-manager
 {{- end }}
+{{- with include "dynamo-operator.queueAccess" . }}
+---
+{{ . }}
+{{- end }}
+{{- end -}}
+
+{{/* dynamo-platform defines it to be no. */}}
+{{- define "dynamo-operator.standsAlone" -}}yes{{- end -}}
