@@ -25,6 +25,8 @@ type applyFlags struct {
 	yes            bool
 	// adopt consents to taking over what exists without this fleet.
 	adopt bool
+	// prune removes releases that the file no longer names.
+	prune bool
 	// plan is a saved plan to execute; saved is what it says.
 	plan  string
 	saved *rollout.SavedPlan
@@ -60,13 +62,14 @@ releases that were left half-done, uninstalled or damaged are repaired.`,
 	c.Flags().IntVar(&flags.parallel, "parallel", 16, "how many releases are written at the same time")
 	c.Flags().BoolVar(&flags.noWait, "no-wait", false, "do not wait until operators are ready (CRDs are always waited for)")
 	c.Flags().DurationVar(&flags.timeout, "timeout", 5*time.Minute, "how long a gate may make no progress before it fails")
+	c.Flags().BoolVar(&flags.prune, "prune", false, "remove releases of the fleet that the file no longer names")
 	c.Flags().StringVar(&flags.plan, "plan", "", "execute a saved plan, exactly or not at all; saving it was consent to what it says")
 	flags.fieldFlags.add(c)
 	c.Flags().BoolVar(&flags.acceptBreakage, "accept-crd-breakage", false, "change CRDs although that breaks the live objects that the plan lists")
 	c.Flags().BoolVar(&flags.rollbackOnFailure, "rollback-on-failure", false, "if a step fails, undo what this apply changed, in reverse")
 	c.Flags().BoolVar(&flags.adopt, "adopt", false, "take over releases and objects that exist without this fleet, as they are")
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do not ask before something is deleted or a value of yours loses its effect")
-	for _, decided := range []string{"take-field", "force-conflicts", "accept-crd-breakage", "adopt", "yes", "no-wait"} {
+	for _, decided := range []string{"take-field", "force-conflicts", "accept-crd-breakage", "adopt", "yes", "no-wait", "prune"} {
 		c.MarkFlagsMutuallyExclusive("plan", decided)
 	}
 	return c
@@ -138,7 +141,7 @@ func (f *applyFlags) preview(desired *rollout.Desired) (rollout.PreviewOptions, 
 		return options, nil
 	}
 	fields, err := f.fields(desired)
-	return rollout.PreviewOptions{Fields: fields, AcceptBreakage: f.acceptBreakage, NoWait: f.noWait}, err
+	return rollout.PreviewOptions{Fields: fields, AcceptBreakage: f.acceptBreakage, NoWait: f.noWait, Prune: f.prune}, err
 }
 
 // summary is short: progress has told each failure when it happened.

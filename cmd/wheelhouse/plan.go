@@ -39,6 +39,7 @@ written. Exits with 0 if nothing would change, 2 if something would.`,
 	a.fleetFlags(c)
 	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table, diff or json")
 	c.Flags().BoolVar(&flags.Drift, "drift", false, "also compare releases that have not changed with what runs")
+	c.Flags().BoolVar(&flags.Prune, "prune", false, "plan to remove releases of the fleet that the file no longer names")
 	c.Flags().StringVar(&flags.out, "out", "", "save the plan to a file, for apply --plan")
 	flags.fieldFlags.add(c)
 	c.Flags().BoolVar(&flags.AcceptBreakage, "accept-crd-breakage", false, "plan CRD changes that break live objects")

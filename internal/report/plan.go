@@ -90,7 +90,7 @@ func planSummary(w io.Writer, p *rollout.Plan) error {
 		}
 	}
 	for _, orphan := range p.Orphans {
-		if _, err := fmt.Fprintf(w, "not in the file any more, left alone: release %s\n", orphan.Key); err != nil {
+		if _, err := fmt.Fprintf(w, "not in the file any more, left alone: release %s (apply --prune removes it)\n", orphan.Key); err != nil {
 			return err
 		}
 	}

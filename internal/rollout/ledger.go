@@ -216,7 +216,7 @@ func Undo(result *Result) *Plan {
 		switch {
 		case o.Step.Action == ActionInstall:
 			step.Action, step.Reason = ActionUninstall, "it was new"
-		case o.Step.Action.Changes() && o.Step.last.Status == "deployed":
+		case o.Step.Action.Changes() && o.Step.Action != ActionUninstall && o.Step.last.Status == "deployed":
 			step.Action, step.Revision = ActionRollback, o.Step.last.Revision
 			step.Reason = fmt.Sprintf("back to Helm revision %d", step.Revision)
 		default:

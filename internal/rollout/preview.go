@@ -79,6 +79,8 @@ type PreviewOptions struct {
 	NoWait bool
 	// Drift also compares releases whose digests say that nothing changed.
 	Drift bool
+	// Prune removes releases of the fleet that the file no longer names.
+	Prune bool
 	// Text fills in what objects look like before and after.
 	Text bool
 	// AcceptBreakage consents to breaking live objects by changing their CRDs.
@@ -100,6 +102,7 @@ func Preview(ctx context.Context, plan *Plan, releases Releases, cluster Cluster
 	for _, row := range plan.Foreign() {
 		blocked[row.Release] = true
 	}
+	whole := ctx
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
 	for i := range plan.Steps {
@@ -109,7 +112,10 @@ func Preview(ctx context.Context, plan *Plan, releases Releases, cluster Cluster
 		}
 		group.Go(func() error { return preview(ctx, step, releases, cluster, absent, options) })
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil || !options.Prune {
+		return err
+	}
+	return plan.Prune(whole, releases, cluster)
 }
 
 func preview(ctx context.Context, step *Step, releases Releases, cluster Cluster, absent map[string]bool, options PreviewOptions) error {

@@ -41,11 +41,12 @@ type PlanOptions struct {
 	NoWait         bool   `json:"noWait,omitempty"`
 	Drift          bool   `json:"drift,omitempty"`
 	AcceptBreakage bool   `json:"acceptBreakage,omitempty"`
+	Prune          bool   `json:"prune,omitempty"`
 }
 
 // Preview returns the options of the preview that made the plan.
 func (o PlanOptions) Preview() PreviewOptions {
-	return PreviewOptions{Fields: o.Fields, NoWait: o.NoWait, Drift: o.Drift, AcceptBreakage: o.AcceptBreakage}
+	return PreviewOptions{Fields: o.Fields, NoWait: o.NoWait, Drift: o.Drift, AcceptBreakage: o.AcceptBreakage, Prune: o.Prune}
 }
 
 // SavePlan makes a plan ready to be kept. A plan that cannot be carried out is
@@ -56,7 +57,7 @@ func SavePlan(plan *Plan, options PreviewOptions, file, cluster, program string)
 	}
 	return &SavedPlan{
 		Version: SavedPlanVersion, Created: time.Now().UTC(), Program: program, Cluster: cluster, File: file,
-		Options: PlanOptions{Fields: options.Fields, NoWait: options.NoWait, Drift: options.Drift, AcceptBreakage: options.AcceptBreakage},
+		Options: PlanOptions{Fields: options.Fields, NoWait: options.NoWait, Drift: options.Drift, AcceptBreakage: options.AcceptBreakage, Prune: options.Prune},
 		Seen:    plan.seen(), Plan: plan,
 	}, nil
 }
