@@ -8,18 +8,21 @@ import (
 
 var definitionsComeFirst = Rule{
 	ID:       "C-29a",
-	Severity: Warning,
+	Severity: Note,
 	Says:     "CRDs in a crds/ folder must be in the cluster before what needs them: a release neither installs nor upgrades them.",
 	Why: "Helm applies a crds/ folder when a release is installed and never again. Turned on by an upgrade, Grove would run without its kinds, and KAI's " +
-		"objects would be refused because nobody knows their kind.",
-	Fix: "apply them first: unpack the dependency's package and run `kubectl apply --server-side -f CHART/crds/`",
+		"objects would be refused because nobody knows their kind. The manager applies them as a step of its own, once per cluster, before the releases " +
+		"that need them, and refuses to take what belongs to somebody else or to go back to an older version.",
+	Fix: "`wheelhouse apply` applies them first; with plain Helm, unpack the dependency's package and run `kubectl apply --server-side -f CHART/crds/`",
 	Find: func(in Input) (problems []fleet.Problem) {
+		told := map[string]bool{} // once, not once per tenant
 		for _, rel := range in.Set.Releases {
 			c := in.Charts[rel.Chart]
 			definitions, err := c.CRDs(rel.Overrides.PlainMap())
-			if err != nil || len(definitions) == 0 {
+			if err != nil || len(definitions) == 0 || told[definitions[0].Name] {
 				continue // what cannot be read fails to render, with its own message
 			}
+			told[definitions[0].Name] = true
 			problems = append(problems, fleet.Problem{
 				Origin: rel.Origin,
 				Message: fmt.Sprintf("release %s turns on a dependency with %d CRDs of its own, such as %s, which are not part of the release",

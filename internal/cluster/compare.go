@@ -83,7 +83,7 @@ func (s *Session) compareOne(ctx context.Context, object chart.Object, c rollout
 	if err != nil {
 		return nil, err
 	}
-	wanted, err := asHelmApplies(object, id, c.Release)
+	wanted, err := asApplied(object, id, c)
 	if err != nil {
 		return nil, err
 	}
@@ -188,13 +188,17 @@ func tryApply(ctx context.Context, client dynamic.ResourceInterface, live, wante
 
 // dryRun applies as the release store does, but for the result.
 func dryRun(ctx context.Context, client dynamic.ResourceInterface, wanted *unstructured.Unstructured, force bool) (*unstructured.Unstructured, error) {
+	return patch(ctx, client, wanted, metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}, Force: &force})
+}
+
+// patch applies an object server-side; unknown fields are errors.
+func patch(ctx context.Context, client dynamic.ResourceInterface, wanted *unstructured.Unstructured, options metav1.PatchOptions) (*unstructured.Unstructured, error) {
 	data, err := wanted.MarshalJSON()
 	if err != nil {
 		return nil, err
 	}
-	return client.Patch(ctx, wanted.GetName(), types.ApplyPatchType, data, metav1.PatchOptions{
-		DryRun: []string{metav1.DryRunAll}, FieldManager: FieldManager, FieldValidation: metav1.FieldValidationStrict, Force: &force,
-	})
+	options.FieldManager, options.FieldValidation = FieldManager, metav1.FieldValidationStrict
+	return client.Patch(ctx, wanted.GetName(), types.ApplyPatchType, data, options)
 }
 
 func (s *Session) deletion(ctx context.Context, object chart.Object, c rollout.Comparison) (*rollout.Change, error) {
@@ -219,11 +223,27 @@ func (s *Session) deletion(ctx context.Context, object chart.Object, c rollout.C
 	return change, nil
 }
 
-// asHelmApplies adds to a rendered object what Helm adds before it applies it.
-func asHelmApplies(object chart.Object, id identified, key fleet.Key) (*unstructured.Unstructured, error) {
+// asApplied is an object as it will be written.
+func asApplied(object chart.Object, id identified, c rollout.Comparison) (*unstructured.Unstructured, error) {
+	if c.Unreleased {
+		return parsed(object)
+	}
+	return asHelmApplies(object, id, c.Release)
+}
+
+func parsed(object chart.Object) (*unstructured.Unstructured, error) {
 	u := &unstructured.Unstructured{}
 	if err := yaml.Unmarshal([]byte(object.Content), &u.Object); err != nil {
 		return nil, fmt.Errorf("%s: %w", object, err)
+	}
+	return u, nil
+}
+
+// asHelmApplies adds to a rendered object what Helm adds before it applies it.
+func asHelmApplies(object chart.Object, id identified, key fleet.Key) (*unstructured.Unstructured, error) {
+	u, err := parsed(object)
+	if err != nil {
+		return nil, err
 	}
 	u.SetNamespace(id.namespace)
 	labels, annotations := u.GetLabels(), u.GetAnnotations()

@@ -59,6 +59,8 @@ type Revision struct {
 	// Releases is the state of every release at the end: what a rollback
 	// returns to.
 	Releases []ReleaseAt `json:"releases"`
+	// CRDs are the dependencies whose CRDs were applied, with their versions.
+	CRDs []string `json:"crds,omitempty"`
 }
 
 // ReleaseAt is a release within a revision of the set.
@@ -97,10 +99,12 @@ func Begin(ctx context.Context, ledger Ledger, plan *Plan, description, by strin
 			}
 		}
 	}
-	r := Revision{Fleet: plan.Fleet, Number: 1, Description: description, By: by, Started: time.Now().UTC(), Status: RevisionRunning}
+	r := Revision{Fleet: plan.Fleet, Description: description, By: by, Started: time.Now().UTC(), Status: RevisionRunning}
+	var last Revision
 	if len(before) > 0 {
-		r.Number = before[len(before)-1].Number + 1
+		last = before[len(before)-1]
 	}
+	r.Number, r.CRDs = last.Number+1, crdCharts(last.CRDs, plan.Steps)
 	for _, step := range plan.Steps {
 		if step.Kind == StepRelease {
 			r.Releases = append(r.Releases, releaseAt(step, step.last))
@@ -142,6 +146,9 @@ func PlanRollback(fleetName string, number int, revisions []Revision, records ma
 		return nil, err
 	}
 	r := &Return{To: to, Plan: &Plan{Fleet: fleetName}}
+	if stays := crdsStay(revisions[len(revisions)-1], to); stays != "" {
+		r.Lost = append(r.Lost, stays)
+	}
 	wanted := map[fleet.Key]bool{}
 	for _, rel := range to.Releases {
 		wanted[rel.Key] = true

@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -59,6 +60,8 @@ func (c Change) String() string {
 // Comparison is a question to the server: what would these writes change?
 type Comparison struct {
 	Release fleet.Key
+	// Unreleased objects belong to no release and are applied as they are.
+	Unreleased bool
 	// Wanted objects would be applied, Gone ones deleted.
 	Wanted, Gone []chart.Object
 	// AbsentNamespaces do not exist yet, so nothing in them does.
@@ -98,19 +101,28 @@ func Preview(ctx context.Context, plan *Plan, releases Releases, cluster Cluster
 			absent[step.Namespace] = true
 		}
 	}
-	blocked := map[fleet.Key]bool{}
+	blocked := map[string]bool{}
 	for _, row := range plan.Foreign() {
-		blocked[row.Release] = true
+		blocked["release "+row.Release.String()] = true
+		blocked[row.Name] = row.Kind == kindCRD
 	}
 	whole := ctx
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
 	for i := range plan.Steps {
 		step := &plan.Steps[i]
-		if step.Kind != StepRelease || blocked[step.Key] || !step.Action.Changes() && !options.Drift {
+		if blocked[step.ID] || !step.Action.Changes() && !options.Drift {
 			continue
 		}
-		group.Go(func() error { return preview(ctx, step, releases, cluster, absent, options) })
+		switch step.Kind {
+		case StepRelease:
+			group.Go(func() error { return preview(ctx, step, releases, cluster, absent, options) })
+		case StepCRDs:
+			if slices.ContainsFunc(step.Names, func(crd string) bool { return blocked[crd] }) {
+				continue
+			}
+			group.Go(func() error { return previewCRDs(ctx, step, cluster, options) })
+		}
 	}
 	if err := group.Wait(); err != nil || !options.Prune {
 		return err
@@ -144,9 +156,13 @@ func preview(ctx context.Context, step *Step, releases Releases, cluster Cluster
 		return fmt.Errorf("release %s: %w", step.Key, err)
 	}
 	if len(changes) > 0 && step.Action == ActionUnchanged {
-		step.Action, step.Reason = ActionRepair, fmt.Sprintf("%s and maybe more was changed by another program", changes[0])
+		step.Action, step.Reason = ActionRepair, changedByOthers(changes)
 	}
 	return nil
+}
+
+func changedByOthers(changes []Change) string {
+	return fmt.Sprintf("%s and maybe more was changed by another program", changes[0])
 }
 
 // without lists the objects that another list does not have, in any version.

@@ -110,6 +110,9 @@ func (p *Plan) seen() map[string]string {
 	out := map[string]string{"fleet": p.Fleet}
 	for _, step := range p.Steps {
 		out["step "+step.ID] = strings.TrimSpace(string(step.Action) + " " + strings.Join(step.Needs, ", "))
+		for _, change := range step.Changes {
+			out["object "+change.String()] = string(change.Action) + " " + change.Digest
+		}
 		if step.Kind != StepRelease {
 			continue
 		}
@@ -118,9 +121,6 @@ func (p *Plan) seen() map[string]string {
 			out["chart of "+step.ID] = step.target.Digest.Chart
 			out["values of "+step.ID] = step.target.Digest.Values
 			out["objects of "+step.ID] = digestOf(step.target.Rendered.Manifest)
-		}
-		for _, change := range step.Changes {
-			out["object "+change.String()] = string(change.Action) + " " + change.Digest
 		}
 	}
 	for _, row := range append(p.Adoptions(), p.Foreign()...) {

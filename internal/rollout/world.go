@@ -68,6 +68,9 @@ type Cluster interface {
 	DeleteGraph(ctx context.Context, g Graph, patience time.Duration, report func(string)) error
 	// Custom counts the objects of each CRD, by CRD name.
 	Custom(ctx context.Context, crds []string) (map[string]int, error)
+	// ApplyCRDs writes CRDs that belong to no release. Fields says what becomes
+	// of those that others own; any other conflict is an error.
+	ApplyCRDs(ctx context.Context, crds []chart.Object, fields Fields) error
 	// DeleteCRDs removes CRDs, and with them their objects.
 	DeleteCRDs(ctx context.Context, crds []string) error
 	// Claims lists the volume claims of a release that outlive it.

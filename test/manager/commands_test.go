@@ -142,6 +142,9 @@ func makeObject(ts *testscript.TestScript, object *unstructured.Unstructured, ma
 	if object.GetKind() == "DynamoGraphDeployment" {
 		resource = "graphs"
 	}
+	if object.GetKind() == "CustomResourceDefinition" {
+		resource = "crds"
+	}
 	if object.GetKind() == "Thing" {
 		resource += "." + object.GroupVersionKind().Group
 	}
