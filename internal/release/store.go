@@ -21,9 +21,6 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
-// MaxHistory is how many revisions of a release are kept.
-const MaxHistory = 10
-
 // Store reads and writes Helm releases over one cluster session. It is safe
 // for concurrent use on different releases.
 type Store struct {
@@ -33,8 +30,10 @@ type Store struct {
 	// Namespaces are looked through one by one for releases, if the cluster as a
 	// whole may not be.
 	Namespaces []string
-	log        slog.Handler
-	lookups    *lookups
+	// History is how many revisions of a release are kept.
+	History int
+	log     slog.Handler
+	lookups *lookups
 }
 
 var _ rollout.Releases = (*Store)(nil)
@@ -44,7 +43,7 @@ func NewStore(session *cluster.Session, log slog.Handler) *Store {
 	// A package variable of the SDK: with the default, the name of this
 	// binary, the helm command would conflict with us.
 	kube.ManagedFieldsManager = cluster.FieldManager
-	return &Store{session: session, log: log, lookups: &lookups{RESTClientGetter: session}}
+	return &Store{session: session, log: log, History: fleet.DefaultHistory, lookups: &lookups{RESTClientGetter: session}}
 }
 
 // Apply installs or upgrades a release. A revision that an earlier client left
@@ -130,7 +129,7 @@ func (s *Store) upgrade(ctx context.Context, cfg *action.Configuration, target r
 	act.WaitStrategy = kube.HookOnlyStrategy
 	act.Timeout = hookTimeout
 	act.TakeOwnership = len(target.Adopts) > 0
-	act.MaxHistory = MaxHistory
+	act.MaxHistory = s.History
 	act.ResetValues = true
 	act.Labels = labels
 	done, err := act.RunWithContext(context.WithoutCancel(ctx), target.Name, target.Source.Helm(), target.Overrides.PlainMap())
@@ -163,7 +162,7 @@ func (s *Store) Rollback(ctx context.Context, key fleet.Key, revision int) (roll
 	act.ServerSideApply, act.ForceConflicts = "true", s.Fields.Force
 	act.WaitStrategy = kube.HookOnlyStrategy
 	act.Timeout = hookTimeout
-	act.MaxHistory = MaxHistory
+	act.MaxHistory = s.History
 	if err := act.Run(key.Name); err != nil {
 		return rollout.Record{}, err
 	}

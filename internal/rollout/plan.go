@@ -79,6 +79,8 @@ type Step struct {
 	Downgrade string `json:"downgrade,omitempty"`
 	// Defaults lists what an upgrade changes in the chart's defaults.
 	Defaults *DefaultChanges `json:"defaults,omitempty"`
+	// RecordSize is set if the release's record comes near the limit.
+	RecordSize *RecordSize `json:"recordSize,omitempty"`
 
 	target Target
 	last   Record

@@ -148,6 +148,11 @@ func preview(ctx context.Context, step *Step, releases Releases, cluster Cluster
 		return fmt.Errorf("release %s: %w", step.Key, err)
 	}
 	step.Changes = changes
+	if step.Action.Changes() {
+		if err := step.forecast(releases); err != nil {
+			return err
+		}
+	}
 	if step.Definitions, err = definitions(ctx, cluster, changes, wanted, step.gone); err != nil {
 		return fmt.Errorf("release %s: %w", step.Key, err)
 	}

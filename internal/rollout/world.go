@@ -22,6 +22,8 @@ type Releases interface {
 	// Apply installs or upgrades a release and returns its new record. It
 	// does not wait for readiness, and once begun is not cancelled by ctx.
 	Apply(ctx context.Context, target Target, action Action, last Record) (Record, error)
+	// Forecast tells how big the record of a release will be.
+	Forecast(target Target) (RecordSize, error)
 	// Rollback returns a release to one of its revisions, as a new revision.
 	Rollback(ctx context.Context, key fleet.Key, revision int) (Record, error)
 	// Uninstall removes a release and everything in it that does not carry a
