@@ -67,22 +67,46 @@ var (
 		keysHaveTheirNames,
 		dependenciesAtHand,
 		definitionsComeFirst,
+		definitionsAreNewEnough,
 		onePlatformPerNamespace,
 		scopesDoNotMix,
 		scopeIsStatedOnce,
 		restrictionStaysHome,
 		natsIsInstalledWhereAnnounced,
 		etcdIsInstalledWhereAnnounced,
+		etcdDiscoveryHasEtcd,
+		domainIsTheClusters,
+		certManagerIsThere,
+		externalCertificateIsUsable,
+		schedulersAreInstalledOnce,
+		groveLetsKAIWork,
+		operatorIsOfItsChart,
+		sshKeyIsNamed,
+		pullSecretsExist,
+		ingressIsComplete,
 	}
 	// objectRules look at rendered objects.
 	objectRules = []Rule{
 		objectsAreKubernetes,
 		objectNamesFit,
 		objectsAreUnique,
+		addressesAreRendered,
+		noHooks,
+		definitionsFitAnyTool,
+		secretsAreNotBlank,
 	}
 	// liveRules only look at the cluster.
 	liveRules = []Rule{
 		noForeignOperator,
+		webhooksAnswer,
+		operatorsSeeTheirSchedulers,
+		queuesExist,
+		kindsAreServed,
+		monitorsAreServed,
+		severalNodesHaveAnOrchestrator,
+		workersRunTheirOwnImage,
+		operatorKnowsCheckpoints,
+		checkpointsFitTheirImage,
 	}
 )
 

@@ -59,8 +59,7 @@ func (v *survey) operators(ctx context.Context) error {
 	return nil
 }
 
-// leased adds restricted operators of which only the Lease tells. In the
-// fleet's own namespaces it may be one that was just uninstalled.
+// leased adds restricted operators of which only the Lease tells.
 func (v *survey) leased(ctx context.Context, found map[fleet.Key]check.Operator) error {
 	leases, err := v.Kube.CoordinationV1().Leases("").List(ctx, withName(markerLease))
 	if err != nil {
@@ -72,11 +71,11 @@ func (v *survey) leased(ctx context.Context, found map[fleet.Key]check.Operator)
 	}
 	for _, lease := range leases.Items {
 		held := ptr.Deref(lease.Spec.HolderIdentity, "") != "" && !expired(&lease)
-		if !held || known[lease.Namespace] || slices.Contains(v.wanted.Namespaces, lease.Namespace) {
+		if !held || known[lease.Namespace] {
 			continue
 		}
 		key := fleet.Key{Namespace: lease.Namespace}
-		found[key] = check.Operator{Release: key, Scope: fleet.ScopeNamespace, Found: "Lease " + lease.Namespace + "/" + lease.Name}
+		found[key] = check.Operator{Release: key, Scope: fleet.ScopeNamespace, Found: "Lease " + lease.Namespace + "/" + lease.Name, Leased: true}
 	}
 	return nil
 }
