@@ -17,8 +17,6 @@ type Operator struct {
 	Version string `json:"version,omitempty"`
 	// Found is the object by which it was recognised.
 	Found string `json:"found"`
-	// Leased says that only its marker Lease tells of it.
-	Leased bool `json:"leased,omitempty"`
 }
 
 func (o Operator) String() string {
@@ -46,13 +44,12 @@ var noForeignOperator = Rule{
 	When:  isPlatform,
 	Needs: []Fact{FactOperators},
 	Live: func(in Input) (problems []fleet.Problem) {
-		ours, home := map[fleet.Key]bool{}, map[string]bool{}
+		ours := map[fleet.Key]bool{}
 		for _, rel := range in.Set.Platforms() {
-			ours[rel.Key], home[rel.Namespace] = true, true
+			ours[rel.Key] = true
 		}
 		for _, operator := range in.Cluster.Operators {
-			// A Lease in a namespace of ours may be of our own that was just removed.
-			if ours[operator.Release] || operator.Leased && home[operator.Release.Namespace] {
+			if ours[operator.Release] {
 				continue
 			}
 			for _, rel := range in.Set.Platforms() {
@@ -77,7 +74,7 @@ var noForeignOperator = Rule{
 	}, {
 		Fleet: "platforms: [{namespace: dynamo-system, scope: cluster}]",
 		Cluster: &Cluster{Operators: []Operator{{
-			Release: fleet.Key{Namespace: "team-b"}, Scope: fleet.ScopeNamespace, Found: "Lease team-b/dynamo-operator-namespace-scope", Leased: true,
+			Release: fleet.Key{Namespace: "team-b"}, Scope: fleet.ScopeNamespace, Found: "Lease team-b/dynamo-operator-namespace-scope",
 		}}},
 	}},
 	Passes: []Example{{

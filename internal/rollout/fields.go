@@ -12,11 +12,11 @@ import (
 // own. What it does not name stops a rollout.
 type Fields struct {
 	// Force takes over every field.
-	Force bool `json:"force,omitempty"`
+	Force bool
 	// Take lists fields that are taken over.
-	Take []fleet.FieldRef `json:"take,omitempty"`
+	Take []fleet.FieldRef
 	// Leave lists fields that are not written once others own them.
-	Leave []fleet.FieldRef `json:"leave,omitempty"`
+	Leave []fleet.FieldRef
 }
 
 // Left are the references that leave something of an object to others.

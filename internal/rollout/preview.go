@@ -3,7 +3,6 @@ package rollout
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -38,8 +37,6 @@ type Change struct {
 	Warnings []string `json:"warnings,omitempty"`
 	// Pods counts the pods that the change replaces.
 	Pods int `json:"pods,omitempty"`
-	// Digest identifies the object as it is, this very one, and as it would be.
-	Digest string `json:"digest,omitempty"`
 	// Before and After are YAML without bookkeeping and with secrets masked.
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
@@ -60,8 +57,6 @@ func (c Change) String() string {
 // Comparison is a question to the server: what would these writes change?
 type Comparison struct {
 	Release fleet.Key
-	// Unreleased objects belong to no release and are applied as they are.
-	Unreleased bool
 	// Wanted objects would be applied, Gone ones deleted.
 	Wanted, Gone []chart.Object
 	// AbsentNamespaces do not exist yet, so nothing in them does.
@@ -82,8 +77,6 @@ type PreviewOptions struct {
 	NoWait bool
 	// Drift also compares releases whose digests say that nothing changed.
 	Drift bool
-	// Prune removes releases of the fleet that the file no longer names.
-	Prune bool
 	// Text fills in what objects look like before and after.
 	Text bool
 	// AcceptBreakage consents to breaking live objects by changing their CRDs.
@@ -101,33 +94,20 @@ func Preview(ctx context.Context, plan *Plan, releases Releases, cluster Cluster
 			absent[step.Namespace] = true
 		}
 	}
-	blocked := map[string]bool{}
+	blocked := map[fleet.Key]bool{}
 	for _, row := range plan.Foreign() {
-		blocked["release "+row.Release.String()] = true
-		blocked[row.Name] = row.Kind == kindCRD
+		blocked[row.Release] = true
 	}
-	whole := ctx
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
 	for i := range plan.Steps {
 		step := &plan.Steps[i]
-		if blocked[step.ID] || !step.Action.Changes() && !options.Drift {
+		if step.Kind != StepRelease || blocked[step.Key] || !step.Action.Changes() && !options.Drift {
 			continue
 		}
-		switch step.Kind {
-		case StepRelease:
-			group.Go(func() error { return preview(ctx, step, releases, cluster, absent, options) })
-		case StepCRDs:
-			if slices.ContainsFunc(step.Names, func(crd string) bool { return blocked[crd] }) {
-				continue
-			}
-			group.Go(func() error { return previewCRDs(ctx, step, cluster, options) })
-		}
+		group.Go(func() error { return preview(ctx, step, releases, cluster, absent, options) })
 	}
-	if err := group.Wait(); err != nil || !options.Prune {
-		return err
-	}
-	return plan.Prune(whole, releases, cluster)
+	return group.Wait()
 }
 
 func preview(ctx context.Context, step *Step, releases Releases, cluster Cluster, absent map[string]bool, options PreviewOptions) error {
@@ -148,11 +128,6 @@ func preview(ctx context.Context, step *Step, releases Releases, cluster Cluster
 		return fmt.Errorf("release %s: %w", step.Key, err)
 	}
 	step.Changes = changes
-	if step.Action.Changes() {
-		if err := step.forecast(releases); err != nil {
-			return err
-		}
-	}
 	if step.Definitions, err = definitions(ctx, cluster, changes, wanted, step.gone); err != nil {
 		return fmt.Errorf("release %s: %w", step.Key, err)
 	}
@@ -161,13 +136,9 @@ func preview(ctx context.Context, step *Step, releases Releases, cluster Cluster
 		return fmt.Errorf("release %s: %w", step.Key, err)
 	}
 	if len(changes) > 0 && step.Action == ActionUnchanged {
-		step.Action, step.Reason = ActionRepair, changedByOthers(changes)
+		step.Action, step.Reason = ActionRepair, fmt.Sprintf("%s and maybe more was changed by another program", changes[0])
 	}
 	return nil
-}
-
-func changedByOthers(changes []Change) string {
-	return fmt.Sprintf("%s and maybe more was changed by another program", changes[0])
 }
 
 // without lists the objects that another list does not have, in any version.

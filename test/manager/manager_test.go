@@ -63,18 +63,21 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// expandFleets fills $ID and $CHARTS into the YAML files of a script, those of
-// its charts included.
+// expandFleets fills $ID and $CHARTS into the YAML files of a script.
 func expandFleets(env *testscript.Env, id, charts string) error {
-	fill := strings.NewReplacer("$ID", id, "$CHARTS", charts)
-	return filepath.WalkDir(env.WorkDir, func(file string, _ os.DirEntry, err error) error {
-		if err != nil || filepath.Ext(file) != ".yaml" {
-			return err
-		}
+	files, err := filepath.Glob(filepath.Join(env.WorkDir, "*.yaml"))
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(file, []byte(fill.Replace(string(data))), 0o600)
-	})
+		text := strings.NewReplacer("$ID", id, "$CHARTS", charts).Replace(string(data))
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
