@@ -76,10 +76,6 @@ bin/helm-unittest: tools/unittest/go.mod
 test-charts: bin/helm-unittest ## The suites in the charts, run by helm-unittest
 	@bin/helm-unittest charts/crds charts/chrek
 
-.PHONY: fault-sweep
-fault-sweep: bin/drydock ## Kill wheelhouse after its k-th request, for every k, and disturb one request in ten
-	@go run ./test/faults
-
 .PHONY: test-drydock
 test-drydock: prerequisites bin/drydock ## Tests of the one-node Kubernetes that need no root
 	@$(MAKE) --no-print-directory -C drydock test

@@ -25,6 +25,11 @@ type applyFlags struct {
 	yes            bool
 	// adopt consents to taking over what exists without this fleet.
 	adopt bool
+	// prune removes releases that the file no longer names.
+	prune bool
+	// plan is a saved plan to execute; saved is what it says.
+	plan  string
+	saved *rollout.SavedPlan
 	// rollbackOnFailure undoes the whole apply if one of its steps fails.
 	rollbackOnFailure bool
 }
@@ -40,20 +45,33 @@ for checkpoints, until every such node is. What is up to date is left alone;
 releases that were left half-done, uninstalled or damaged are repaired.`,
 		Example: `  wheelhouse apply -f fleet.yaml
   wheelhouse apply -f fleet.yaml --set platform.dynamo-operator.controllerManager.replicas=2
-  wheelhouse apply -f fleet.yaml --no-wait -o json`,
+  wheelhouse apply -f fleet.yaml --no-wait -o json
+  wheelhouse apply --plan friday.plan`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.apply(c.Context(), flags) },
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if flags.plan != "" {
+				if flags.saved, err = a.openPlan(flags.plan, c.Flags().Changed("filename")); err != nil {
+					return err
+				}
+			}
+			return a.apply(c.Context(), flags)
+		},
 	}
 	a.fleetFlags(c)
 	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table or json")
 	c.Flags().IntVar(&flags.parallel, "parallel", 16, "how many releases are written at the same time")
 	c.Flags().BoolVar(&flags.noWait, "no-wait", false, "do not wait until operators are ready (CRDs are always waited for)")
 	c.Flags().DurationVar(&flags.timeout, "timeout", 5*time.Minute, "how long a gate may make no progress before it fails")
+	c.Flags().BoolVar(&flags.prune, "prune", false, "remove releases of the fleet that the file no longer names")
+	c.Flags().StringVar(&flags.plan, "plan", "", "execute a saved plan, exactly or not at all; saving it was consent to what it says")
 	flags.fieldFlags.add(c)
 	c.Flags().BoolVar(&flags.acceptBreakage, "accept-crd-breakage", false, "change CRDs although that breaks the live objects that the plan lists")
 	c.Flags().BoolVar(&flags.rollbackOnFailure, "rollback-on-failure", false, "if a step fails, undo what this apply changed, in reverse")
 	c.Flags().BoolVar(&flags.adopt, "adopt", false, "take over releases and objects that exist without this fleet, as they are")
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do not ask before something is deleted or a value of yours loses its effect")
+	for _, decided := range []string{"take-field", "force-conflicts", "accept-crd-breakage", "adopt", "yes", "no-wait", "prune"} {
+		c.MarkFlagsMutuallyExclusive("plan", decided)
+	}
 	return c
 }
 
@@ -65,7 +83,7 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 	if err != nil {
 		return err
 	}
-	fields, err := flags.fields(desired)
+	options, err := flags.preview(desired)
 	if err != nil {
 		return err
 	}
@@ -77,9 +95,7 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 		return err
 	}
 	defer session.Close()
-	session.Tell(func(message string) { progress.Say("%s", message) })
-	store.Fields = fields
-	options := rollout.PreviewOptions{Fields: fields, AcceptBreakage: flags.acceptBreakage, NoWait: flags.noWait}
+	store.Fields = options.Fields
 	plan, err := a.preview(ctx, desired, store, session, options)
 	if err != nil {
 		return err
@@ -89,7 +105,13 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 	if err := report.Warnings(a.err, plan); err != nil {
 		return err
 	}
-	if err := a.consent(plan, flags, progress); err != nil {
+	agree := func(plan *rollout.Plan) error {
+		if flags.saved != nil {
+			return checkSaved(flags.saved, plan, session.Describe())
+		}
+		return a.consent(plan, flags, progress)
+	}
+	if err := agree(plan); err != nil {
 		return err
 	}
 	result, err := a.carryOut(ctx, operation{
@@ -99,9 +121,9 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 			if err != nil {
 				return nil, err
 			}
-			return plan, a.consent(plan, flags, progress)
+			return plan, agree(plan)
 		},
-		options: rollout.Options{Parallel: flags.parallel, NoWait: flags.noWait, Patience: flags.timeout, Notify: progress.Notify},
+		options: rollout.Options{Parallel: flags.parallel, NoWait: options.NoWait, Patience: flags.timeout, Notify: progress.Notify},
 		undo:    flags.rollbackOnFailure,
 	})
 	progress.Pause()
@@ -111,42 +133,37 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 	return err
 }
 
-// summary is short: progress has told each failure when it happened.
-func summary(r *rollout.Result) error {
-	failed, left, skipped := outcomes(r)
-	switch {
-	case r.Interrupted:
-		return fmt.Errorf("%s; %d of %d steps are left (%s); run the same command again to finish", r.Cause, len(left), len(r.Outcomes), some(left))
-	case len(failed) > 0:
-		return fmt.Errorf("%d of %d steps failed, %d were skipped because of them; see above: %s", len(failed), len(r.Outcomes), skipped, strings.Join(failed, ", "))
-	default:
-		return nil
+// preview are the options of the plan: the flags', or those of a saved plan.
+func (f *applyFlags) preview(desired *rollout.Desired) (rollout.PreviewOptions, error) {
+	if f.saved != nil {
+		options := f.saved.Options.Preview()
+		options.Fields.Leave = desired.Fleet.LeaveFields
+		return options, nil
 	}
+	fields, err := f.fields(desired)
+	return rollout.PreviewOptions{Fields: fields, AcceptBreakage: f.acceptBreakage, NoWait: f.noWait, Prune: f.prune}, err
 }
 
-// outcomes names the steps that failed, and all that are not done.
-func outcomes(r *rollout.Result) (failed, left []string, skipped int) {
+// summary is short: progress has told each failure when it happened.
+func summary(r *rollout.Result) error {
+	var failed []string
+	skipped := 0
 	for _, o := range r.Outcomes {
 		switch o.State {
-		case rollout.StateDone:
-			continue
 		case rollout.StateFailed:
 			failed = append(failed, o.Step.ID)
 		case rollout.StateSkipped:
 			skipped++
 		}
-		left = append(left, o.Step.ID)
 	}
-	return failed, left, skipped
-}
-
-// some names a few of many.
-func some(names []string) string {
-	const few = 6
-	if len(names) > few {
-		return strings.Join(names[:few], ", ") + fmt.Sprintf(" and %d more", len(names)-few)
+	switch {
+	case r.Interrupted:
+		return fmt.Errorf("stopped on request with %d of %d steps left; run the same command again to finish", skipped, len(r.Outcomes))
+	case len(failed) > 0:
+		return fmt.Errorf("%d of %d steps failed, %d were skipped because of them; see above: %s", len(failed), len(r.Outcomes), skipped, strings.Join(failed, ", "))
+	default:
+		return nil
 	}
-	return strings.Join(names, ", ")
 }
 
 func (a *app) printResult(w io.Writer, result *rollout.Result, output string) error {

@@ -4,28 +4,22 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
-
-	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
 func main() { os.Exit(run()) }
 
 func run() int {
-	ctx, stop := context.WithCancelCause(context.Background())
-	defer stop(nil)
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	go func() {
-		<-signals
+		<-ctx.Done()
 		// The first signal ends the run at the next safe point, the second at once.
-		signal.Stop(signals)
-		stop(rollout.ErrStopped)
+		stop()
 	}()
 	return execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 }
@@ -37,9 +31,6 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	err := command.ExecuteContext(ctx)
 	if err == nil {
 		return 0
-	}
-	if errors.Is(err, context.Canceled) && errors.Is(context.Cause(ctx), rollout.ErrStopped) {
-		err = errors.New("stopped on request before anything was changed")
 	}
 	if text := err.Error(); text != "" {
 		fmt.Fprintln(stderr, "Error:", text)

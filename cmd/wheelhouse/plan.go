@@ -15,6 +15,8 @@ import (
 type planFlags struct {
 	fieldFlags
 	output string
+	// out is the file that keeps the plan.
+	out string
 	rollout.PreviewOptions
 }
 
@@ -29,13 +31,16 @@ CRDs would break, and what stands in the way. Secrets are masked. Nothing is
 written. Exits with 0 if nothing would change, 2 if something would.`,
 		Example: `  wheelhouse plan -f fleet.yaml
   wheelhouse plan -f fleet.yaml -o diff
-  wheelhouse plan -f fleet.yaml --drift`,
+  wheelhouse plan -f fleet.yaml --drift
+  wheelhouse plan -f fleet.yaml --out friday.plan`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.plan(c.Context(), flags) },
 	}
 	a.fleetFlags(c)
 	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table, diff or json")
 	c.Flags().BoolVar(&flags.Drift, "drift", false, "also compare releases that have not changed with what runs")
+	c.Flags().BoolVar(&flags.Prune, "prune", false, "plan to remove releases of the fleet that the file no longer names")
+	c.Flags().StringVar(&flags.out, "out", "", "save the plan to a file, for apply --plan")
 	flags.fieldFlags.add(c)
 	c.Flags().BoolVar(&flags.AcceptBreakage, "accept-crd-breakage", false, "plan CRD changes that break live objects")
 	return c
@@ -57,7 +62,7 @@ func (a *app) plan(ctx context.Context, flags planFlags) error {
 		return err
 	}
 	defer session.Close()
-	flags.Text = flags.output != "table"
+	flags.Text = flags.output != "table" || flags.out != ""
 	plan, err := a.preview(ctx, desired, store, session, flags.PreviewOptions)
 	if err != nil {
 		return err
@@ -68,6 +73,11 @@ func (a *app) plan(ctx context.Context, flags planFlags) error {
 	}
 	if plan.Blocked() != nil {
 		return plan.Blocked()
+	}
+	if flags.out != "" {
+		if err := a.savePlan(flags.out, plan, flags.PreviewOptions, session.Describe()); err != nil {
+			return err
+		}
 	}
 	if plan.Changes() {
 		return quietError(2)

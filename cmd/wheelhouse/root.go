@@ -113,7 +113,7 @@ func (a *app) connect(ctx context.Context, desired *rollout.Desired) (*cluster.S
 		return nil, nil, err
 	}
 	store := release.NewStore(session, a.logHandler())
-	store.Namespaces, store.Fields.Leave = desired.Namespaces(), desired.Fleet.LeaveFields
+	store.Namespaces, store.Fields.Leave, store.History = desired.Namespaces(), desired.Fleet.LeaveFields, desired.Fleet.History
 	return session, store, nil
 }
 

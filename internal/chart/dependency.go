@@ -16,6 +16,7 @@ type Dependency struct {
 	Version    string
 	Repository string
 	// Condition is the path of the value that turns it on, e.g. "nats.enabled".
+	// Where several can, it is the one that did, or the last, which has a default.
 	Condition string
 }
 
@@ -28,8 +29,11 @@ func (d Dependency) String() string {
 func (c *Chart) Missing(values map[string]any) []Dependency {
 	var out []Dependency
 	for _, d := range c.helm.Metadata.Dependencies {
-		if enabled(d, values) && !atHand(c.helm, d) {
-			out = append(out, Dependency{Name: d.Name, Version: d.Version, Repository: d.Repository, Condition: d.Condition})
+		on, condition := switchOf(d, values)
+		if on && !atHand(c.helm, d) {
+			missing := describe(d)
+			missing.Condition = condition
+			out = append(out, missing)
 		}
 	}
 	return out
@@ -84,6 +88,19 @@ func (c *Chart) Versioned(version string) *Chart {
 	return &out
 }
 
+func describe(d *helmchart.Dependency) Dependency {
+	paths := conditions(d)
+	return Dependency{Name: d.Name, Version: d.Version, Repository: d.Repository, Condition: paths[len(paths)-1]}
+}
+
+func conditions(d *helmchart.Dependency) []string {
+	paths := strings.Split(d.Condition, ",")
+	for i := range paths {
+		paths[i] = strings.TrimSpace(paths[i])
+	}
+	return paths
+}
+
 // Helm returns a copy for Helm to work on. Dependencies that are not at hand
 // are left out, so that one that is off never has to be fetched.
 func (c *Chart) Helm() *helmchart.Chart {
@@ -107,14 +124,24 @@ func atHand(c *helmchart.Chart, d *helmchart.Dependency) bool {
 	return false
 }
 
-// enabled follows Helm's rule: the first condition that names a boolean
-// decides, then tags, and a dependency without either is on.
 func enabled(d *helmchart.Dependency, values map[string]any) bool {
-	for condition := range strings.SplitSeq(d.Condition, ",") {
-		if on, ok := lookup(values, strings.Split(strings.TrimSpace(condition), ".")).(bool); ok {
-			return on
+	on, _ := switchOf(d, values)
+	return on
+}
+
+// switchOf follows Helm's rule: the first condition that names a boolean
+// decides, then tags, and a dependency without either is on.
+func switchOf(d *helmchart.Dependency, values map[string]any) (on bool, condition string) {
+	paths := conditions(d)
+	for _, path := range paths {
+		if on, ok := lookup(values, strings.Split(path, ".")).(bool); ok {
+			return on, path
 		}
 	}
+	return enabledByTags(d, values), paths[len(paths)-1]
+}
+
+func enabledByTags(d *helmchart.Dependency, values map[string]any) bool {
 	anyOff := false
 	for _, tag := range d.Tags {
 		on, ok := lookup(values, []string{"tags", tag}).(bool)

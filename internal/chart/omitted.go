@@ -6,7 +6,7 @@ func (c *Chart) Omitted() []Dependency {
 	var out []Dependency
 	for _, d := range c.helm.Metadata.Dependencies {
 		if !atHand(c.helm, d) {
-			out = append(out, Dependency{Name: d.Name, Version: d.Version, Repository: d.Repository, Condition: d.Condition})
+			out = append(out, describe(d))
 		}
 	}
 	return out

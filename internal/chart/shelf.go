@@ -50,7 +50,7 @@ func (c *Chart) ThirdParty() []Dependency {
 	var out []Dependency
 	for _, d := range c.helm.Metadata.Dependencies {
 		if d.Repository != "" && !strings.HasPrefix(d.Repository, fileRepository) {
-			out = append(out, Dependency{Name: d.Name, Version: d.Version, Repository: d.Repository, Condition: d.Condition})
+			out = append(out, describe(d))
 		}
 	}
 	return out

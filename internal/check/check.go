@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -108,17 +109,43 @@ func Values(in Input) Findings { return runAll(valueRules, in) }
 // Objects runs the rules on rendered objects.
 func Objects(in Input) Findings { return runAll(objectRules, in) }
 
-// Live runs the rules that need to know the cluster. A rule whose facts could
-// not be read leaves a note.
+// Live runs the rules that need to know the cluster. What could not be read
+// becomes a note that names the rules which wanted it.
 func Live(in Input) Findings {
 	in.decoded = newDecoder()
 	var out Findings
+	hidden := map[string][]string{}
 	for _, rule := range Rules() {
-		if rule.Live != nil && rule.applies(in.Set) {
-			out = append(out, rule.live(in)...)
+		if rule.Live == nil || !rule.applies(in.Set) {
+			continue
 		}
+		if reason := rule.hidden(in.Cluster); reason != "" {
+			hidden[reason] = append(hidden[reason], rule.ID)
+			continue
+		}
+		out = append(out, rule.findings(rule.Live(in))...)
+	}
+	for _, reason := range slices.Sorted(maps.Keys(hidden)) {
+		slices.Sort(hidden[reason])
+		out = append(out, Finding{
+			Rule: strings.Join(hidden[reason], ", "), Severity: Note, Page: index,
+			Problem: fleet.Problem{Message: "not checked: " + reason},
+		})
 	}
 	return out
+}
+
+// index lists all rules.
+const index = "docs/rules/README.md"
+
+// hidden is why a fact that the rule needs is not known; "" if all are.
+func (r Rule) hidden(c *Cluster) string {
+	for _, fact := range r.Needs {
+		if reason, unknown := c.Unknown[fact]; unknown {
+			return reason
+		}
+	}
+	return ""
 }
 
 func runAll(rules []Rule, in Input) Findings {
@@ -132,17 +159,6 @@ func runAll(rules []Rule, in Input) Findings {
 	return out
 }
 
-func (r Rule) live(in Input) Findings {
-	for _, fact := range r.Needs {
-		if reason, unknown := in.Cluster.Unknown[fact]; unknown {
-			return Findings{{Rule: r.ID, Severity: Note, Page: r.Page(), Problem: fleet.Problem{
-				Message: fmt.Sprintf("not checked: %s (the rule: %s)", reason, strings.TrimSuffix(r.Says, ".")),
-			}}}
-		}
-	}
-	return r.findings(r.Live(in))
-}
-
 func (r Rule) findings(problems []fleet.Problem) Findings {
 	var out Findings
 	for _, problem := range collapse(problems) {
@@ -152,7 +168,8 @@ func (r Rule) findings(problems []fleet.Problem) Findings {
 	return out
 }
 
-// collapse reports a line of a shared file once, not once per tenant.
+// collapse reports a line of a shared file once, not once per tenant. What has
+// no place in a file stays.
 func collapse(problems []fleet.Problem) []fleet.Problem {
 	type line struct {
 		origin fleet.Origin
@@ -162,7 +179,7 @@ func collapse(problems []fleet.Problem) []fleet.Problem {
 	first, again := map[line]int{}, map[int]int{}
 	for _, p := range problems {
 		id := line{p.Origin, p.Fix}
-		if i, seen := first[id]; seen && p.Fix != "" {
+		if i, seen := first[id]; seen && p.Fix != "" && p.Origin != (fleet.Origin{}) {
 			again[i]++
 			continue
 		}

@@ -115,7 +115,7 @@ func TestValueRules(t *testing.T) {
 		},
 		{
 			name: "dependency with CRDs in a folder", spec: "  values:\n  - platform: {queues: {enabled: true}}\n  platforms: [{namespace: a}]\n",
-			want: "warning: f.yaml:7:15: release a/dynamo-platform turns on a dependency with 1 CRDs of its own, such as queues.example.com",
+			want: "note: f.yaml:7:15: release a/dynamo-platform turns on a dependency with 1 CRDs of its own, such as queues.example.com",
 		},
 		{
 			name: "two platforms in a namespace", spec: "  platforms:\n  - {namespace: a}\n  - {namespace: a, release: other}\n",

@@ -114,7 +114,7 @@ func copyFolder(t *testing.T, into fstest.MapFS, folder string) {
 func judge(t *testing.T, rule check.Rule, e check.Example) check.Findings {
 	t.Helper()
 	in := resolved(t, e)
-	if check.OnObjects(rule.ID) || e.Cluster != nil {
+	if check.OnObjects(rule.ID) || e.Files != nil {
 		in = rendered(t, in)
 	}
 	return check.Judge(rule, in)

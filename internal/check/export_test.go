@@ -9,7 +9,7 @@ func Judge(rule Rule, in Input) Findings {
 	case !rule.applies(in.Set):
 		return nil
 	case in.Cluster != nil:
-		return rule.live(in)
+		return rule.findings(rule.Live(in))
 	default:
 		return rule.findings(rule.Find(in))
 	}

@@ -17,6 +17,8 @@ type Operator struct {
 	Version string `json:"version,omitempty"`
 	// Found is the object by which it was recognised.
 	Found string `json:"found"`
+	// Leased says that only its marker Lease tells of it.
+	Leased bool `json:"leased,omitempty"`
 }
 
 func (o Operator) String() string {
@@ -44,12 +46,13 @@ var noForeignOperator = Rule{
 	When:  isPlatform,
 	Needs: []Fact{FactOperators},
 	Live: func(in Input) (problems []fleet.Problem) {
-		ours := map[fleet.Key]bool{}
+		ours, home := map[fleet.Key]bool{}, map[string]bool{}
 		for _, rel := range in.Set.Platforms() {
-			ours[rel.Key] = true
+			ours[rel.Key], home[rel.Namespace] = true, true
 		}
 		for _, operator := range in.Cluster.Operators {
-			if ours[operator.Release] {
+			// A Lease in a namespace of ours may be of our own that was just removed.
+			if ours[operator.Release] || operator.Leased && home[operator.Release.Namespace] {
 				continue
 			}
 			for _, rel := range in.Set.Platforms() {
@@ -74,7 +77,7 @@ var noForeignOperator = Rule{
 	}, {
 		Fleet: "platforms: [{namespace: dynamo-system, scope: cluster}]",
 		Cluster: &Cluster{Operators: []Operator{{
-			Release: fleet.Key{Namespace: "team-b"}, Scope: fleet.ScopeNamespace, Found: "Lease team-b/dynamo-operator-namespace-scope",
+			Release: fleet.Key{Namespace: "team-b"}, Scope: fleet.ScopeNamespace, Found: "Lease team-b/dynamo-operator-namespace-scope", Leased: true,
 		}}},
 	}},
 	Passes: []Example{{

@@ -64,24 +64,49 @@ var (
 	valueRules = []Rule{
 		credentialsByReference,
 		valuesMatchSchema,
+		keysHaveTheirNames,
 		dependenciesAtHand,
 		definitionsComeFirst,
+		definitionsAreNewEnough,
 		onePlatformPerNamespace,
 		scopesDoNotMix,
 		scopeIsStatedOnce,
 		restrictionStaysHome,
 		natsIsInstalledWhereAnnounced,
 		etcdIsInstalledWhereAnnounced,
+		etcdDiscoveryHasEtcd,
+		domainIsTheClusters,
+		certManagerIsThere,
+		externalCertificateIsUsable,
+		schedulersAreInstalledOnce,
+		groveLetsKAIWork,
+		operatorIsOfItsChart,
+		sshKeyIsNamed,
+		pullSecretsExist,
+		ingressIsComplete,
 	}
 	// objectRules look at rendered objects.
 	objectRules = []Rule{
 		objectsAreKubernetes,
 		objectNamesFit,
 		objectsAreUnique,
+		addressesAreRendered,
+		noHooks,
+		definitionsFitAnyTool,
+		secretsAreNotBlank,
 	}
 	// liveRules only look at the cluster.
 	liveRules = []Rule{
 		noForeignOperator,
+		webhooksAnswer,
+		operatorsSeeTheirSchedulers,
+		queuesExist,
+		kindsAreServed,
+		monitorsAreServed,
+		severalNodesHaveAnOrchestrator,
+		workersRunTheirOwnImage,
+		operatorKnowsCheckpoints,
+		checkpointsFitTheirImage,
 	}
 )
 

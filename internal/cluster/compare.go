@@ -3,8 +3,10 @@ package cluster
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -81,7 +83,7 @@ func (s *Session) compareOne(ctx context.Context, object chart.Object, c rollout
 	if err != nil {
 		return nil, err
 	}
-	wanted, err := asHelmApplies(object, id, c.Release)
+	wanted, err := asApplied(object, id, c)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +152,7 @@ func (s *Session) tryUpdate(ctx context.Context, client dynamic.ResourceInterfac
 	case reflect.DeepEqual(cleaned(live).Object, cleaned(after).Object):
 		return nil, nil
 	}
-	change.Action = rollout.ChangeUpdate
+	change.Action, change.Digest = rollout.ChangeUpdate, identityDigest(live, after)
 	if c.Text {
 		change.After = readable(after)
 	}
@@ -186,13 +188,17 @@ func tryApply(ctx context.Context, client dynamic.ResourceInterface, live, wante
 
 // dryRun applies as the release store does, but for the result.
 func dryRun(ctx context.Context, client dynamic.ResourceInterface, wanted *unstructured.Unstructured, force bool) (*unstructured.Unstructured, error) {
+	return patch(ctx, client, wanted, metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}, Force: &force})
+}
+
+// patch applies an object server-side; unknown fields are errors.
+func patch(ctx context.Context, client dynamic.ResourceInterface, wanted *unstructured.Unstructured, options metav1.PatchOptions) (*unstructured.Unstructured, error) {
 	data, err := wanted.MarshalJSON()
 	if err != nil {
 		return nil, err
 	}
-	return client.Patch(ctx, wanted.GetName(), types.ApplyPatchType, data, metav1.PatchOptions{
-		DryRun: []string{metav1.DryRunAll}, FieldManager: FieldManager, FieldValidation: metav1.FieldValidationStrict, Force: &force,
-	})
+	options.FieldManager, options.FieldValidation = FieldManager, metav1.FieldValidationStrict
+	return client.Patch(ctx, wanted.GetName(), types.ApplyPatchType, data, options)
 }
 
 func (s *Session) deletion(ctx context.Context, object chart.Object, c rollout.Comparison) (*rollout.Change, error) {
@@ -210,18 +216,34 @@ func (s *Session) deletion(ctx context.Context, object chart.Object, c rollout.C
 	if live.GetAnnotations()["helm.sh/resource-policy"] == "keep" || BelongsElsewhere(live, c.Release) {
 		return nil, nil
 	}
-	change := &rollout.Change{Kind: object.Kind, Namespace: id.namespace, Name: object.Name, Action: rollout.ChangeDelete}
+	change := &rollout.Change{Kind: object.Kind, Namespace: id.namespace, Name: object.Name, Action: rollout.ChangeDelete, Digest: identityDigest(live, nil)}
 	if c.Text {
 		change.Before = readable(live)
 	}
 	return change, nil
 }
 
-// asHelmApplies adds to a rendered object what Helm adds before it applies it.
-func asHelmApplies(object chart.Object, id identified, key fleet.Key) (*unstructured.Unstructured, error) {
+// asApplied is an object as it will be written.
+func asApplied(object chart.Object, id identified, c rollout.Comparison) (*unstructured.Unstructured, error) {
+	if c.Unreleased {
+		return parsed(object)
+	}
+	return asHelmApplies(object, id, c.Release)
+}
+
+func parsed(object chart.Object) (*unstructured.Unstructured, error) {
 	u := &unstructured.Unstructured{}
 	if err := yaml.Unmarshal([]byte(object.Content), &u.Object); err != nil {
 		return nil, fmt.Errorf("%s: %w", object, err)
+	}
+	return u, nil
+}
+
+// asHelmApplies adds to a rendered object what Helm adds before it applies it.
+func asHelmApplies(object chart.Object, id identified, key fleet.Key) (*unstructured.Unstructured, error) {
+	u, err := parsed(object)
+	if err != nil {
+		return nil, err
 	}
 	u.SetNamespace(id.namespace)
 	labels, annotations := u.GetLabels(), u.GetAnnotations()
@@ -274,9 +296,32 @@ func mask(object map[string]any, field string) {
 	}
 }
 
+// maskKey makes digests of secrets worthless outside of this process: what is
+// printed or saved must not let anybody test guesses.
+var maskKey = rand.Text()
+
 func digest(value any) string {
-	sum := sha256.Sum256(fmt.Append(nil, value))
+	sum := sha256.Sum256(fmt.Append([]byte(maskKey), value))
 	return "(hidden, digest " + hex.EncodeToString(sum[:4]) + ")"
+}
+
+// identityDigest is a digest of an object as it is and as it would be, without the
+// server's bookkeeping. The UID in it is known to nobody who has not read the
+// object itself, and makes one that was recreated another one.
+func identityDigest(live, after *unstructured.Unstructured) string {
+	hash := sha256.New()
+	hash.Write([]byte(live.GetUID()))
+	for _, u := range []*unstructured.Unstructured{live, after} {
+		if u == nil {
+			continue
+		}
+		text, err := json.Marshal(cleaned(u).Object)
+		if err != nil {
+			return err.Error()
+		}
+		hash.Write(text)
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:12])
 }
 
 // restarts counts the pods that a change of a workload replaces.

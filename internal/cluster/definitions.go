@@ -4,12 +4,17 @@ import (
 	"context"
 	"fmt"
 
+	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/ptr"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/check/crdsafety"
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
 // objectsPerPage bounds how many custom objects are in memory at once: a graph
@@ -56,4 +61,40 @@ func (s *Session) Pages(ctx context.Context, crd *crdsafety.Definition, version 
 			return nil
 		}
 	}
+}
+
+// ApplyCRDs writes CRDs that belong to no release, in parallel.
+func (s *Session) ApplyCRDs(ctx context.Context, crds []chart.Object, fields rollout.Fields) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelReads)
+	for _, crd := range crds {
+		group.Go(func() error {
+			if err := s.applyCRD(ctx, crd, fields); err != nil {
+				return s.explain("apply CRD "+crd.Name, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+func (s *Session) applyCRD(ctx context.Context, crd chart.Object, fields rollout.Fields) error {
+	client := s.Dynamic.Resource(crdResource)
+	wanted, err := parsed(crd)
+	if err != nil {
+		return err
+	}
+	live, err := client.Get(ctx, crd.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		live, err = &unstructured.Unstructured{}, nil
+	}
+	if err != nil {
+		return err
+	}
+	LeaveFields(wanted, live, fields.Left(crd.Kind, "", crd.Name))
+	_, err = patch(ctx, client, wanted, metav1.PatchOptions{})
+	if conflicts := Conflicts(err, wanted, live); len(conflicts) > 0 && fields.Takes(crd.Kind, "", crd.Name, conflicts) {
+		_, err = patch(ctx, client, wanted, metav1.PatchOptions{Force: ptr.To(true)})
+	}
+	return err
 }

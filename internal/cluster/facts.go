@@ -233,7 +233,7 @@ func (v *survey) crds(ctx context.Context) error {
 			}
 			mutex.Lock()
 			defer mutex.Unlock()
-			found[name] = check.Definition{Name: name, Release: ReleaseOf(m)}
+			found[name] = check.Definition{Name: name, Release: releaseOf(m)}
 			return nil
 		})
 	}

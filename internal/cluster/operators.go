@@ -59,8 +59,7 @@ func (v *survey) operators(ctx context.Context) error {
 	return nil
 }
 
-// leased adds restricted operators of which only the Lease tells. In the
-// fleet's own namespaces it may be one that was just uninstalled.
+// leased adds restricted operators of which only the Lease tells.
 func (v *survey) leased(ctx context.Context, found map[fleet.Key]check.Operator) error {
 	leases, err := v.Kube.CoordinationV1().Leases("").List(ctx, withName(markerLease))
 	if err != nil {
@@ -72,18 +71,18 @@ func (v *survey) leased(ctx context.Context, found map[fleet.Key]check.Operator)
 	}
 	for _, lease := range leases.Items {
 		held := ptr.Deref(lease.Spec.HolderIdentity, "") != "" && !expired(&lease)
-		if !held || known[lease.Namespace] || slices.Contains(v.wanted.Namespaces, lease.Namespace) {
+		if !held || known[lease.Namespace] {
 			continue
 		}
 		key := fleet.Key{Namespace: lease.Namespace}
-		found[key] = check.Operator{Release: key, Scope: fleet.ScopeNamespace, Found: "Lease " + lease.Namespace + "/" + lease.Name}
+		found[key] = check.Operator{Release: key, Scope: fleet.ScopeNamespace, Found: "Lease " + lease.Namespace + "/" + lease.Name, Leased: true}
 	}
 	return nil
 }
 
 // add records one object of an operator; its widest scope wins.
 func add(found map[fleet.Key]check.Operator, m metav1.Object, by, scope string) {
-	key := ReleaseOf(m)
+	key := releaseOf(m)
 	if key.Namespace == "" {
 		key.Namespace = m.GetLabels()[operatorNamespaceLabel]
 	}
@@ -127,7 +126,7 @@ var programs = []struct{ deployment, program string }{
 func (v *survey) installations(ctx context.Context) error {
 	for _, p := range programs {
 		err := v.each(ctx, deployments, withName(p.deployment), func(m *metav1.PartialObjectMetadata) {
-			release := ReleaseOf(m)
+			release := releaseOf(m)
 			if release.Name == "" {
 				release.Namespace = m.Namespace
 			}

@@ -61,7 +61,7 @@ func (s *Session) awaitObject(ctx context.Context, object chart.Object, gate rol
 	label := object.Kind + " " + joinName(id.namespace, id.name)
 	say := func(message string) { report(label + ": " + message) }
 	stop := s.explainPods(ctx, id, object.Kind, say)
-	err = s.watches.await(ctx, selection{resource: m.Resource, labels: helmObjects}, id.namespace, id.name, gate.Patience, judge, say)
+	err = s.watches.await(ctx, selection{resource: m.Resource, labels: watched(object)}, id.namespace, id.name, gate.Patience, judge, say)
 	stop()
 	var blocked *notReady
 	switch {
@@ -72,6 +72,15 @@ func (s *Session) awaitObject(ctx context.Context, object chart.Object, gate rol
 	default:
 		return s.explain("wait for "+label, err)
 	}
+}
+
+// watched selects what an object is watched among: what releases own, or what
+// we own without one.
+func watched(object chart.Object) string {
+	if object.Labels[ManagedByLabel] == ManagedByUs {
+		return ManagedByLabel + "=" + ManagedByUs
+	}
+	return helmObjects
 }
 
 // explainPods says, while a workload is waited for, what its pods wait for:

@@ -17,7 +17,7 @@ func Parse(file string, data []byte) (*Fleet, error) {
 		return nil, err
 	}
 	d := &decoder{file: file}
-	f := &Fleet{Path: file, Charts: map[string]Located[string]{}}
+	f := &Fleet{Path: file, History: DefaultHistory, Charts: map[string]Located[string]{}}
 	f.CRDs.Namespace.Value = "default"
 	switch len(documents) {
 	case 0:

@@ -31,6 +31,7 @@ func (d *decoder) spec(n *yaml.Node, f *Fleet) {
 		"charts":       func(n *yaml.Node) { d.charts(n, f) },
 		"chartMirrors": func(n *yaml.Node) { d.chartMirrors(n, f) },
 		"shared":       func(n *yaml.Node) { d.shared(n, &f.Shared) },
+		"history":      func(n *yaml.Node) { d.history(n, f) },
 		"leaveFields":  func(n *yaml.Node) { d.leaveFields(n, f) },
 		"crds": func(n *yaml.Node) {
 			d.object(n, "spec.crds", fields{
@@ -72,6 +73,12 @@ func (d *decoder) chartMirrors(n *yaml.Node, f *Fleet) {
 		}
 	}
 	d.object(n, "spec.chartMirrors", upstreams)
+}
+
+func (d *decoder) history(n *yaml.Node, f *Fleet) {
+	if n.Decode(&f.History) != nil || f.History < 1 {
+		d.fail(n, "spec.history must be a number of revisions, at least 1, found %s", n.Value)
+	}
 }
 
 func (d *decoder) leaveFields(n *yaml.Node, f *Fleet) {

@@ -38,6 +38,15 @@ func (r FieldRef) String() string {
 	return r.Kind + "/" + r.Namespace + "/" + r.Name + ":" + r.Path
 }
 
+// MarshalText writes the reference as String does.
+func (r FieldRef) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (r *FieldRef) UnmarshalText(text []byte) (err error) {
+	*r, err = ParseFieldRef(string(text))
+	return err
+}
+
 // Selects reports whether the reference is about an object.
 func (r FieldRef) Selects(kind, namespace, name string) bool {
 	return r.Kind == kind && (r.Namespace == namespace || r.Namespace == "*" && namespace != "") && (r.Name == name || r.Name == "*")

@@ -31,6 +31,9 @@ const (
 	ScopeNamespace = "namespace"
 )
 
+// DefaultHistory is how many revisions of a release Helm keeps.
+const DefaultHistory = 10
+
 // DefaultRelease is the release name of a platform that names none.
 const DefaultRelease = "dynamo-platform"
 
@@ -44,6 +47,8 @@ type Fleet struct {
 	// ChartMirrors maps the start of repository URLs to where their charts are
 	// fetched from instead.
 	ChartMirrors map[string]Located[string]
+	// History is how many revisions Helm keeps of each release; default 10.
+	History int
 	// LeaveFields are left to other programs once those own them.
 	LeaveFields []FieldRef
 	Shared      Shared

@@ -4,6 +4,7 @@ package release
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -20,9 +21,6 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
-// MaxHistory is how many revisions of a release are kept.
-const MaxHistory = 10
-
 // Store reads and writes Helm releases over one cluster session. It is safe
 // for concurrent use on different releases.
 type Store struct {
@@ -32,8 +30,10 @@ type Store struct {
 	// Namespaces are looked through one by one for releases, if the cluster as a
 	// whole may not be.
 	Namespaces []string
-	log        slog.Handler
-	lookups    *lookups
+	// History is how many revisions of a release are kept.
+	History int
+	log     slog.Handler
+	lookups *lookups
 }
 
 var _ rollout.Releases = (*Store)(nil)
@@ -43,7 +43,7 @@ func NewStore(session *cluster.Session, log slog.Handler) *Store {
 	// A package variable of the SDK: with the default, the name of this
 	// binary, the helm command would conflict with us.
 	kube.ManagedFieldsManager = cluster.FieldManager
-	return &Store{session: session, log: log, lookups: &lookups{RESTClientGetter: session}}
+	return &Store{session: session, log: log, History: fleet.DefaultHistory, lookups: &lookups{RESTClientGetter: session}}
 }
 
 // Apply installs or upgrades a release. A revision that an earlier client left
@@ -76,22 +76,28 @@ func (s *Store) Apply(ctx context.Context, target rollout.Target, _ rollout.Acti
 // makeWay clears the record for the next operation and tells whether that is an
 // install.
 func makeWay(cfg *action.Configuration, key fleet.Key) (install bool, err error) {
-	p, err := readPast(cfg, key)
+	found, err := cfg.Releases.Last(key.Name)
+	if errors.Is(err, driver.ErrReleaseNotFound) {
+		return true, nil
+	}
 	if err != nil {
 		return false, err
 	}
-	last := p.last()
-	switch {
-	case last == nil:
-		return true, nil
-	case last.Info.Status == common.StatusUninstalling, last.Info.Status == common.StatusUninstalled:
-		return true, uninstall(cfg, key, p)
-	case last.Info.Status.IsPending():
-		last.SetStatus(common.StatusFailed, fmt.Sprintf("Left %s by an interrupted client, marked failed by wheelhouse", last.Info.Status))
-		err = cfg.Releases.Update(last)
+	rel, ok := found.(*helmrelease.Release)
+	if !ok {
+		return false, fmt.Errorf("unexpected record %T", found)
 	}
-	clientOf(cfg).strays = p.strays()
-	return false, err
+	switch {
+	case rel.Info.Status.IsPending():
+		rel.SetStatus(common.StatusFailed, fmt.Sprintf("Left %s by an interrupted client, marked failed by wheelhouse", rel.Info.Status))
+		return false, cfg.Releases.Update(rel)
+	case rel.Info.Status == common.StatusUninstalling:
+		return true, uninstall(cfg, key)
+	case rel.Info.Status == common.StatusUninstalled:
+		return true, uninstall(cfg, key)
+	default:
+		return false, nil
+	}
 }
 
 func (s *Store) install(ctx context.Context, cfg *action.Configuration, target rollout.Target, labels map[string]string) (*helmrelease.Release, error) {
@@ -123,7 +129,7 @@ func (s *Store) upgrade(ctx context.Context, cfg *action.Configuration, target r
 	act.WaitStrategy = kube.HookOnlyStrategy
 	act.Timeout = hookTimeout
 	act.TakeOwnership = len(target.Adopts) > 0
-	act.MaxHistory = MaxHistory
+	act.MaxHistory = s.History
 	act.ResetValues = true
 	act.Labels = labels
 	done, err := act.RunWithContext(context.WithoutCancel(ctx), target.Name, target.Source.Helm(), target.Overrides.PlainMap())
@@ -156,7 +162,7 @@ func (s *Store) Rollback(ctx context.Context, key fleet.Key, revision int) (roll
 	act.ServerSideApply, act.ForceConflicts = "true", s.Fields.Force
 	act.WaitStrategy = kube.HookOnlyStrategy
 	act.Timeout = hookTimeout
-	act.MaxHistory = MaxHistory
+	act.MaxHistory = s.History
 	if err := act.Run(key.Name); err != nil {
 		return rollout.Record{}, err
 	}
@@ -165,7 +171,34 @@ func (s *Store) Rollback(ctx context.Context, key fleet.Key, revision int) (roll
 	if err != nil {
 		return rollout.Record{}, fmt.Errorf("read release %s after its rollback: %w", key, err)
 	}
+	if rel.Labels[labelRevision] != "" {
+		rel.Labels[labelRevision] = strconv.Itoa(rel.Version)
+		if err := cfg.Releases.Update(rel); err != nil {
+			return rollout.Record{}, fmt.Errorf("label release %s after its rollback: %w", key, err)
+		}
+	}
 	return recordOf(rel), nil
+}
+
+// Uninstall removes a release and its history.
+func (s *Store) Uninstall(ctx context.Context, key fleet.Key) error {
+	cfg, err := s.configuration(ctx, key, false)
+	if err != nil {
+		return err
+	}
+	return uninstall(cfg, key)
+}
+
+func uninstall(cfg *action.Configuration, key fleet.Key) error {
+	act := action.NewUninstall(cfg)
+	act.IgnoreNotFound = true
+	act.WaitStrategy = kube.HookOnlyStrategy
+	act.Timeout = hookTimeout
+	act.DeletionPropagation = "background"
+	if _, err := act.Run(key.Name); err != nil {
+		return fmt.Errorf("uninstall release %s: %w", key, err)
+	}
+	return nil
 }
 
 // configuration builds what one Helm operation works with. It is cheap and
@@ -181,14 +214,16 @@ func (s *Store) configuration(ctx context.Context, key fleet.Key, migrate bool) 
 	cfg.KubeClient = newClient(s.session, key, s.log, s.Fields, migrate)
 	secrets := driver.NewSecrets(s.session.Kube.CoreV1().Secrets(key.Namespace))
 	secrets.SetLogger(s.log)
-	cfg.Releases = storage.Init(records{secrets})
+	cfg.Releases = storage.Init(secrets)
 	return cfg, nil
 }
 
 // expectNothing is for the first install into a namespace that is new.
 func expectNothing(cfg *action.Configuration) {
 	cfg.Releases.Driver = freshDriver{cfg.Releases.Driver}
-	clientOf(cfg).fresh = true
+	if c, ok := cfg.KubeClient.(*client); ok {
+		c.fresh = true
+	}
 }
 
 func recordOf(rel *helmrelease.Release) rollout.Record {

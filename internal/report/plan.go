@@ -31,6 +31,11 @@ func PlanTable(w io.Writer, p *rollout.Plan) error {
 // Warnings prints what the API server warns of about changes that it accepts.
 func Warnings(w io.Writer, p *rollout.Plan) error {
 	for _, step := range p.Steps {
+		if step.RecordSize != nil {
+			if _, err := fmt.Fprintf(w, "warning: release %s: %s\n", step.Key, step.RecordSize); err != nil {
+				return err
+			}
+		}
 		for _, change := range step.Changes {
 			for _, warning := range change.Warnings {
 				if _, err := fmt.Fprintf(w, "warning: release %s: %s: %s\n", step.Key, change, warning); err != nil {
@@ -90,7 +95,7 @@ func planSummary(w io.Writer, p *rollout.Plan) error {
 		}
 	}
 	for _, orphan := range p.Orphans {
-		if _, err := fmt.Fprintf(w, "not in the file any more, left alone: release %s\n", orphan.Key); err != nil {
+		if _, err := fmt.Fprintf(w, "not in the file any more, left alone: release %s (apply --prune removes it)\n", orphan.Key); err != nil {
 			return err
 		}
 	}

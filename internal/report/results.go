@@ -123,7 +123,7 @@ func statusNotes(w io.Writer, s *rollout.Status) error {
 		}
 	}
 	for _, o := range s.Orphans {
-		notes = append(notes, fmt.Sprintf("release %s belongs to this fleet, but the file no longer names it; remove it with `helm -n %s uninstall %s`", o.Key, o.Namespace, o.Name))
+		notes = append(notes, fmt.Sprintf("release %s belongs to this fleet, but the file no longer names it; remove it with `wheelhouse apply --prune`", o.Key))
 	}
 	if len(notes) > 0 {
 		if _, err := fmt.Fprintln(w); err != nil {

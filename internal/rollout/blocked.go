@@ -12,7 +12,7 @@ const listed = 10
 
 // Blocked says why the plan cannot be carried out as things are; nil if it can.
 func (p *Plan) Blocked() error {
-	problems := slices.Concat(p.foreign(), p.harmLines(), p.conflicts(), p.refused())
+	problems := slices.Concat(p.foreign(), p.oversized(), p.harmLines(), p.conflicts(), p.refused())
 	if len(problems) == 0 {
 		return nil
 	}
@@ -41,7 +41,7 @@ func (p *Plan) refused() []string {
 	for _, step := range p.Steps {
 		for _, change := range step.Changes {
 			if change.Action == ChangeRefused {
-				lines = append(lines, fmt.Sprintf("release %s: %s %s: %s", step.Key, change.Action, change, change.Reason))
+				lines = append(lines, fmt.Sprintf("%s: %s %s: %s", step.ID, change.Action, change, change.Reason))
 			}
 		}
 	}
@@ -54,7 +54,7 @@ func (p *Plan) conflicts() []string {
 	for _, step := range p.Steps {
 		for _, change := range step.Changes {
 			for _, f := range change.Conflicts {
-				lines = append(lines, fmt.Sprintf("release %s: %s: %s", step.Key, change, f))
+				lines = append(lines, fmt.Sprintf("%s: %s: %s", step.ID, change, f))
 				leave = append(leave, "    - "+change.Ref(f.Field))
 				take = append(take, "  --take-field '"+change.Ref(f.Field)+"'")
 			}

@@ -85,11 +85,15 @@ func downgrade(stored *Stored, target Target, reports []*crdsafety.Report) strin
 	if stored == nil || stored.Chart != target.Source.Name() || !older(target.Source.Version(), stored.Version) {
 		return ""
 	}
+	return goesBack(fmt.Sprintf("chart %s %s is installed and %s is older", stored.Chart, stored.Version, target.Source.Version()), reports)
+}
+
+// goesBack names a definition that would know less; empty if there is none.
+func goesBack(because string, reports []*crdsafety.Report) string {
 	for _, report := range reports {
 		for _, change := range report.Changes {
 			if change.Class.AtLeast(crdsafety.Narrowing) {
-				return fmt.Sprintf("chart %s %s is installed and %s is older: CRD %s would go back (%s)",
-					stored.Chart, stored.Version, target.Source.Version(), report.Name, change)
+				return fmt.Sprintf("%s: CRD %s would go back (%s)", because, report.Name, change)
 			}
 		}
 	}

@@ -41,6 +41,8 @@ type Ruins struct {
 	Options    DestroyOptions
 
 	crdRelease Record
+	// dependencyCRDs are those CRDs that no release has.
+	dependencyCRDs []string
 }
 
 // PlanDestroy reads what the fleet has installed and plans its removal, in
@@ -59,19 +61,7 @@ func PlanDestroy(ctx context.Context, d *Desired, releases Releases, cluster Clu
 		return err
 	})
 	group.Go(func() error {
-		if !crdsInstalled {
-			return nil
-		}
-		stored, err := releases.Stored(gctx, crdsKey, 0)
-		if err != nil {
-			return err
-		}
-		counts, err := cluster.Custom(gctx, crdNames(stored.objects()))
-		r.CRDs = counts
-		for _, name := range crdNames(stored.objects()) {
-			r.CRDs[name] += 0
-		}
-		return err
+		return r.countCRDs(gctx, d, releases, cluster, crdsKey, crdsInstalled)
 	})
 	group.Go(func() error { return r.survey(gctx, d, cluster) })
 	if err := group.Wait(); err != nil {
@@ -82,6 +72,30 @@ func PlanDestroy(ctx context.Context, d *Desired, releases Releases, cluster Clu
 	}
 	r.plan(d, crdsKey, crdsInstalled)
 	return r, nil
+}
+
+// countCRDs finds the CRDs of the CRD release and of dependencies, and counts
+// what would go with them.
+func (r *Ruins) countCRDs(ctx context.Context, d *Desired, releases Releases, cluster Cluster, key fleet.Key, installed bool) (err error) {
+	if r.dependencyCRDs, err = d.appliedCRDs(ctx, cluster); err != nil {
+		return err
+	}
+	names := slices.Clone(r.dependencyCRDs)
+	if installed {
+		stored, err := releases.Stored(ctx, key, 0)
+		if err != nil {
+			return err
+		}
+		names = append(names, crdNames(stored.objects())...)
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	r.CRDs, err = cluster.Custom(ctx, names)
+	for _, name := range names {
+		r.CRDs[name] += 0
+	}
+	return err
 }
 
 // collect finds the releases of the fleet, those it no longer names included.
@@ -223,11 +237,13 @@ func (r *Ruins) plan(d *Desired, crds fleet.Key, crdsInstalled bool) {
 		}
 	}
 	last := slices.Concat(graphs, releases)
+	if r.Options.PurgeCRDs && len(r.dependencyCRDs) > 0 {
+		last = append(last, add(Step{ID: "crds of dependencies", Kind: StepCRDs, Action: ActionDelete, Names: r.dependencyCRDs, Needs: last}))
+	}
 	if r.Options.PurgeCRDs && crdsInstalled {
-		names := slices.Sorted(maps.Keys(r.CRDs))
-		// The release goes last: it is what leads to the CRDs if this ends early.
-		deleted := add(Step{ID: "crds", Kind: StepCRDs, Action: ActionDelete, Names: names, Needs: last})
-		last = append(last, deleted, add(Step{ID: "release " + crds.String(), Kind: StepRelease, Action: ActionUninstall, Key: crds, Needs: []string{deleted}, last: r.crdRelease, crds: true}))
+		names := slices.DeleteFunc(slices.Sorted(maps.Keys(r.CRDs)), func(name string) bool { return slices.Contains(r.dependencyCRDs, name) })
+		record := add(Step{ID: "release " + crds.String(), Kind: StepRelease, Action: ActionUninstall, Key: crds, Needs: last, last: r.crdRelease, crds: true})
+		last = append(last, record, add(Step{ID: "crds", Kind: StepCRDs, Action: ActionDelete, Names: names, Needs: []string{record}}))
 	}
 	if r.Options.PurgeNamespaces {
 		for _, name := range r.Namespaces {

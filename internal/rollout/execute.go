@@ -60,8 +60,6 @@ type Result struct {
 	Outcomes []Outcome
 	// Interrupted says that scheduling stopped before all steps had begun.
 	Interrupted bool
-	// Cause says why; nil if not interrupted.
-	Cause error
 }
 
 // Err joins the failures; nil if all steps succeeded.
@@ -73,32 +71,13 @@ func (r *Result) Err() error {
 		}
 	}
 	if r.Interrupted {
-		errs = append(errs, fmt.Errorf("not all was done: %w; run the same command again to finish", r.Cause))
+		errs = append(errs, errors.New("stopped on request before all was done; run the same command again to finish"))
 	}
 	return errors.Join(errs...)
 }
 
-// ErrStopped is the cause of an interrupt that a person asked for.
-var ErrStopped error = stopped{}
-
-// stopped counts as a cancelled context, wherever that is asked.
-type stopped struct{}
-
-func (stopped) Error() string        { return "stopped on request" }
-func (stopped) Is(target error) bool { return target == context.Canceled }
-
-// notStarted is the outcome of a step that an interrupt kept from starting.
-type notStarted struct{ cause error }
-
-func (e notStarted) Error() string { return "not started: " + e.cause.Error() }
-
-// causeOf says why a context has ended.
-func causeOf(ctx context.Context) error {
-	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
-		return cause
-	}
-	return ErrStopped
-}
+// errNotStarted is the outcome of a step that an interrupt kept from starting.
+var errNotStarted = errors.New("not started: stopped on request")
 
 // Execute walks the plan. A step starts the moment its own needs are met; a
 // failed branch never holds an unrelated one. When ctx ends, no further step
@@ -145,18 +124,13 @@ type node struct {
 func (e *execution) run(ctx context.Context, n *node) {
 	defer close(n.done)
 	if culprit := e.awaitNeeds(n); culprit != nil {
-		var left notStarted
-		if errors.As(culprit.Err, &left) {
-			n.State, n.Err = StateSkipped, left
-			return
-		}
 		n.State, n.Err = StateSkipped, fmt.Errorf("skipped because of %s", culprit.Step.ID)
 		e.tell(n, StateSkipped, n.Err.Error(), 0)
 		return
 	}
 	release, ok := e.slot(ctx, n)
 	if !ok {
-		n.State, n.Err = StateSkipped, notStarted{causeOf(ctx)}
+		n.State, n.Err = StateSkipped, errNotStarted
 		return
 	}
 	defer release()
@@ -169,9 +143,9 @@ func (e *execution) run(ctx context.Context, n *node) {
 	message := ""
 	if n.Err != nil {
 		n.State, message = StateFailed, n.Err.Error()
-		if ctx.Err() != nil && (errors.Is(n.Err, context.Canceled) || errors.Is(n.Err, context.Cause(ctx))) {
-			n.State, n.Err = StateSkipped, notStarted{causeOf(ctx)}
-			message = "no longer waited for: " + causeOf(ctx).Error()
+		if ctx.Err() != nil && errors.Is(n.Err, context.Canceled) {
+			n.State, n.Err = StateSkipped, errNotStarted
+			message = "no longer waited for: stopped on request"
 		}
 	}
 	e.tell(n, n.State, message, n.Took)
@@ -241,9 +215,21 @@ func (e *execution) perform(ctx context.Context, n *node, started time.Time) (Re
 	case StepClaims:
 		return Record{}, e.cluster.DeleteClaims(ctx, step.Namespace, step.Names)
 	case StepCRDs:
-		return Record{}, e.cluster.DeleteCRDs(ctx, step.Names)
+		return Record{}, e.crds(ctx, step)
 	default:
 		return Record{}, fmt.Errorf("unknown kind of step %q", step.Kind)
+	}
+}
+
+// crds applies the CRDs of a dependency, or deletes CRDs.
+func (e *execution) crds(ctx context.Context, step Step) error {
+	switch step.Action {
+	case ActionUnchanged:
+		return nil
+	case ActionDelete:
+		return e.cluster.DeleteCRDs(ctx, step.Names)
+	default:
+		return e.cluster.ApplyCRDs(ctx, step.target.Rendered.Objects, step.fields)
 	}
 }
 
@@ -300,10 +286,7 @@ func (e *execution) result(plan *Plan) *Result {
 	r := &Result{}
 	for _, step := range plan.Steps {
 		outcome := e.nodes[step.ID].Outcome
-		var left notStarted
-		if errors.As(outcome.Err, &left) {
-			r.Interrupted, r.Cause = true, left.cause
-		}
+		r.Interrupted = r.Interrupted || errors.Is(outcome.Err, errNotStarted)
 		r.Outcomes = append(r.Outcomes, outcome)
 	}
 	return r

@@ -12,11 +12,11 @@ import (
 // own. What it does not name stops a rollout.
 type Fields struct {
 	// Force takes over every field.
-	Force bool
+	Force bool `json:"force,omitempty"`
 	// Take lists fields that are taken over.
-	Take []fleet.FieldRef
+	Take []fleet.FieldRef `json:"take,omitempty"`
 	// Leave lists fields that are not written once others own them.
-	Leave []fleet.FieldRef
+	Leave []fleet.FieldRef `json:"leave,omitempty"`
 }
 
 // Left are the references that leave something of an object to others.

@@ -86,6 +86,8 @@ func (p *Plan) needs(journal string, wait bool) []Need {
 			out = append(out, Need{Verbs: []string{"create"}, Resource: "namespaces", For: "namespace " + step.Namespace})
 		case step.Kind == StepRelease && step.Action.Changes():
 			out = append(out, step.needs(wait)...)
+		case step.Kind == StepCRDs && step.Action.Changes() && step.target.Rendered != nil:
+			out = append(out, objectNeeds(step.ID, step.Key, step.target.Rendered.Objects, wait)...)
 		}
 	}
 	return out
@@ -95,7 +97,7 @@ func (s Step) needs(wait bool) []Need {
 	reason := "release " + s.Key.String()
 	out := []Need{{Verbs: recordVerbs, Resource: "secrets", Namespace: s.Key.Namespace, For: reason}}
 	if s.target.Rendered != nil {
-		out = append(out, objectNeeds(s.Key, s.target.Rendered.Objects, wait)...)
+		out = append(out, objectNeeds(reason, s.Key, s.target.Rendered.Objects, wait)...)
 	}
 	for _, gone := range s.gone {
 		out = append(out, Need{Verbs: deleteVerbs, Object: &gone, Namespace: namespaceIn(gone, s.Key), For: reason})
@@ -103,12 +105,12 @@ func (s Step) needs(wait bool) []Need {
 	return out
 }
 
-func objectNeeds(key fleet.Key, objects []chart.Object, wait bool) []Need {
+func objectNeeds(reason string, key fleet.Key, objects []chart.Object, wait bool) []Need {
 	var out []Need
 	for i := range objects {
 		out = append(out, Need{
 			Verbs: applyVerbs, Object: &objects[i], Wait: wait || isCRD(objects[i]),
-			Namespace: namespaceIn(objects[i], key), For: "release " + key.String(),
+			Namespace: namespaceIn(objects[i], key), For: reason,
 		})
 	}
 	return out
@@ -131,7 +133,7 @@ func readNeeds(d *Desired, targets []Target) []Need {
 			Need{Verbs: []string{"get", "list"}, Resource: "secrets", Namespace: namespace, For: "the releases in " + namespace})
 	}
 	for _, target := range targets {
-		out = append(out, objectNeeds(target.Key, target.Rendered.Objects, true)...)
+		out = append(out, objectNeeds("release "+target.String(), target.Key, target.Rendered.Objects, true)...)
 	}
 	return out
 }
@@ -151,7 +153,14 @@ func PermitAll(ctx context.Context, d *Desired, cluster Cluster) error {
 		return err
 	}
 	needs := readNeeds(d, targets)
+	sets, err := crdSets(targets)
+	if err != nil {
+		return err
+	}
 	plan := &Plan{}
+	for _, set := range sets {
+		plan.Steps = append(plan.Steps, Step{ID: set.id(), Kind: StepCRDs, Action: ActionCreate, target: Target{Rendered: &chart.Rendered{Objects: set.Objects}}})
+	}
 	for _, target := range targets {
 		plan.Steps = append(plan.Steps, Step{Kind: StepRelease, Action: ActionInstall, Key: target.Key, target: target})
 	}

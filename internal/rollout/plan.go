@@ -66,6 +66,8 @@ type Step struct {
 	Namespace string `json:"namespace,omitempty"`
 	// Names lists what a graph, claims or crds step is about.
 	Names []string `json:"names,omitempty"`
+	// Chart is the dependency whose CRDs a crds step applies, with its version.
+	Chart string `json:"chart,omitempty"`
 	// Revision is the Helm revision that a rollback returns to.
 	Revision int `json:"revision,omitempty"`
 	// Changes is what a release step does, after Preview.
@@ -77,11 +79,17 @@ type Step struct {
 	Downgrade string `json:"downgrade,omitempty"`
 	// Defaults lists what an upgrade changes in the chart's defaults.
 	Defaults *DefaultChanges `json:"defaults,omitempty"`
+	// RecordSize is set if the release's record comes near the limit.
+	RecordSize *RecordSize `json:"recordSize,omitempty"`
 
 	target Target
 	last   Record
 	// gone are the objects that the release had and no longer has.
 	gone []chart.Object
+	// newer is the version of applied CRDs that is newer than the step's.
+	newer string
+	// fields says what a step on CRDs does about fields that others own.
+	fields Fields
 	// crds marks the CRD release in plans that have no target.
 	crds bool
 }
@@ -89,8 +97,6 @@ type Step struct {
 // Plan is what has to be done, as data.
 type Plan struct {
 	Fleet string `json:"fleet"`
-	// To is the revision of the set that the plan returns to, 0 if none.
-	To    int    `json:"to,omitempty"`
 	Steps []Step `json:"steps"`
 	// Orphans are releases of this fleet that the file no longer names. A
 	// rollout leaves them alone.
@@ -117,6 +123,8 @@ type Snapshot struct {
 	Namespaces map[string]NamespaceState
 	// Ownership says of each object that a release wants whose it is.
 	Ownership map[fleet.Key][]Ownership
+	// crds are the CRDs of dependencies that releases turn on.
+	crds []crdSet
 	// Facts is what the rules look at.
 	Facts *check.Cluster
 	// KubeVersion is the cluster's.
@@ -163,6 +171,13 @@ func (s *Snapshot) observeOwnership(ctx context.Context, cluster Cluster) error 
 	for name, state := range s.Namespaces {
 		absent[name] = state == NamespaceAbsent
 	}
+	var err error
+	if s.crds, err = crdSets(s.Targets); err != nil {
+		return err
+	}
+	for _, set := range s.crds {
+		wanted[set.sightingsKey()] = set.Objects
+	}
 	seen, err := cluster.Sightings(ctx, wanted, absent)
 	if err != nil {
 		return err
@@ -170,6 +185,11 @@ func (s *Snapshot) observeOwnership(ctx context.Context, cluster Cluster) error 
 	s.Ownership = make(map[fleet.Key][]Ownership, len(s.Targets))
 	for _, target := range s.Targets {
 		s.Ownership[target.Key] = stand(target, s.Records, seen[target.Key])
+	}
+	for i := range s.crds {
+		if err := s.crds[i].observe(ctx, cluster, seen[s.crds[i].sightingsKey()]); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -198,6 +218,10 @@ func NewPlan(d *Desired, s *Snapshot) (*Plan, error) {
 			plan.Steps = append(plan.Steps, Step{ID: "namespace " + name, Kind: StepNamespace, Action: ActionCreate, Namespace: name})
 		}
 	}
+	needed, err := plan.addCRDs(s)
+	if err != nil {
+		return nil, err
+	}
 	var crdGates []string
 	for _, target := range s.Targets {
 		release := releaseStep(target, s)
@@ -208,6 +232,7 @@ func NewPlan(d *Desired, s *Snapshot) (*Plan, error) {
 		} else {
 			release.Needs = append(release.Needs, crdGates...)
 		}
+		release.Needs = append(release.Needs, needed[target.Key]...)
 		for _, before := range target.After {
 			release.Needs = append(release.Needs, "gate "+before.String())
 		}
@@ -216,6 +241,26 @@ func NewPlan(d *Desired, s *Snapshot) (*Plan, error) {
 	}
 	plan.Orphans = orphans(d, s)
 	return plan, nil
+}
+
+// addCRDs adds the steps on CRDs of dependencies and tells, for each release,
+// which gates it needs.
+func (p *Plan) addCRDs(s *Snapshot) (map[fleet.Key][]string, error) {
+	needed := map[fleet.Key][]string{}
+	for _, set := range s.crds {
+		steps, err := set.steps()
+		if err != nil {
+			return nil, err
+		}
+		p.Steps = append(p.Steps, steps...)
+		p.Ownership = append(p.Ownership, set.rows...)
+		for _, user := range set.users {
+			if len(steps) > 0 {
+				needed[user] = append(needed[user], steps[len(steps)-1].ID)
+			}
+		}
+	}
+	return needed, nil
 }
 
 // judge runs the rules that look at the cluster. Its error lists everything

@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -37,6 +38,8 @@ type Change struct {
 	Warnings []string `json:"warnings,omitempty"`
 	// Pods counts the pods that the change replaces.
 	Pods int `json:"pods,omitempty"`
+	// Digest identifies the object as it is, this very one, and as it would be.
+	Digest string `json:"digest,omitempty"`
 	// Before and After are YAML without bookkeeping and with secrets masked.
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
@@ -57,6 +60,8 @@ func (c Change) String() string {
 // Comparison is a question to the server: what would these writes change?
 type Comparison struct {
 	Release fleet.Key
+	// Unreleased objects belong to no release and are applied as they are.
+	Unreleased bool
 	// Wanted objects would be applied, Gone ones deleted.
 	Wanted, Gone []chart.Object
 	// AbsentNamespaces do not exist yet, so nothing in them does.
@@ -77,6 +82,8 @@ type PreviewOptions struct {
 	NoWait bool
 	// Drift also compares releases whose digests say that nothing changed.
 	Drift bool
+	// Prune removes releases of the fleet that the file no longer names.
+	Prune bool
 	// Text fills in what objects look like before and after.
 	Text bool
 	// AcceptBreakage consents to breaking live objects by changing their CRDs.
@@ -94,20 +101,33 @@ func Preview(ctx context.Context, plan *Plan, releases Releases, cluster Cluster
 			absent[step.Namespace] = true
 		}
 	}
-	blocked := map[fleet.Key]bool{}
+	blocked := map[string]bool{}
 	for _, row := range plan.Foreign() {
-		blocked[row.Release] = true
+		blocked["release "+row.Release.String()] = true
+		blocked[row.Name] = row.Kind == kindCRD
 	}
+	whole := ctx
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
 	for i := range plan.Steps {
 		step := &plan.Steps[i]
-		if step.Kind != StepRelease || blocked[step.Key] || !step.Action.Changes() && !options.Drift {
+		if blocked[step.ID] || !step.Action.Changes() && !options.Drift {
 			continue
 		}
-		group.Go(func() error { return preview(ctx, step, releases, cluster, absent, options) })
+		switch step.Kind {
+		case StepRelease:
+			group.Go(func() error { return preview(ctx, step, releases, cluster, absent, options) })
+		case StepCRDs:
+			if slices.ContainsFunc(step.Names, func(crd string) bool { return blocked[crd] }) {
+				continue
+			}
+			group.Go(func() error { return previewCRDs(ctx, step, cluster, options) })
+		}
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil || !options.Prune {
+		return err
+	}
+	return plan.Prune(whole, releases, cluster)
 }
 
 func preview(ctx context.Context, step *Step, releases Releases, cluster Cluster, absent map[string]bool, options PreviewOptions) error {
@@ -128,6 +148,11 @@ func preview(ctx context.Context, step *Step, releases Releases, cluster Cluster
 		return fmt.Errorf("release %s: %w", step.Key, err)
 	}
 	step.Changes = changes
+	if step.Action.Changes() {
+		if err := step.forecast(releases); err != nil {
+			return err
+		}
+	}
 	if step.Definitions, err = definitions(ctx, cluster, changes, wanted, step.gone); err != nil {
 		return fmt.Errorf("release %s: %w", step.Key, err)
 	}
@@ -136,9 +161,13 @@ func preview(ctx context.Context, step *Step, releases Releases, cluster Cluster
 		return fmt.Errorf("release %s: %w", step.Key, err)
 	}
 	if len(changes) > 0 && step.Action == ActionUnchanged {
-		step.Action, step.Reason = ActionRepair, fmt.Sprintf("%s and maybe more was changed by another program", changes[0])
+		step.Action, step.Reason = ActionRepair, changedByOthers(changes)
 	}
 	return nil
+}
+
+func changedByOthers(changes []Change) string {
+	return fmt.Sprintf("%s and maybe more was changed by another program", changes[0])
 }
 
 // without lists the objects that another list does not have, in any version.

@@ -85,6 +85,8 @@ func releaseStatus(ctx context.Context, target Target, snapshot *Snapshot, clust
 	}
 	if action, reason := decide(target, snapshot.Records, damaged(snapshot.Ownership[target.Key])); action != ActionUnchanged {
 		status.Drift = reason
+	} else {
+		status.Drift = snapshot.missingFor(target.Key)
 	}
 	err := cluster.AwaitReady(ctx, Gate{
 		Release: target.Key, Objects: target.Rendered.Objects, Marker: hasMarker(target), Patience: gateGlance,

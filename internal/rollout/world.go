@@ -22,6 +22,8 @@ type Releases interface {
 	// Apply installs or upgrades a release and returns its new record. It
 	// does not wait for readiness, and once begun is not cancelled by ctx.
 	Apply(ctx context.Context, target Target, action Action, last Record) (Record, error)
+	// Forecast tells how big the record of a release will be.
+	Forecast(target Target) (RecordSize, error)
 	// Rollback returns a release to one of its revisions, as a new revision.
 	Rollback(ctx context.Context, key fleet.Key, revision int) (Record, error)
 	// Uninstall removes a release and everything in it that does not carry a
@@ -68,6 +70,9 @@ type Cluster interface {
 	DeleteGraph(ctx context.Context, g Graph, patience time.Duration, report func(string)) error
 	// Custom counts the objects of each CRD, by CRD name.
 	Custom(ctx context.Context, crds []string) (map[string]int, error)
+	// ApplyCRDs writes CRDs that belong to no release. Fields says what becomes
+	// of those that others own; any other conflict is an error.
+	ApplyCRDs(ctx context.Context, crds []chart.Object, fields Fields) error
 	// DeleteCRDs removes CRDs, and with them their objects.
 	DeleteCRDs(ctx context.Context, crds []string) error
 	// Claims lists the volume claims of a release that outlive it.
@@ -112,10 +117,7 @@ func (s *Stored) objects() []chart.Object {
 }
 
 // Digest identifies what a release was made from.
-type Digest struct {
-	Chart  string `json:"chart,omitempty"`
-	Values string `json:"values,omitempty"`
-}
+type Digest struct{ Chart, Values string }
 
 // NamespaceState is what a rollout needs to know about a namespace.
 type NamespaceState string

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"helm.sh/helm/v4/pkg/chart/common"
 	commonutil "helm.sh/helm/v4/pkg/chart/common/util"
+	"helm.sh/helm/v4/pkg/chart/v2/util"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/yaml"
@@ -60,6 +61,29 @@ dynamo-operator:
     metrics: {prometheusEndpoint: "http://prometheus.monitoring:9090"}
   metricsService: {enabled: false}
 `,
+	"dressed": `
+global: {grove: {enabled: true}, kai-scheduler: {enabled: true}}
+dynamo-operator:
+  env: [{name: GOMEMLIMIT, value: 500MiB}]
+  dynamo:
+    components: {serviceAccount: {annotations: {cloud.example.com/role: models}}}
+    dockerRegistry: {useKubernetesSecret: true, existingSecretName: registry}
+    internalImages: {debugger: "registry.example.com/tools:1"}
+    istio: {enabled: true, gateway: edge/public}
+    metrics: {podMonitors: {enabled: true, labels: {release: prometheus}}}
+  metricsService: {serviceMonitor: {enabled: true}}
+`,
+	"dressed-restricted": `
+global: {kai-scheduler: {enabled: true}}
+dynamo-operator:
+  namespaceRestriction: {enabled: true}
+  kaiScheduler: {createQueues: true}
+  dynamo:
+    components: {serviceAccount: {annotations: {cloud.example.com/role: models}}}
+    dockerRegistry: {useKubernetesSecret: true, existingSecretName: registry}
+    istio: {enabled: true, gateway: edge/public}
+    metrics: {podMonitors: {enabled: true}}
+`,
 	"restricted-webhook": `
 dynamo-operator:
   namespaceRestriction: {enabled: true}
@@ -104,16 +128,33 @@ func render(t *testing.T, values string) *chart.Rendered {
 
 func tryRender(t *testing.T, values string) (*chart.Rendered, error) {
 	t.Helper()
+	return tryRenderAs(t, platform(t), "dynamo-platform", values)
+}
+
+func renderAs(t *testing.T, c *chart.Chart, release, values string) *chart.Rendered {
+	t.Helper()
+	rendered, err := tryRenderAs(t, c, release, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rendered
+}
+
+func tryRenderAs(t *testing.T, c *chart.Chart, release, values string) (*chart.Rendered, error) {
+	t.Helper()
 	overrides := map[string]any{}
 	if err := yaml.Unmarshal([]byte(values), &overrides); err != nil {
 		t.Fatal(err)
 	}
-	c := platform(t)
 	// The schema is checked as stock Helm does it.
-	if _, err := commonutil.ToRenderValues(c.Helm(), overrides, common.ReleaseOptions{}, chart.OfflineCapabilities()); err != nil {
+	work := c.Helm()
+	if err := util.ProcessDependencies(work, overrides); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := commonutil.ToRenderValues(work, overrides, common.ReleaseOptions{}, chart.OfflineCapabilities()); err != nil {
 		return nil, err
 	}
-	return c.Render(chart.Release{Name: "dynamo-platform", Namespace: "inference"}, overrides, chart.OfflineCapabilities())
+	return c.Render(chart.Release{Name: release, Namespace: "inference"}, overrides, chart.OfflineCapabilities())
 }
 
 func TestGoldenPlatform(t *testing.T) {
@@ -184,7 +225,7 @@ func scopeSuffix(cfg *config.OperatorConfiguration) string {
 func operatorConfig(t *testing.T, rendered *chart.Rendered) *config.OperatorConfiguration {
 	t.Helper()
 	for _, object := range rendered.Objects {
-		if object.Kind != "ConfigMap" {
+		if object.Kind != "ConfigMap" || object.Labels["app.kubernetes.io/part-of"] != "dynamo-operator" {
 			continue
 		}
 		var configMap corev1.ConfigMap
@@ -270,7 +311,20 @@ func TestRefusals(t *testing.T) {
 		"another namespace":     {`dynamo-operator: {namespaceRestriction: {enabled: true, targetNamespace: elsewhere}}`, "elsewhere"},
 		"ingress without class": {`dynamo-operator: {dynamo: {ingress: {enabled: true}}}`, "className"},
 		"address of nothing":    {`dynamo-operator: {nats: {enabled: true}}`, "nats.enabled"},
-		"certGenerator":         {`dynamo-operator: {webhook: {certGenerator: {image: {tag: "1"}}}}`, "webhook.certGenerator has no use any more"},
+		"two exposures":         {`dynamo-operator: {dynamo: {ingress: {enabled: true, className: nginx}, istio: {enabled: true, gateway: a/b}}}`, "Set one of them to false"},
+		"istio without gateway": {`dynamo-operator: {dynamo: {istio: {enabled: true}}}`, "dynamo.istio.gateway is empty"},
+		"registry password":     {`dynamo-operator: {dynamo: {dockerRegistry: {password: x}}}`, "existingSecretName, the name of a Secret, in place of password"},
+		"registry without name": {`dynamo-operator: {dynamo: {dockerRegistry: {useKubernetesSecret: true}}}`, "kubectl create secret docker-registry"},
+		"checkpoints":           {`dynamo-operator: {checkpoint: {enabled: true}}`, "checkpoint.enabled=false: taking checkpoints is not built yet"},
+		"checkpoints in s3":     {`dynamo-operator: {checkpoint: {storage: {type: s3}}}`, "no version of the operator has ever restored from s3 or oci"},
+		"a flag with a key":     {`dynamo-operator: {controllerManager: {manager: {args: [--restrictedNamespace=a]}}}`, "set namespaceRestriction.enabled in its place"},
+		"a flag without a key":  {`dynamo-operator: {controllerManager: {manager: {args: [--metrics-secure]}}}`, "no key of this chart has taken its place"},
+		"the published image":   {`dynamo-operator: {controllerManager: {manager: {image: {repository: nvcr.io/nvidia/ai-dynamo/kubernetes-operator, tag: 0.9.0}}}}`, "names an image of the published operator"},
+		"a variable of ours":    {`dynamo-operator: {env: [{name: POD_NAMESPACE, value: x}]}`, "the chart sets these itself"},
+		"monitor of nothing":    {`dynamo-operator: {metricsService: {enabled: false, serviceMonitor: {enabled: true}}}`, "the operator serves no metrics, because metricsService.enabled is false"},
+		"two switches disagree": {`{grove: {enabled: true}, global: {grove: {install: false}}}`, "the two contradict each other"},
+		"latest debugger":       {`dynamo-operator: {dynamo: {internalImages: {debugger: "x:latest"}}}`, "with the tag of a release"},
+		"certGenerator":         {`dynamo-operator: {webhook: {certGenerator: {image: {tag: "1"}}}}`, "without certGenerator, which has no use any more"},
 		"two certificates":      {`dynamo-operator: {webhook: {certManager: {enabled: true}, certificateSecret: {external: true}}}`, "only one of the two"},
 		"external without CA":   {`dynamo-operator: {webhook: {certificateSecret: {external: true}}}`, "webhook.caBundle is empty"},
 		"CA without external":   {`dynamo-operator: {webhook: {caBundle: ` + someAuthority + `}}`, "webhook.caBundle is set"},

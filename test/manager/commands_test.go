@@ -31,6 +31,7 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 //	[!] has RESOURCE NAMESPACE NAME      ("-" for no namespace; PLURAL.GROUP for custom kinds)
 //	delete RESOURCE NAMESPACE NAME       and wait until it is gone
 //	merge RESOURCE NAMESPACE NAME JSON   a merge patch by another field manager
+//	private FILE                         only its owner may read it
 //	grant FILE                           applies the manifests in what a command printed
 //	scale NAMESPACE DEPLOYMENT REPLICAS  as an autoscaler does
 //	create FILE [MANAGER]                of any kind, by another program
@@ -50,7 +51,7 @@ func commands() map[string]command {
 	return map[string]command{
 		"has": has, "delete": remove, "merge": merge, "create": create, "pending": pending, "versions": versions, "same": same,
 		"exec-code": execCode, "locked": locked, "hold": hold, "release": release,
-		"scale": scale, "grant": grant, "shows": shows, "uids": uids, "same-uids": sameUIDs,
+		"scale": scale, "grant": grant, "private": private, "shows": shows, "uids": uids, "same-uids": sameUIDs,
 		"node": node, "agents": agents,
 	}
 }
@@ -141,11 +142,22 @@ func makeObject(ts *testscript.TestScript, object *unstructured.Unstructured, ma
 	if object.GetKind() == "DynamoGraphDeployment" {
 		resource = "graphs"
 	}
+	if object.GetKind() == "CustomResourceDefinition" {
+		resource = "crds"
+	}
 	if object.GetKind() == "Thing" {
 		resource += "." + object.GroupVersionKind().Group
 	}
 	_, err := client(ts, resource, object.GetNamespace()).Create(context.Background(), object, metav1.CreateOptions{FieldManager: manager})
 	ts.Check(err)
+}
+
+func private(ts *testscript.TestScript, _ bool, args []string) {
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if info.Mode().Perm() != 0o600 {
+		ts.Fatalf("%s has mode %s", args[0], info.Mode())
+	}
 }
 
 // grant takes the YAML documents out of a text, as a person would, and makes the

@@ -35,21 +35,68 @@ func TestForeignOperatorIsRefused(t *testing.T) {
 			"dynamo-platform       theirs      cluster   1.0.0     ClusterRole",
 			"conflicts with release theirs/dynamo-platform (scope cluster",
 			"helm -n theirs get manifest dynamo-platform",
+			"ALSO IN THE CLUSTER", "validating webhook", "ValidatingWebhookConfiguration dynamo-platform-dynamo-operator-validating",
+			"[C-20]", "docs/rules/C-20.md",
 		} {
 			if !strings.Contains(out, want) {
 				t.Errorf("%s: %q is missing from:\n%s", spec, want, out)
 			}
 		}
 	}
+	refusedAtOnce(t, c)
 	if after := writes(t, c); after != before {
 		t.Errorf("refused rollouts made %d writes", after-before)
 	}
+	mixedScopesNeedNoCluster(t, c)
 	// The fleet that owns it may go on.
 	if out, err := wheelhouse(t, c, "apply", "-f", wide, "--no-wait"); err != nil || !strings.Contains(out, "unchanged") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	if after := writes(t, c); after != before {
 		t.Errorf("a no-change apply made %d writes", after-before)
+	}
+}
+
+// refusedAtOnce: within a second. Other tests keep the machine busy, so the
+// fastest of some runs counts.
+func refusedAtOnce(t *testing.T, c *cluster.Cluster) {
+	t.Helper()
+	ours := writeFleet(t, "metadata: {name: ours}\nspec: {platforms: [{namespace: ours}]}\n")
+	fastest := time.Hour
+	for range 20 {
+		began := time.Now()
+		if out, err := wheelhouse(t, c, "apply", "-f", ours); err == nil {
+			t.Fatalf("accepted:\n%s", out)
+		}
+		if fastest = min(fastest, time.Since(began)); fastest < time.Second {
+			t.Logf("refused within %v", fastest)
+			return
+		}
+	}
+	t.Errorf("a refusal takes at least %v", fastest)
+}
+
+// mixedScopesNeedNoCluster: a fleet that mixes scopes is refused before a
+// single request.
+func mixedScopesNeedNoCluster(t *testing.T, c *cluster.Cluster) {
+	t.Helper()
+	requests := func() int {
+		all, err := c.Requests("wheelhouse/", time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all)
+	}
+	before := requests()
+	mixed := writeFleet(t, "metadata: {name: mixed}\nspec: {platforms: [{namespace: wide, scope: cluster}, {namespace: narrow}]}\n")
+	began := time.Now()
+	out, err := wheelhouse(t, c, "apply", "-f", mixed)
+	t.Logf("refused within %v", time.Since(began))
+	if err == nil || !strings.Contains(out, "platform narrow/dynamo-platform is restricted to its namespace, but platform wide/dynamo-platform") || !strings.Contains(out, "[C-19]") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if after := requests(); after != before {
+		t.Errorf("it asked the API server %d times", after-before)
 	}
 }
 

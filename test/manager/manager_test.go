@@ -63,21 +63,18 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// expandFleets fills $ID and $CHARTS into the YAML files of a script.
+// expandFleets fills $ID and $CHARTS into the YAML files of a script, those of
+// its charts included.
 func expandFleets(env *testscript.Env, id, charts string) error {
-	files, err := filepath.Glob(filepath.Join(env.WorkDir, "*.yaml"))
-	if err != nil {
-		return err
-	}
-	for _, file := range files {
+	fill := strings.NewReplacer("$ID", id, "$CHARTS", charts)
+	return filepath.WalkDir(env.WorkDir, func(file string, _ os.DirEntry, err error) error {
+		if err != nil || filepath.Ext(file) != ".yaml" {
+			return err
+		}
 		data, err := os.ReadFile(file)
 		if err != nil {
 			return err
 		}
-		text := strings.NewReplacer("$ID", id, "$CHARTS", charts).Replace(string(data))
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
+		return os.WriteFile(file, []byte(fill.Replace(string(data))), 0o600)
+	})
 }

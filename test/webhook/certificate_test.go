@@ -293,3 +293,24 @@ func TestADamagedSecretIsReplaced(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestMetricsHaveTheSameCertificate: a scraper verifies who answers before it
+// shows its token.
+func TestMetricsHaveTheSameCertificate(t *testing.T) {
+	i := install(t, `{}`)
+	metrics := freeAddress(t)
+	i.startReady(t, func(cfg *config.OperatorConfiguration) {
+		cfg.Server.Metrics = config.Metrics{BindAddress: metrics, Secure: true}
+	})
+	served, err := i.handshake(metrics, i.secret(t).Data["ca.crt"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.X509KeyPair(i.secret(t).Data["tls.crt"], i.secret(t).Data["tls.key"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !served.Equal(pair.Leaf) {
+		t.Errorf("metrics are served as %v, webhooks as %v", served.DNSNames, pair.Leaf.DNSNames)
+	}
+}

@@ -32,7 +32,8 @@
 //	    bindAddress: "0"
 //	    # true: HTTPS, for callers whose token may "get" the nonResourceURL
 //	    # /metrics. The operator then creates tokenreviews and
-//	    # subjectaccessreviews, which only a ClusterRole can allow.
+//	    # subjectaccessreviews, which only a ClusterRole can allow. The certificate
+//	    # is that of the webhooks, or one of its own if there are none.
 //	    # false: plain HTTP without authentication.
 //	    secure: true
 //	  healthProbe:

@@ -4,6 +4,7 @@ package manager
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"time"
 
@@ -48,7 +49,8 @@ func Run(ctx context.Context, cfg *config.OperatorConfiguration, restConfig *res
 	if err != nil {
 		return err
 	}
-	mgr, err := ctrl.NewManager(restConfig, options(cfg, cluster, logger))
+	certificate := &sharedCertificate{}
+	mgr, err := ctrl.NewManager(restConfig, options(cfg, cluster, certificate, logger))
 	if err != nil {
 		return fmt.Errorf("start the operator: %w", err)
 	}
@@ -66,7 +68,7 @@ func Run(ctx context.Context, cfg *config.OperatorConfiguration, restConfig *res
 		return err
 	}
 	if cfg.Server.Webhook.Enabled() {
-		if err := addWebhooks(ctx, mgr, cfg, cluster); err != nil {
+		if err := addWebhooks(ctx, mgr, cfg, cluster, certificate); err != nil {
 			return fmt.Errorf("set up the admission webhooks: %w", err)
 		}
 	}
@@ -77,7 +79,7 @@ func Run(ctx context.Context, cfg *config.OperatorConfiguration, restConfig *res
 	return nil
 }
 
-func options(cfg *config.OperatorConfiguration, cluster render.Capabilities, logger logr.Logger) ctrl.Options {
+func options(cfg *config.OperatorConfiguration, cluster render.Capabilities, certificate *sharedCertificate, logger logr.Logger) ctrl.Options {
 	election := cfg.LeaderElection.Namespace
 	if election == "" {
 		election = cfg.Namespace.Restricted
@@ -86,7 +88,7 @@ func options(cfg *config.OperatorConfiguration, cluster render.Capabilities, log
 		Scheme:                        Scheme(),
 		Logger:                        logger,
 		Cache:                         cacheOptions(cfg, cluster),
-		Metrics:                       metricsOptions(cfg.Server.Metrics),
+		Metrics:                       metricsOptions(cfg.Server, certificate),
 		HealthProbeBindAddress:        cfg.Server.HealthProbe.BindAddress,
 		LeaderElection:                cfg.LeaderElection.Enabled,
 		LeaderElectionID:              cfg.LeaderElection.ID,
@@ -99,12 +101,16 @@ func options(cfg *config.OperatorConfiguration, cluster render.Capabilities, log
 }
 
 // metricsOptions: callers are authenticated and authorized by the API server,
-// in this process; there is no proxy beside it.
-func metricsOptions(cfg config.Metrics) metricsserver.Options {
-	options := metricsserver.Options{BindAddress: cfg.BindAddress}
-	if cfg.Secure && cfg.BindAddress != config.Off {
+// in this process; there is no proxy beside it. They can verify who answers if
+// webhooks are served, whose certificate is known to others.
+func metricsOptions(server config.Server, certificate *sharedCertificate) metricsserver.Options {
+	options := metricsserver.Options{BindAddress: server.Metrics.BindAddress}
+	if server.Metrics.Secure && server.Metrics.BindAddress != config.Off {
 		options.SecureServing = true
 		options.FilterProvider = filters.WithAuthenticationAndAuthorization
+		if server.Webhook.Enabled() {
+			options.TLSOpts = append(options.TLSOpts, func(tls *tls.Config) { tls.GetCertificate = certificate.get })
+		}
 	}
 	return options
 }

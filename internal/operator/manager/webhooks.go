@@ -3,10 +3,12 @@ package manager
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -24,7 +26,7 @@ import (
 
 // addWebhooks serves the webhooks in every replica, and lets a replica be ready
 // only when it can answer: API servers refuse what nobody answers for.
-func addWebhooks(ctx context.Context, mgr ctrl.Manager, cfg *config.OperatorConfiguration, cluster render.Capabilities) error {
+func addWebhooks(ctx context.Context, mgr ctrl.Manager, cfg *config.OperatorConfiguration, cluster render.Capabilities, shared *sharedCertificate) error {
 	serves, err := answersFor(ctx, mgr, cfg)
 	if err != nil {
 		return err
@@ -33,6 +35,7 @@ func addWebhooks(ctx context.Context, mgr ctrl.Manager, cfg *config.OperatorConf
 	if err != nil {
 		return err
 	}
+	shared.set(certificate)
 	server, err := webhook.NewServer(cfg.Server.Webhook.BindAddress, certificate, webhook.Options{
 		Scheme:       mgr.GetScheme(),
 		Serves:       serves,
@@ -54,6 +57,22 @@ func addWebhooks(ctx context.Context, mgr ctrl.Manager, cfg *config.OperatorConf
 		}
 		return started(request)
 	})
+}
+
+// sharedCertificate is that of the webhooks for the server of the metrics, which
+// is made before it is known where the certificate comes from.
+type sharedCertificate struct {
+	known atomic.Pointer[webhook.Certificate]
+}
+
+func (s *sharedCertificate) set(certificate webhook.Certificate) { s.known.Store(&certificate) }
+
+func (s *sharedCertificate) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	certificate := s.known.Load()
+	if certificate == nil {
+		return nil, errors.New("the operator has no certificate yet")
+	}
+	return (*certificate)(hello)
 }
 
 // answersFor is not the controllers' scope: a replica that waits to become the

@@ -28,12 +28,30 @@ infrastructure:
   prometheusEndpoint: {{ .Values.dynamo.metrics.prometheusEndpoint | quote }}
 ingress:
   className: {{ .Values.dynamo.ingress.enabled | ternary (.Values.dynamo.ingress.className | default "") "" | quote }}
+  virtualServiceGateway: {{ .Values.dynamo.istio.enabled | ternary (.Values.dynamo.istio.gateway | default "") "" | quote }}
   tlsSecretName: {{ .Values.dynamo.ingress.tlsSecretName | default "" | quote }}
   {{- with .Values.dynamo.ingressHostSuffix }}
   hostSuffix: {{ . | quote }}
   {{- end }}
 rbac:
-  plannerClusterRoleName: {{ include "dynamo-operator.restricted" . | eq "true" | ternary "" (printf "%s-planner" (include "dynamo-operator.fullname" .)) | quote }}
+  plannerClusterRoleName: {{ include "dynamo-operator.restricted" . | eq "true" | ternary "" (include "dynamo-operator.name" (list . "planner")) | quote }}
+components:
+  serviceAccountAnnotations: {{ toJson .Values.dynamo.components.serviceAccount.annotations }}
+  imagePullSecrets: [{{ include "dynamo-operator.componentPullSecret" . }}]
+  debuggerImage: {{ include "dynamo-operator.mirrored" (list . .Values.dynamo.internalImages.debugger) | quote }}
+orchestrators:
+  grove:
+    enabled: {{ include "dynamo-operator.usesGrove" . | default "false" }}
+  kaiScheduler:
+    enabled: {{ include "dynamo-operator.usesKAI" . | default "false" }}
+    createQueues: {{ include "dynamo-operator.createsQueues" . | default "false" }}
 logging:
   level: {{ .Values.controllerManager.logLevel }}
+{{- end -}}
+
+{{/* componentPullSecret is the Secret for the pods of graphs, if there is one. */}}
+{{- define "dynamo-operator.componentPullSecret" -}}
+{{- with .Values.dynamo.dockerRegistry -}}
+{{- if .useKubernetesSecret }}{{ .existingSecretName }}{{ end -}}
+{{- end -}}
 {{- end -}}

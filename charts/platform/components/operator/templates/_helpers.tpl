@@ -10,6 +10,41 @@
 {{- end -}}
 {{- end -}}
 
+{{/*
+name: FN-SUFFIX of an object in a namespace; arguments: root, suffix. One that
+would be longer than 63 characters is cut, and a digest keeps two of them apart.
+*/}}
+{{- define "dynamo-operator.name" -}}
+{{- $fullname := include "dynamo-operator.fullname" (index . 0) -}}
+{{- $room := sub 62 (len (index . 1)) | int -}}
+{{- if gt (len $fullname) $room -}}
+{{- $fullname = printf "%s-%s" ($fullname | trunc (sub $room 9 | int) | trimSuffix "-") ($fullname | sha256sum | trunc 8) -}}
+{{- end -}}
+{{- $fullname }}-{{ index . 1 -}}
+{{- end -}}
+
+{{/*
+clusterName: the same for an object of the cluster. Several restricted releases
+of one name, in different namespaces, have objects of their own.
+*/}}
+{{- define "dynamo-operator.clusterName" -}}
+{{- $root := index . 0 -}}
+{{- if not (include "dynamo-operator.restricted" $root) -}}
+{{- include "dynamo-operator.name" . -}}
+{{- else -}}
+{{- $name := printf "%s-%s-%s" (include "dynamo-operator.fullname" $root) (index . 1) $root.Release.Namespace -}}
+{{- if gt (len $name) 63 -}}
+{{- $name = printf "%s-%s" ($name | trunc 54 | trimSuffix "-") (printf "%s/%s" $root.Release.Namespace $name | sha256sum | trunc 8) -}}
+{{- end -}}
+{{- $name -}}
+{{- end -}}
+{{- end -}}
+
+{{/* subject is the operator in a binding. */}}
+{{- define "dynamo-operator.subject" -}}
+{kind: ServiceAccount, name: {{ include "dynamo-operator.name" (list . "controller-manager") }}, namespace: {{ .Release.Namespace }}}
+{{- end -}}
+
 {{- define "dynamo-operator.selectorLabels" -}}
 app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -26,15 +61,28 @@ nvidia.com/dynamo-operator-namespace: {{ .Release.Namespace }}
 
 {{- define "dynamo-operator.image" -}}
 {{- $image := .Values.controllerManager.manager.image -}}
-{{- $repository := $image.repository -}}
-{{- with .Values.global.imageRegistry -}}
-{{- $repository = printf "%s/%s" (trimSuffix "/" .) (regexReplaceAll "^[^/]*[.:][^/]*/" $repository "") -}}
-{{- end -}}
+{{- $repository := include "dynamo-operator.repository" . -}}
+{{- $repository = include "dynamo-operator.mirrored" (list . $repository) -}}
 {{- if $image.digest -}}
 {{- printf "%s@%s" $repository $image.digest -}}
 {{- else -}}
 {{- printf "%s:%s" $repository (default .Chart.AppVersion $image.tag) -}}
 {{- end -}}
+{{- end -}}
+
+{{/* The published operator's name stands for this one, which alone understands this chart's configuration. */}}
+{{- define "dynamo-operator.repository" -}}
+{{- $repository := .Values.controllerManager.manager.image.repository -}}
+{{- eq $repository "nvcr.io/nvidia/ai-dynamo/kubernetes-operator" | ternary "ghcr.io/wheelhouse-dev/dynamo-operator" $repository -}}
+{{- end -}}
+
+{{/* An image from global.imageRegistry; arguments: root, image. */}}
+{{- define "dynamo-operator.mirrored" -}}
+{{- $image := index . 1 -}}
+{{- with (index . 0).Values.global.imageRegistry -}}
+{{- $image = printf "%s/%s" (trimSuffix "/" .) (regexReplaceAll "^[^/]*[.:][^/]*/" $image "") -}}
+{{- end -}}
+{{- $image -}}
 {{- end -}}
 
 {{/* Pull secrets as a list of {name}, from [{name: x}] or [x], without duplicates. */}}
@@ -68,21 +116,22 @@ kube-system
 
 {{/* Metrics need TokenReview and SubjectAccessReview, which only cluster scope may have. */}}
 {{- define "dynamo-operator.servesMetrics" -}}
-{{- if and .Values.metricsService.enabled (not (include "dynamo-operator.restricted" .)) }}true{{ end -}}
+{{- if and (ne (toString .Values.metricsService.enabled) "false") (not (include "dynamo-operator.restricted" .)) }}true{{ end -}}
 {{- end -}}
 
 {{- define "dynamo-operator.natsAddress" -}}
-{{- if .Values.natsAddr -}}
-{{- .Values.natsAddr -}}
-{{- else if .Values.nats.enabled -}}
-{{- printf "nats://%s-nats.%s.svc:4222" .Release.Name .Release.Namespace -}}
-{{- end -}}
+{{- include "dynamo-operator.address" (list . .Values.natsAddr .Values.nats.enabled "natsAddress") -}}
 {{- end -}}
 
 {{- define "dynamo-operator.etcdAddress" -}}
-{{- if .Values.etcdAddr -}}
-{{- .Values.etcdAddr -}}
-{{- else if .Values.etcd.enabled -}}
-{{- printf "%s-etcd.%s.svc:2379" .Release.Name .Release.Namespace -}}
+{{- include "dynamo-operator.address" (list . .Values.etcdAddr .Values.etcd.enabled "etcdAddress") -}}
+{{- end -}}
+
+{{/* address: the one that is given, or that of the bundled service; arguments: root, given, told, key of .Platform. */}}
+{{- define "dynamo-operator.address" -}}
+{{- if index . 1 -}}
+{{- index . 1 -}}
+{{- else if ne (toString (index . 2)) "false" -}}
+{{- get ((index . 0).Platform | default dict) (index . 3) -}}
 {{- end -}}
 {{- end -}}

@@ -40,6 +40,11 @@
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
+{{- if .Values.dynamo.istio.enabled }}
+- apiGroups: [networking.istio.io]
+  resources: [virtualservices]
+  verbs: [get, list, watch, create, patch, delete]
+{{- end }}
 {{- if include "dynamo-operator.restricted" . }}
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
@@ -55,7 +60,7 @@
   verbs: [get, list, watch]
 - apiGroups: [rbac.authorization.k8s.io]
   resources: [clusterroles]
-  resourceNames: [{{ include "dynamo-operator.fullname" . }}-planner]
+  resourceNames: [{{ include "dynamo-operator.name" (list $ "planner") }}]
   verbs: [bind]
 {{- end }}
 # Nobody may grant what he has not got.

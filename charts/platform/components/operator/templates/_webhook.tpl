@@ -20,32 +20,22 @@ self
 {{- if or (eq $enabled "true") (and (eq $enabled "auto") (not $needsClusterRights)) }}true{{ end -}}
 {{- end -}}
 
-{{/* FN-webhook-service. A long FN is cut, and a digest of it keeps two of them apart. */}}
 {{- define "dynamo-operator.webhookServiceName" -}}
-{{- $fullname := include "dynamo-operator.fullname" . -}}
-{{- if gt (len $fullname) 47 -}}
-{{- $fullname = printf "%s-%s" ($fullname | trunc 38 | trimSuffix "-") ($fullname | sha256sum | trunc 8) -}}
-{{- end -}}
-{{- $fullname }}-webhook-service
-{{- end -}}
-
-{{/* Several restricted releases of one name, in different namespaces, have cluster-scoped objects of their own. */}}
-{{- define "dynamo-operator.scopeSuffix" -}}
-{{- if include "dynamo-operator.restricted" . }}-{{ .Release.Namespace }}{{ end -}}
+{{ include "dynamo-operator.name" (list . "webhook-service") }}
 {{- end -}}
 
 {{- define "dynamo-operator.validatingConfiguration" -}}
-{{ include "dynamo-operator.fullname" . }}-validating{{ include "dynamo-operator.scopeSuffix" . }}
+{{ include "dynamo-operator.clusterName" (list . "validating") }}
 {{- end -}}
 
 {{- define "dynamo-operator.mutatingConfiguration" -}}
-{{ include "dynamo-operator.fullname" . }}-mutating{{ include "dynamo-operator.scopeSuffix" . }}
+{{ include "dynamo-operator.clusterName" (list . "mutating") }}
 {{- end -}}
 
 {{/* Annotations of a webhook configuration. */}}
 {{- define "dynamo-operator.webhookAnnotations" -}}
 {{- if eq (include "dynamo-operator.certificates" .) "cert-manager" -}}
-cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/{{ include "dynamo-operator.fullname" . }}-serving-cert
+cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/{{ include "dynamo-operator.name" (list $ "serving-cert") }}
 {{- end -}}
 {{- end -}}
 
@@ -81,7 +71,7 @@ namespaceSelector:
 # The operator checks what it writes itself, and must not wait for itself.
 matchConditions:
   - name: not-by-the-operator
-    expression: request.userInfo.username != "system:serviceaccount:{{ $root.Release.Namespace }}:{{ include "dynamo-operator.fullname" $root }}-controller-manager"
+    expression: request.userInfo.username != "system:serviceaccount:{{ $root.Release.Namespace }}:{{ include "dynamo-operator.name" (list $root "controller-manager") }}"
 {{- end -}}
 {{- end -}}
 
@@ -114,9 +104,6 @@ bindAddress: "0"
 {{- define "dynamo-operator.validateWebhook" -}}
 {{- $certificates := include "dynamo-operator.certificates" . -}}
 {{- with .Values.webhook -}}
-{{- if hasKey . "certGenerator" -}}
-{{- fail "webhook.certGenerator has no use any more: the operator makes and renews its certificate itself, without a Job and its image. Remove the key." -}}
-{{- end -}}
 {{- if and .certManager.enabled .certificateSecret.external -}}
 {{- fail "webhook.certManager.enabled and webhook.certificateSecret.external are both true, but only one of the two can provide the certificate. Set one of them to false." -}}
 {{- end -}}

@@ -11,6 +11,10 @@
 {{- end -}}
 {{- end -}}
 
+{{- define "etcd.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride -}}
+{{- end -}}
+
 {{- define "etcd.selector" -}}
 app.kubernetes.io/component: etcd
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -38,7 +42,7 @@ wheelhouse.dev/fixture: "true"
 {{- $members := list -}}
 {{- range until (int .Values.replicaCount) -}}
 {{- $member := printf "%s-%d" $name . -}}
-{{- $members = append $members (printf "%s=http://%s.%s-headless.%s.svc:%d" $member $member $name $.Release.Namespace (int $.Values.service.ports.peer)) -}}
+{{- $members = append $members (printf "%s=http://%s.%s-headless.%s.svc:%d" $member $member $name (include "etcd.namespace" $) (int $.Values.service.ports.peer)) -}}
 {{- end -}}
 {{- join "," $members -}}
 {{- end -}}

@@ -11,6 +11,10 @@
 {{- end -}}
 {{- end -}}
 
+{{- define "nats.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride -}}
+{{- end -}}
+
 {{- define "nats.selector" -}}
 app.kubernetes.io/component: nats
 app.kubernetes.io/instance: {{ .Release.Name }}

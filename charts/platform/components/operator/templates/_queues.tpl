@@ -1,0 +1,46 @@
+{{/* Whether the operator may use the KAI scheduler; .Platform knows of a bundled one. */}}
+{{- define "dynamo-operator.usesKAI" -}}
+{{- if or (get (.Platform | default dict) "kaiScheduler") (index .Values.global "kai-scheduler").enabled }}true{{ end -}}
+{{- end -}}
+
+{{- define "dynamo-operator.usesGrove" -}}
+{{- if or (get (.Platform | default dict) "grove") .Values.global.grove.enabled }}true{{ end -}}
+{{- end -}}
+
+{{/* auto: not where the operator would need rights on the cluster for it. */}}
+{{- define "dynamo-operator.createsQueues" -}}
+{{- $create := toString .Values.kaiScheduler.createQueues -}}
+{{- if and (include "dynamo-operator.usesKAI" .) (or (eq $create "true") (and (eq $create "auto") (not (include "dynamo-operator.restricted" .)))) }}true{{ end -}}
+{{- end -}}
+
+{{/* Lets the operator create the queues that are absent, and do nothing to those that exist. */}}
+{{- define "dynamo-operator.queueAccess" -}}
+{{- if include "dynamo-operator.createsQueues" . -}}
+{{- $name := include "dynamo-operator.clusterName" (list . "queues") -}}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: {{ $name }}
+  labels:
+    {{- include "dynamo-operator.labels" . | nindent 4 }}
+rules:
+  # A name cannot restrict create.
+  - apiGroups: [scheduling.run.ai]
+    resources: [queues]
+    verbs: [create]
+  - apiGroups: [scheduling.run.ai]
+    resources: [queues]
+    resourceNames: [dynamo-default, dynamo]
+    verbs: [get]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: {{ $name }}
+  labels:
+    {{- include "dynamo-operator.labels" . | nindent 4 }}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {{ $name }}}
+subjects:
+  - {{ include "dynamo-operator.subject" . }}
+{{- end }}
+{{- end -}}

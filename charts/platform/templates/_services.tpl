@@ -1,0 +1,47 @@
+{{/* A part of the platform: its templates render what depends on the services beside the operator. */}}
+{{- define "dynamo-operator.standsAlone" -}}no{{- end -}}
+
+{{/* installs reports whether a third-party service is asked for; arguments: root, key. The later name wins, as in Chart.yaml. */}}
+{{- define "dynamo-platform.installs" -}}
+{{- $values := (index . 0).Values -}}
+{{- $enabled := dig (index . 1) "install" (index $values (index . 1)).enabled $values.global -}}
+{{- if $enabled }}true{{ end -}}
+{{- end -}}
+
+{{/* uses reports whether the operator may use an orchestrator: one that is installed here, or one that is said to be there. */}}
+{{- define "dynamo-platform.uses" -}}
+{{- if or (include "dynamo-platform.installs" .) (dig (index . 1) "enabled" false (index . 0).Values.global) }}true{{ end -}}
+{{- end -}}
+
+{{/*
+serviceHost is the Service of a bundled third-party chart, by the rules by which
+these charts name it; arguments: root, key, name that the chart takes for its Service.
+*/}}
+{{- define "dynamo-platform.serviceHost" -}}
+{{- $root := index . 0 -}}
+{{- $key := index . 1 -}}
+{{- $values := index $root.Values $key -}}
+{{- $chart := $values.nameOverride | default $key -}}
+{{- $name := printf "%s-%s" $root.Release.Name $chart -}}
+{{- if contains $chart $root.Release.Name -}}{{- $name = $root.Release.Name -}}{{- end -}}
+{{- $name = $values.fullnameOverride | default $name | trunc 63 | trimSuffix "-" -}}
+{{- $name = index . 2 | default $name -}}
+{{- $domain := (index $root.Values "dynamo-operator").kubernetesClusterDomain -}}
+{{- printf "%s.%s.svc%s" $name ($values.namespaceOverride | default $root.Release.Namespace) ($domain | empty | ternary "" (printf ".%s" $domain)) -}}
+{{- end -}}
+
+{{- define "dynamo-platform.natsAddress" -}}
+{{- if include "dynamo-platform.installs" (list . "nats") -}}
+{{- $nats := .Values.nats -}}
+{{- $scheme := dig "config" "nats" "tls" "enabled" false $nats | ternary "tls" "nats" -}}
+{{- printf "%s://%s:%d" $scheme (include "dynamo-platform.serviceHost" (list . "nats" (dig "service" "name" "" $nats))) (dig "config" "nats" "port" 4222 $nats | int) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "dynamo-platform.etcdAddress" -}}
+{{- if include "dynamo-platform.installs" (list . "etcd") -}}
+{{- $etcd := .Values.etcd -}}
+{{- $scheme := dig "auth" "client" "secureTransport" false $etcd | ternary "https://" "" -}}
+{{- printf "%s%s:%d" $scheme (include "dynamo-platform.serviceHost" (list . "etcd" "")) (dig "service" "ports" "client" 2379 $etcd | int) -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,45 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+)
+
+// Prune adds the removal of the plan's orphans, with all that it deletes. Graphs
+// that an orphan's operator may serve must be gone first: without it their
+// finalizers would hang.
+func (p *Plan) Prune(ctx context.Context, releases Releases, cluster Cluster) error {
+	for _, orphan := range p.Orphans {
+		graphs, err := cluster.Graphs(ctx, []string{orphan.Namespace})
+		if err != nil {
+			return err
+		}
+		if len(graphs) > 0 {
+			return fmt.Errorf("release %s is not removed: %d graphs are in its namespace (%s), and only its operator can finish them; delete them first with `kubectl -n %s delete dynamographdeployments --all`",
+				orphan.Key, len(graphs), graphs[0].Name, orphan.Namespace)
+		}
+		step, err := pruneStep(ctx, orphan, releases, cluster)
+		if err != nil {
+			return err
+		}
+		p.Steps = append(p.Steps, step)
+	}
+	p.Orphans = nil
+	return nil
+}
+
+func pruneStep(ctx context.Context, orphan Record, releases Releases, cluster Cluster) (Step, error) {
+	step := Step{
+		ID: "release " + orphan.String(), Kind: StepRelease, Action: ActionUninstall, Key: orphan.Key, last: orphan,
+		Reason: "the fleet file no longer names it",
+	}
+	stored, err := releases.Stored(ctx, orphan.Key, 0)
+	if err != nil {
+		return step, err
+	}
+	step.gone = without(stored.objects(), nil)
+	if step.Changes, err = cluster.Compare(ctx, Comparison{Release: orphan.Key, Gone: step.gone}); err != nil {
+		return step, fmt.Errorf("release %s: %w", orphan.Key, err)
+	}
+	return step, nil
+}

@@ -1,0 +1,135 @@
+package rollout
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// SavedPlanVersion marks the format of saved plans.
+const SavedPlanVersion = "wheelhouse.dev/plan.v1"
+
+// SavedPlan is a plan as it is kept in a file. It has no values: whoever
+// executes it reads the fleet again, plans again with the same options, and goes
+// on only if the outcome is the very same.
+type SavedPlan struct {
+	Version string    `json:"version"`
+	Created time.Time `json:"created"`
+	// Program is the version of the program that made it.
+	Program string `json:"program"`
+	// Cluster is the address of the API server that it is for.
+	Cluster string `json:"cluster"`
+	// File is the fleet file, as an absolute path.
+	File    string      `json:"file"`
+	Options PlanOptions `json:"options"`
+	// Seen identifies everything that the plan was decided from and decides: what
+	// differs at execution is named by its key.
+	Seen map[string]string `json:"seen"`
+	// Plan is for people to read. Secrets in it are masked.
+	Plan *Plan `json:"plan"`
+}
+
+// PlanOptions are the options of a plan that its execution repeats.
+type PlanOptions struct {
+	Fields         Fields `json:"fields"`
+	NoWait         bool   `json:"noWait,omitempty"`
+	Drift          bool   `json:"drift,omitempty"`
+	AcceptBreakage bool   `json:"acceptBreakage,omitempty"`
+	Prune          bool   `json:"prune,omitempty"`
+}
+
+// Preview returns the options of the preview that made the plan.
+func (o PlanOptions) Preview() PreviewOptions {
+	return PreviewOptions{Fields: o.Fields, NoWait: o.NoWait, Drift: o.Drift, AcceptBreakage: o.AcceptBreakage, Prune: o.Prune}
+}
+
+// SavePlan makes a plan ready to be kept. A plan that cannot be carried out is
+// not worth keeping: the error says why.
+func SavePlan(plan *Plan, options PreviewOptions, file, cluster, program string) (*SavedPlan, error) {
+	if err := plan.Blocked(); err != nil {
+		return nil, err
+	}
+	return &SavedPlan{
+		Version: SavedPlanVersion, Created: time.Now().UTC(), Program: program, Cluster: cluster, File: file,
+		Options: PlanOptions{Fields: options.Fields, NoWait: options.NoWait, Drift: options.Drift, AcceptBreakage: options.AcceptBreakage, Prune: options.Prune},
+		Seen:    plan.seen(), Plan: plan,
+	}, nil
+}
+
+// ReadPlan reads a saved plan.
+func ReadPlan(data []byte) (*SavedPlan, error) {
+	var head struct {
+		Version string `json:"version"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return nil, fmt.Errorf("it is not a saved plan: %w", err)
+	}
+	if head.Version != SavedPlanVersion {
+		return nil, fmt.Errorf("its version is %q, this program reads %s; make a new plan", head.Version, SavedPlanVersion)
+	}
+	saved := &SavedPlan{}
+	if err := json.Unmarshal(data, saved); err != nil {
+		return nil, fmt.Errorf("it is damaged: %w", err)
+	}
+	return saved, nil
+}
+
+// Check refuses a plan that is not the saved one, naming what differs.
+func (s *SavedPlan) Check(plan *Plan) error {
+	now := plan.seen()
+	keys := maps.Clone(now)
+	maps.Copy(keys, s.Seen)
+	var changed []string
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		then, planned := s.Seen[key]
+		current, still := now[key]
+		switch {
+		case planned && !still:
+			changed = append(changed, "  "+key+": no longer part of the plan")
+		case !planned:
+			changed = append(changed, "  "+key+": not part of the saved plan")
+		case then != current:
+			changed = append(changed, fmt.Sprintf("  %s: was %s, is %s", key, then, current))
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	return errors.New("nothing was written: the saved plan no longer holds, since this has changed:\n" +
+		strings.Join(shortened(changed), "\n") + "\nMake a new plan.")
+}
+
+// seen identifies what a plan was decided from and what it does.
+func (p *Plan) seen() map[string]string {
+	out := map[string]string{"fleet": p.Fleet}
+	for _, step := range p.Steps {
+		out["step "+step.ID] = strings.TrimSpace(string(step.Action) + " " + strings.Join(step.Needs, ", "))
+		for _, change := range step.Changes {
+			out["object "+change.String()] = string(change.Action) + " " + change.Digest
+		}
+		if step.Kind != StepRelease {
+			continue
+		}
+		out["record of "+step.ID] = fmt.Sprintf("revision %d %s", step.last.Revision, step.last.Status)
+		if step.target.Rendered != nil {
+			out["chart of "+step.ID] = step.target.Digest.Chart
+			out["values of "+step.ID] = step.target.Digest.Values
+			out["objects of "+step.ID] = digestOf(step.target.Rendered.Manifest)
+		}
+	}
+	for _, row := range append(p.Adoptions(), p.Foreign()...) {
+		out["owner of "+row.Object()] = string(row.Standing) + " " + row.Owner
+	}
+	return out
+}
+
+func digestOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:12])
+}

@@ -1,0 +1,91 @@
+package charts
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/check"
+)
+
+// everything turns on all that has a name of its own.
+const everything = `
+kai-scheduler: {enabled: true}
+dynamo-operator:
+  namespaceRestriction: {enabled: %v}
+  controllerManager: {replicas: 2}
+  kaiScheduler: {createQueues: true}
+  dynamo: {metrics: {podMonitors: {enabled: true}}}
+  metricsService: {serviceMonitor: {enabled: auto}}
+  webhook: {enabled: true, certManager: {enabled: %v}}
+`
+
+func TestNamesFitForTheLongestReleaseName(t *testing.T) {
+	longest := strings.Repeat("a", 53)
+	namespace := strings.Repeat("n", 63)
+	for _, restricted := range []bool{false, true} {
+		for _, certManager := range []bool{false, true} {
+			for _, release := range []string{longest, "r", "dynamo-operator", longest[:35] + "-dynamo-operator"} {
+				values := fmt.Sprintf(everything, restricted, certManager)
+				rendered, err := complete(t).Render(chart.Release{Name: release, Namespace: namespace}, parseYAML(t, values), chart.OfflineCapabilities())
+				if err != nil {
+					t.Fatal(err)
+				}
+				seen := map[string]bool{}
+				for _, object := range rendered.Objects {
+					if id := object.String(); seen[id] {
+						t.Errorf("two objects are %s", id)
+					} else {
+						seen[id] = true
+					}
+					if problems := validation.IsDNS1123Label(object.Name); len(problems) > 0 {
+						t.Errorf("release %s, restricted %v: %s: %v", release, restricted, object, problems)
+					}
+					for key, value := range object.Labels {
+						if problems := validation.IsValidLabelValue(value); len(problems) > 0 {
+							t.Errorf("%s: label %s=%s: %v", object, key, value, problems)
+						}
+					}
+				}
+				operatorConfig(t, rendered) // names in it are checked, too
+			}
+		}
+	}
+}
+
+// TestReleasesShareNoObjectOfTheCluster: but for the marker of a cluster-wide
+// operator, which is there to make a second one fail.
+func TestReleasesShareNoObjectOfTheCluster(t *testing.T) {
+	long := strings.Repeat("a", 52)
+	releases := []chart.Release{
+		{Name: "platform", Namespace: "team-a"}, {Name: "platform", Namespace: "team-b"},
+		{Name: "other", Namespace: "team-c"},
+		{Name: long + "x", Namespace: "team-d"}, {Name: long + "y", Namespace: "team-e"}, {Name: long + "y", Namespace: "team-f"},
+		{Name: "dynamo-operator-a", Namespace: "b"}, {Name: "dynamo-operator", Namespace: "a-b"},
+	}
+	owners := map[string]string{}
+	for i, release := range releases {
+		// One of them is cluster-wide, as during a migration.
+		values := parseYAML(t, fmt.Sprintf(everything, i > 0, false))
+		rendered, err := complete(t).Render(release, values, chart.OfflineCapabilities())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, object := range rendered.Objects {
+			if !check.ClusterScoped(object.Kind) {
+				continue
+			}
+			id, owner := object.Kind+"/"+object.Name, release.Namespace+"/"+release.Name
+			if other, taken := owners[id]; taken {
+				t.Errorf("%s belongs to both %s and %s", id, other, owner)
+			}
+			owners[id] = owner
+		}
+	}
+	if len(owners) < 3*len(releases) {
+		t.Errorf("only %d objects were compared", len(owners))
+	}
+}

@@ -1,0 +1,176 @@
+package manager
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/discovery/cached/memory"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/restmapper"
+	"sigs.k8s.io/yaml"
+
+	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
+)
+
+// What a cluster has beside the fleet is found whoever put it there, and told.
+func TestPlanTellsWhoElseIsThere(t *testing.T) {
+	c := cluster.Start(t)
+	put(t, c, surroundings)
+	fleet := writeFleet(t, `metadata: {name: here}
+spec:
+  shared: {imagePullSecrets: [registry-credentials]}
+  values:
+    - platform:
+        grove: {enabled: false}
+        dynamo-operator:
+          natsAddr: nats://nats.messaging.svc:4222
+          etcdAddr: etcd.stores.svc.cluster.local:2379
+          dynamo: {ingress: {enabled: true, className: nginx, tlsSecretName: site-tls}}
+          webhook: {enabled: true, certManager: {enabled: true}}
+  platforms: [{namespace: here}]
+`)
+	out, err := wheelhouse(t, c, "plan", "-f", fleet)
+	if err == nil {
+		t.Fatalf("accepted:\n%s", out)
+	}
+	for _, want := range []string{
+		"grove - elsewhere Deployment elsewhere/grove-operator",
+		"validating webhook - - ValidatingWebhookConfiguration left-behind",
+		"ValidatingWebhookConfiguration left-behind refuses every object of our kinds that it is asked about: its Service gone/gone does not exist (delete it if its operator is gone: kubectl delete ValidatingWebhookConfiguration left-behind) [C-23]",
+		"platform.dynamo-operator.natsAddr names the Service messaging/nats, which the cluster does not have (correct the address, or install nats there first) [C-15]",
+		"platform here/dynamo-platform takes its certificate from cert-manager, but the cluster does not serve cert-manager.io/v1",
+	} {
+		if !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
+			t.Errorf("%q is missing from:\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "stores/etcd") || strings.Contains(out, "[C-18]") {
+		t.Errorf("the etcd that is there, in the domain that the cluster has, is reported:\n%s", out)
+	}
+}
+
+// An operator that tells of itself only by its Lease is one, too.
+func TestALeaseTellsOfAnOperator(t *testing.T) {
+	c := cluster.Start(t)
+	put(t, c, `
+apiVersion: coordination.k8s.io/v1
+kind: Lease
+metadata: {name: dynamo-operator-namespace-scope, namespace: default}
+spec: {holderIdentity: somebody, leaseDurationSeconds: 3600, renewTime: "`+time.Now().UTC().Format("2006-01-02T15:04:05.000000Z")+`"}
+`)
+	fleet := writeFleet(t, "metadata: {name: here}\nspec: {platforms: [{namespace: here, scope: cluster}]}\n")
+	out, err := wheelhouse(t, c, "apply", "-f", fleet)
+	if err == nil || !strings.Contains(out, "conflicts with an operator in namespace default (scope namespace, found by Lease default/dynamo-operator-namespace-scope)") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// Who may not list something is told what was not checked, and not stopped by it.
+func TestWhatMayNotBeReadIsTold(t *testing.T) {
+	c := cluster.Start(t)
+	put(t, c, limitedUser)
+	fleet := writeFleet(t, "metadata: {name: here}\nspec: {platforms: [{namespace: here}]}\n")
+	out, _ := wheelhouse(t, c, "plan", "-f", fleet, "--as", "limited")
+	for _, want := range []string{
+		`note: not checked: User "limited" cannot list resource "clusterroles" in API group "rbac.authorization.k8s.io" at the cluster scope [C-20, C-34]`,
+		`note: not checked: User "limited" cannot list resource "validatingwebhookconfigurations" in API group "admissionregistration.k8s.io" at the cluster scope [C-23]`,
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing from:\n%s", want, out)
+		}
+	}
+}
+
+const surroundings = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: elsewhere}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: stores}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: etcd, namespace: stores}
+spec: {ports: [{port: 2379}]}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: coredns, namespace: kube-system}
+data:
+  Corefile: |
+    .:53 {
+        kubernetes cluster.local in-addr.arpa ip6.arpa
+    }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: grove-operator, namespace: elsewhere}
+spec:
+  selector: {matchLabels: {app: grove}}
+  template:
+    metadata: {labels: {app: grove}}
+    spec: {containers: [{name: grove, image: example.com/grove}]}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: left-behind}
+webhooks:
+  - name: vdynamographdeployment.kb.io
+    admissionReviewVersions: [v1]
+    sideEffects: None
+    clientConfig: {service: {namespace: gone, name: gone}}
+    rules: [{apiGroups: [nvidia.com], apiVersions: [v1alpha1], operations: [CREATE], resources: [dynamographdeployments]}]
+`
+
+const limitedUser = `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: limited}
+rules:
+  - apiGroups: ["", apps, apiextensions.k8s.io, coordination.k8s.io, policy]
+    resources: ["*"]
+    verbs: ["*"]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: limited}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: limited}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: limited}]
+`
+
+// put creates objects as another program would.
+func put(t *testing.T, c *cluster.Cluster, manifests string) {
+	t.Helper()
+	kube, err := kubernetes.NewForConfig(c.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := dynamic.NewForConfig(c.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mapper := restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(kube.Discovery()))
+	for document := range strings.SplitSeq(manifests, "\n---\n") {
+		var object unstructured.Unstructured
+		if err := yaml.Unmarshal([]byte(document), &object.Object); err != nil {
+			t.Fatal(err)
+		}
+		kind := object.GroupVersionKind()
+		mapping, err := mapper.RESTMapping(kind.GroupKind(), kind.Version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = client.Resource(mapping.Resource).Namespace(object.GetNamespace()).Create(context.Background(), &object, metav1.CreateOptions{})
+		if err != nil && !apierrors.IsAlreadyExists(err) {
+			t.Fatalf("%s: %v", object.GetName(), err)
+		}
+	}
+}
