@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -84,17 +85,10 @@ func (s *Session) DeleteGraph(ctx context.Context, g rollout.Graph, patience tim
 	if err != nil && !apierrors.IsNotFound(err) {
 		return s.explain("delete graph "+joinName(g.Namespace, g.Name), err)
 	}
-	err = s.watches.follow(selection{resource: graphResource}).await(ctx, g.Namespace, g.Name, patience, judgeGone, report)
+	err = s.watches.await(ctx, selection{resource: graphResource}, g.Namespace, g.Name, patience, judgeGone, report)
+	var blocked *notReady
+	if errors.As(err, &blocked) {
+		return stuck("graph "+joinName(g.Namespace, g.Name), "dynamographdeployments", g.Namespace, g.Name, blocked)
+	}
 	return s.explain("wait for graph "+joinName(g.Namespace, g.Name)+" to be deleted", err)
-}
-
-func judgeGone(u *unstructured.Unstructured) readiness {
-	if u == nil {
-		return readiness{ready: true}
-	}
-	message := "is being deleted"
-	if finalizers := u.GetFinalizers(); len(finalizers) > 0 {
-		message += ", waits for finalizer " + finalizers[0]
-	}
-	return readiness{message: message}
 }

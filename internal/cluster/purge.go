@@ -2,7 +2,11 @@ package cluster
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"time"
 
+	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -29,15 +33,33 @@ func (s *Session) Custom(ctx context.Context, crds []string) (map[string]int, er
 	return out, nil
 }
 
-// DeleteCRDs removes CRDs, and with them all of their objects.
-func (s *Session) DeleteCRDs(ctx context.Context, crds []string) error {
+// DeleteCRDs removes CRDs, and with them all of their objects, and waits until
+// they are gone. Objects that cannot go are named, with their finalizers.
+func (s *Session) DeleteCRDs(ctx context.Context, crds []string, patience time.Duration, report func(string)) error {
 	for _, name := range crds {
 		err := s.Dynamic.Resource(crdResource).Delete(ctx, name, metav1.DeleteOptions{})
 		if err != nil && !apierrors.IsNotFound(err) {
 			return s.explain("delete CRD "+name, err)
 		}
 	}
-	return nil
+	var group errgroup.Group
+	for _, name := range crds {
+		group.Go(func() error { return s.awaitNoCRD(ctx, name, patience, report) })
+	}
+	return group.Wait()
+}
+
+func (s *Session) awaitNoCRD(ctx context.Context, name string, patience time.Duration, report func(string)) error {
+	say := func(message string) { report("CRD " + name + ": " + message) }
+	err := s.watches.await(ctx, selection{resource: crdResource}, "", name, patience, judgeGone, say)
+	var blocked *notReady
+	if !errors.As(err, &blocked) {
+		return s.explain("wait for CRD "+name+" to be deleted", err)
+	}
+	if held := s.holders(context.WithoutCancel(ctx), name); held != "" {
+		return fmt.Errorf("CRD %s is being deleted, but objects of its kind stay: %s; make that program finish, or take their finalizers away if it is gone for good", name, held)
+	}
+	return stuck("CRD "+name, "crd", "", name, blocked)
 }
 
 // Claims lists the volume claims that belong to a release by its instance

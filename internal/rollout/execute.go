@@ -215,19 +215,19 @@ func (e *execution) perform(ctx context.Context, n *node, started time.Time) (Re
 	case StepClaims:
 		return Record{}, e.cluster.DeleteClaims(ctx, step.Namespace, step.Names)
 	case StepCRDs:
-		return Record{}, e.crds(ctx, step)
+		return Record{}, e.crds(ctx, step, progress)
 	default:
 		return Record{}, fmt.Errorf("unknown kind of step %q", step.Kind)
 	}
 }
 
 // crds applies the CRDs of a dependency, or deletes CRDs.
-func (e *execution) crds(ctx context.Context, step Step) error {
+func (e *execution) crds(ctx context.Context, step Step, progress func(string)) error {
 	switch step.Action {
 	case ActionUnchanged:
 		return nil
 	case ActionDelete:
-		return e.cluster.DeleteCRDs(ctx, step.Names)
+		return e.cluster.DeleteCRDs(ctx, step.Names, e.Patience, progress)
 	default:
 		return e.cluster.ApplyCRDs(ctx, step.target.Rendered.Objects, step.fields)
 	}

@@ -73,8 +73,9 @@ type Cluster interface {
 	// ApplyCRDs writes CRDs that belong to no release. Fields says what becomes
 	// of those that others own; any other conflict is an error.
 	ApplyCRDs(ctx context.Context, crds []chart.Object, fields Fields) error
-	// DeleteCRDs removes CRDs, and with them their objects.
-	DeleteCRDs(ctx context.Context, crds []string) error
+	// DeleteCRDs removes CRDs, and with them their objects, and waits until they
+	// are gone.
+	DeleteCRDs(ctx context.Context, crds []string, patience time.Duration, report func(string)) error
 	// Claims lists the volume claims of a release that outlive it.
 	Claims(ctx context.Context, key fleet.Key) ([]string, error)
 	// DeleteClaims removes volume claims, and with them their data.
