@@ -81,6 +81,10 @@ test-charts: bin/helm-unittest ## The suites in the charts, run by helm-unittest
 	@cp -R test/thirdparty/charts/*/ dist/suites/platform/charts/
 	@bin/helm-unittest charts/crds charts/chrek charts/platform/components/operator dist/suites/platform
 
+.PHONY: fault-sweep
+fault-sweep: bin/drydock ## Kill wheelhouse after its k-th request, for every k, and disturb one request in ten
+	@go run ./test/faults
+
 .PHONY: test-drydock
 test-drydock: prerequisites bin/drydock ## Tests of the one-node Kubernetes that need no root
 	@$(MAKE) --no-print-directory -C drydock test

@@ -95,6 +95,7 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 		return err
 	}
 	defer session.Close()
+	session.Tell(func(message string) { progress.Say("%s", message) })
 	store.Fields = options.Fields
 	plan, err := a.preview(ctx, desired, store, session, options)
 	if err != nil {
@@ -146,24 +147,40 @@ func (f *applyFlags) preview(desired *rollout.Desired) (rollout.PreviewOptions, 
 
 // summary is short: progress has told each failure when it happened.
 func summary(r *rollout.Result) error {
-	var failed []string
-	skipped := 0
-	for _, o := range r.Outcomes {
-		switch o.State {
-		case rollout.StateFailed:
-			failed = append(failed, o.Step.ID)
-		case rollout.StateSkipped:
-			skipped++
-		}
-	}
+	failed, left, skipped := outcomes(r)
 	switch {
 	case r.Interrupted:
-		return fmt.Errorf("stopped on request with %d of %d steps left; run the same command again to finish", skipped, len(r.Outcomes))
+		return fmt.Errorf("%s; %d of %d steps are left (%s); run the same command again to finish", r.Cause, len(left), len(r.Outcomes), some(left))
 	case len(failed) > 0:
 		return fmt.Errorf("%d of %d steps failed, %d were skipped because of them; see above: %s", len(failed), len(r.Outcomes), skipped, strings.Join(failed, ", "))
 	default:
 		return nil
 	}
+}
+
+// outcomes names the steps that failed, and all that are not done.
+func outcomes(r *rollout.Result) (failed, left []string, skipped int) {
+	for _, o := range r.Outcomes {
+		switch o.State {
+		case rollout.StateDone:
+			continue
+		case rollout.StateFailed:
+			failed = append(failed, o.Step.ID)
+		case rollout.StateSkipped:
+			skipped++
+		}
+		left = append(left, o.Step.ID)
+	}
+	return failed, left, skipped
+}
+
+// some names a few of many.
+func some(names []string) string {
+	const few = 6
+	if len(names) > few {
+		return strings.Join(names[:few], ", ") + fmt.Sprintf(" and %d more", len(names)-few)
+	}
+	return strings.Join(names, ", ")
 }
 
 func (a *app) printResult(w io.Writer, result *rollout.Result, output string) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -28,17 +29,25 @@ type operation struct {
 }
 
 // carryOut executes a plan. One that changes something is executed under the
-// lock and recorded in the journal; one that does not writes nothing at all.
+// lock and recorded in the journal; one that does not writes nothing at all,
+// unless a client died before it could say that all was done.
 func (a *app) carryOut(ctx context.Context, r operation) (*rollout.Result, error) {
-	if !r.plan.Changes() {
-		return rollout.Execute(ctx, r.plan, r.store, r.session, r.options), nil
-	}
 	ledger := r.session.Ledger(r.desired.Fleet.CRDs.Namespace.Value, r.desired.Set.Name, holder())
+	if !r.plan.Changes() {
+		abandoned, err := ledger.Abandoned(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if !abandoned {
+			return rollout.Execute(ctx, r.plan, r.store, r.session, r.options), nil
+		}
+	}
 	lock, err := a.lock(ctx, ledger, r.progress)
 	if err != nil {
 		return nil, err
 	}
-	defer lock.Release()
+	done := true
+	defer func() { lock.Release(done) }()
 	stale, err := rollout.Stale(ctx, r.plan, r.store)
 	if err != nil {
 		return nil, err
@@ -49,17 +58,29 @@ func (a *app) carryOut(ctx context.Context, r operation) (*rollout.Result, error
 			return nil, err
 		}
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		select {
-		case <-lock.Lost:
-			r.progress.Say("the lock was lost; stopping at the next safe point")
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	return r.journaled(ctx, ledger)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go r.watch(ctx, lock, cancel)
+	var result *rollout.Result
+	result, done, err = r.journaled(ctx, ledger)
+	return result, err
+}
+
+// watch stops the execution at the next safe point when it cannot or must not
+// go on, and says that it does.
+func (r operation) watch(ctx context.Context, lock *rollout.Lock, stop context.CancelCauseFunc) {
+	select {
+	case <-lock.Lost:
+		stop(errors.New("the lock was lost"))
+	case <-r.session.Broken():
+		stop(r.session.Cause())
+	case <-ctx.Done():
+	}
+	if cause := context.Cause(ctx); errors.Is(cause, rollout.ErrStopped) {
+		r.progress.Say("stopping at the next safe point; once more stops at once")
+	} else if !errors.Is(cause, context.Canceled) {
+		r.progress.Say("%s; stopping at the next safe point", cause)
+	}
 }
 
 func (a *app) lock(ctx context.Context, ledger *cluster.Ledger, progress *report.Progress) (*rollout.Lock, error) {
@@ -76,24 +97,31 @@ func (a *app) lock(ctx context.Context, ledger *cluster.Ledger, progress *report
 	return lock, err
 }
 
-// journaled executes between the journal's intent and its outcome.
-func (r operation) journaled(ctx context.Context, ledger rollout.Ledger) (*rollout.Result, error) {
+// journaled executes between the journal's intent and its outcome, and tells
+// whether the journal has the outcome.
+func (r operation) journaled(ctx context.Context, ledger rollout.Ledger) (result *rollout.Result, told bool, err error) {
 	revision, err := rollout.Begin(ctx, ledger, r.plan, r.description, holder())
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	result := rollout.Execute(ctx, r.plan, r.store, r.session, r.options)
+	result = rollout.Execute(ctx, r.plan, r.store, r.session, r.options)
 	// The outcome is recorded even if the run was interrupted.
 	final := context.WithoutCancel(ctx)
-	if err := rollout.Finish(final, ledger, revision, result); err != nil {
-		return result, err
+	err = rollout.Finish(final, ledger, revision, result)
+	if cause := r.session.Cause(); cause != nil {
+		// Whatever else went wrong, went wrong because of this.
+		result.Interrupted, result.Cause = true, cause
+		return result, err == nil, nil
+	}
+	if err != nil {
+		return result, false, err
 	}
 	if r.undo && result.Err() != nil && !result.Interrupted {
 		r.progress.Say("undoing what was changed")
 		undone := rollout.Execute(ctx, rollout.Undo(result), r.store, r.session, r.options)
-		return result, undone.Err()
+		return result, true, undone.Err()
 	}
-	return result, nil
+	return result, true, nil
 }
 
 // holder names this client to others: who, where, which process.

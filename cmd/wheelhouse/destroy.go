@@ -62,22 +62,24 @@ func (a *app) destroy(ctx context.Context, flags destroyFlags) error {
 	if err != nil {
 		return err
 	}
-	if !ruins.Plan.Changes() {
-		fmt.Fprintln(a.out, "\nNothing to remove.")
-		return nil
-	}
-	if err := a.ask(desired.Set.Name, question{about: "what is listed is removed from the cluster", flag: "--yes", given: flags.yes}); err != nil {
-		return err
-	}
 	progress := report.NewProgress(a.err)
 	defer progress.Close()
-	result, err := a.carryOut(ctx, operation{
+	run := operation{
 		desired: desired, plan: ruins.Plan, session: session, store: store, progress: progress, description: "destroy",
 		replan: func(context.Context) (*rollout.Plan, error) {
 			return nil, errors.New("nothing was done: the fleet has changed meanwhile; look at it again")
 		},
 		options: rollout.Options{Patience: flags.timeout, Notify: progress.Notify},
-	})
+	}
+	if !ruins.Plan.Changes() {
+		fmt.Fprintln(a.out, "\nNothing to remove.")
+		_, err := a.carryOut(ctx, run)
+		return err
+	}
+	if err := a.ask(desired.Set.Name, question{about: "what is listed is removed from the cluster", flag: "--yes", given: flags.yes}); err != nil {
+		return err
+	}
+	result, err := a.carryOut(ctx, run)
 	progress.Pause()
 	if err != nil {
 		return err

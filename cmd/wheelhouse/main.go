@@ -4,22 +4,28 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
 func main() { os.Exit(run()) }
 
 func run() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	ctx, stop := context.WithCancelCause(context.Background())
+	defer stop(nil)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		<-ctx.Done()
+		<-signals
 		// The first signal ends the run at the next safe point, the second at once.
-		stop()
+		signal.Stop(signals)
+		stop(rollout.ErrStopped)
 	}()
 	return execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 }
@@ -31,6 +37,9 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	err := command.ExecuteContext(ctx)
 	if err == nil {
 		return 0
+	}
+	if errors.Is(err, context.Canceled) && errors.Is(context.Cause(ctx), rollout.ErrStopped) {
+		err = errors.New("stopped on request before anything was changed")
 	}
 	if text := err.Error(); text != "" {
 		fmt.Fprintln(stderr, "Error:", text)

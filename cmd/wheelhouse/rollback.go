@@ -36,7 +36,7 @@ restored (data, uninstalled releases) is printed. The revisions: wheelhouse hist
 		RunE: func(c *cobra.Command, _ []string) error { return a.rollback(c.Context(), flags) },
 	}
 	a.fleetFlags(c)
-	c.Flags().IntVar(&flags.to, "to", 0, "the revision to return to (default: the one before the newest)")
+	c.Flags().IntVar(&flags.to, "to", 0, "the revision to return to (default: the last that succeeded before the newest)")
 	c.Flags().BoolVar(&flags.KeepCRDs, "keep-crds", false, "leave CRDs as they are")
 	c.Flags().BoolVar(&flags.AcceptBreakage, "accept-crd-breakage", false, "go back to older CRDs although that breaks live objects")
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do not ask")
@@ -85,23 +85,25 @@ func (a *app) rollback(ctx context.Context, flags rollbackFlags) error {
 	if err := back.Blocked(); err != nil {
 		return err
 	}
-	if !back.Plan.Changes() {
-		fmt.Fprintf(a.out, "Nothing to do: the set is at revision %d.\n", back.To.Number)
-		return nil
-	}
-	if err := a.ask(desired.Set.Name, question{about: fmt.Sprintf("the set returns to revision %d", back.To.Number), flag: "--yes", given: flags.yes}); err != nil {
-		return err
-	}
 	progress := report.NewProgress(a.err)
 	defer progress.Close()
-	result, err := a.carryOut(ctx, operation{
+	run := operation{
 		desired: desired, plan: back.Plan, session: session, store: store, progress: progress,
 		description: fmt.Sprintf("rollback to %d", back.To.Number),
 		replan: func(context.Context) (*rollout.Plan, error) {
 			return nil, errors.New("nothing was done: the fleet has changed meanwhile; look at it again")
 		},
 		options: rollout.Options{Patience: flags.timeout, Notify: progress.Notify},
-	})
+	}
+	if !back.Plan.Changes() {
+		fmt.Fprintf(a.out, "Nothing to do: the set is at revision %d. To go to another, name it with --to.\n", back.To.Number)
+		_, err := a.carryOut(ctx, run)
+		return err
+	}
+	if err := a.ask(desired.Set.Name, question{about: fmt.Sprintf("the set returns to revision %d", back.To.Number), flag: "--yes", given: flags.yes}); err != nil {
+		return err
+	}
+	result, err := a.carryOut(ctx, run)
 	progress.Pause()
 	if result != nil {
 		err = errors.Join(a.printResult(a.out, result, flags.output), err, summary(result))

@@ -18,6 +18,7 @@ import (
 func (s *Session) explain(doing string, err error) error {
 	host := s.config.Host
 	var dns *net.DNSError
+	var gone *exhausted
 	switch {
 	case err == nil:
 		return nil
@@ -27,6 +28,8 @@ func (s *Session) explain(doing string, err error) error {
 		return fmt.Errorf("cannot %s: the cluster at %s does not accept the credentials; log in again, or choose another context with --context", doing, host)
 	case apierrors.IsForbidden(err):
 		return &explained{fmt.Sprintf("cannot %s: %s; ask an administrator for this permission", doing, forbidden(err)), err}
+	case errors.As(err, &gone):
+		return fmt.Errorf("cannot %s: %s does not answer any more (%w); run the same command again when it does", doing, host, gone)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("cannot %s: nothing answers at %s (connection refused); start the cluster, or choose another with --context or --kubeconfig", doing, host)
 	case errors.As(err, &dns):

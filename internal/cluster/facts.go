@@ -233,7 +233,7 @@ func (v *survey) crds(ctx context.Context) error {
 			}
 			mutex.Lock()
 			defer mutex.Unlock()
-			found[name] = check.Definition{Name: name, Release: releaseOf(m)}
+			found[name] = check.Definition{Name: name, Release: ReleaseOf(m)}
 			return nil
 		})
 	}

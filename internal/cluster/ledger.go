@@ -25,6 +25,10 @@ const (
 	lockLook      = time.Second
 )
 
+// unfinishedAnnotation on a lock that is free says that the journal does not
+// tell how the last run ended.
+const unfinishedAnnotation = "wheelhouse.dev/unfinished"
+
 // journalLabel marks the Secrets that hold the revisions of a fleet.
 const journalLabel = "wheelhouse.dev/journal"
 
@@ -68,6 +72,25 @@ func (l *Ledger) Acquire(ctx context.Context, report func(string)) (*rollout.Loc
 	}
 }
 
+// Abandoned reports whether the last client died while it held the lock, or
+// could not write into the journal how it ended.
+func (l *Ledger) Abandoned(ctx context.Context) (bool, error) {
+	lease, err := l.session.Kube.CoordinationV1().Leases(l.namespace).Get(ctx, l.leaseName(), metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, l.session.explain("look at the lock of fleet "+l.fleet, err)
+	}
+	held := ptr.Deref(lease.Spec.HolderIdentity, "") != ""
+	return free(lease) && (held || lease.Annotations[unfinishedAnnotation] != ""), nil
+}
+
+// free tells whether a lock may be taken.
+func free(lease *coordinationv1.Lease) bool {
+	return ptr.Deref(lease.Spec.HolderIdentity, "") == "" || expired(lease) || knownDead(lease.Annotations[processAnnotation])
+}
+
 // try takes the Lease if it is free or its holder is dead. It returns nil and
 // the holder if somebody living holds it.
 func (l *Ledger) try(ctx context.Context) (taken *coordinationv1.Lease, holder string, err error) {
@@ -84,7 +107,7 @@ func (l *Ledger) try(ctx context.Context) (taken *coordinationv1.Lease, holder s
 		return nil, "", err
 	}
 	holder = ptr.Deref(lease.Spec.HolderIdentity, "")
-	if holder != "" && !expired(lease) && !knownDead(lease.Annotations[processAnnotation]) {
+	if !free(lease) {
 		return nil, holder, nil
 	}
 	l.fill(lease)
@@ -133,7 +156,9 @@ func (l *Ledger) keep(lock *rollout.Lock, lease *coordinationv1.Lease) {
 	leases := l.session.Kube.CoordinationV1().Leases(l.namespace)
 	stop, stopped, lost := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	lock.Lost = lost
-	lock.Release = func() {
+	finished := false
+	lock.Release = func(done bool) {
+		finished = done
 		close(stop)
 		<-stopped
 	}
@@ -145,11 +170,15 @@ func (l *Ledger) keep(lock *rollout.Lock, lease *coordinationv1.Lease) {
 		for {
 			select {
 			case <-stop:
-				free := lease.DeepCopy()
-				free.Spec.HolderIdentity = ptr.To("")
-				delete(free.Annotations, processAnnotation)
+				last := lease.DeepCopy()
+				last.Spec.HolderIdentity = ptr.To("")
+				delete(last.Annotations, processAnnotation)
+				delete(last.Annotations, unfinishedAnnotation)
+				if !finished {
+					metav1.SetMetaDataAnnotation(&last.ObjectMeta, unfinishedAnnotation, "true")
+				}
 				// If this fails, the Lease expires by itself.
-				_, _ = leases.Update(context.Background(), free, metav1.UpdateOptions{FieldManager: FieldManager})
+				_, _ = leases.Update(context.Background(), last, metav1.UpdateOptions{FieldManager: FieldManager})
 				return
 			case <-ticker.C:
 			}

@@ -26,7 +26,7 @@ var kubectlCreators = map[string]bool{
 // whatever name, and for an object without a release the kubectl that made it.
 func earlierWriters(live metav1.Object) map[string]bool {
 	out := map[string]bool{FieldManager: true}
-	released := releaseOf(live).Name != ""
+	released := ReleaseOf(live).Name != ""
 	for _, entry := range live.GetManagedFields() {
 		if entry.Subresource != "" {
 			continue
@@ -132,6 +132,6 @@ func covers(set *fieldpath.Set, path fieldpath.Path) bool {
 // BelongsElsewhere reports whether an object has been taken over by a release
 // other than the one that has it in its records.
 func BelongsElsewhere(live metav1.Object, key fleet.Key) bool {
-	owner := releaseOf(live)
+	owner := ReleaseOf(live)
 	return owner.Name != "" && owner != key
 }

@@ -82,7 +82,7 @@ func (v *survey) leased(ctx context.Context, found map[fleet.Key]check.Operator)
 
 // add records one object of an operator; its widest scope wins.
 func add(found map[fleet.Key]check.Operator, m metav1.Object, by, scope string) {
-	key := releaseOf(m)
+	key := ReleaseOf(m)
 	if key.Namespace == "" {
 		key.Namespace = m.GetLabels()[operatorNamespaceLabel]
 	}
@@ -126,7 +126,7 @@ var programs = []struct{ deployment, program string }{
 func (v *survey) installations(ctx context.Context) error {
 	for _, p := range programs {
 		err := v.each(ctx, deployments, withName(p.deployment), func(m *metav1.PartialObjectMetadata) {
-			release := releaseOf(m)
+			release := ReleaseOf(m)
 			if release.Name == "" {
 				release.Namespace = m.Namespace
 			}

@@ -171,8 +171,8 @@ func (s *Session) owned(ctx context.Context, kinds map[schema.GroupVersionResour
 	return owned, group.Wait()
 }
 
-// releaseOf reads the release that an object belongs to.
-func releaseOf(m metav1.Object) fleet.Key {
+// ReleaseOf reads the release that an object belongs to.
+func ReleaseOf(m metav1.Object) fleet.Key {
 	annotations := m.GetAnnotations()
 	return fleet.Key{Namespace: annotations["meta.helm.sh/release-namespace"], Name: annotations["meta.helm.sh/release-name"]}
 }

@@ -5,11 +5,13 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
 	"helm.sh/helm/v4/pkg/action"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
@@ -39,6 +41,7 @@ type Session struct {
 	Metadata metadata.Interface
 
 	config    *rest.Config
+	retries   *retries
 	loader    clientcmd.ClientConfig
 	discovery discovery.CachedDiscoveryInterface
 	mapper    meta.ResettableRESTMapper
@@ -80,11 +83,24 @@ func NewSession(config *rest.Config) (*Session, error) {
 	config.UserAgent = "wheelhouse/" + version.Version
 	config.WarningHandler, config.WarningHandlerWithContext = nil, collectWarnings{}
 
+	transport, err := rest.TransportFor(config)
+	if err != nil {
+		return nil, explainConfig(err)
+	}
+	repeating := newRetries(transport)
+	config, err = through(repeating, config)
+	if err != nil {
+		return nil, explainConfig(err)
+	}
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, explainConfig(err)
 	}
-	kube, err := kubernetes.NewForConfigAndClient(config, client)
+	typed := rest.CopyConfig(config)
+	// What is sent must be readable, to find out whether it has arrived.
+	typed.ContentType = runtime.ContentTypeJSON
+	typed.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+	kube, err := kubernetes.NewForConfigAndClient(typed, client)
 	if err != nil {
 		return nil, explainConfig(err)
 	}
@@ -99,11 +115,38 @@ func NewSession(config *rest.Config) (*Session, error) {
 	cached := memory.NewMemCacheClient(kube.Discovery())
 	return &Session{
 		Kube: kube, Dynamic: dynamicClient, Metadata: metadataClient,
-		config: config, discovery: cached,
+		config: config, retries: repeating, discovery: cached,
 		mapper:  restmapper.NewDeferredDiscoveryRESTMapper(cached),
 		watches: newHub(dynamicClient),
 	}, nil
 }
+
+// through makes a configuration whose clients all use one transport, which has
+// the certificates and credentials in it.
+func through(transport http.RoundTripper, config *rest.Config) (*rest.Config, error) {
+	base, _, err := rest.DefaultServerUrlFor(config)
+	if err != nil {
+		return nil, err
+	}
+	return &rest.Config{
+		Host: base.String(), APIPath: config.APIPath, ContentConfig: config.ContentConfig, Timeout: config.Timeout,
+		QPS: config.QPS, UserAgent: config.UserAgent, WarningHandler: config.WarningHandler, Transport: transport,
+	}, nil
+}
+
+// Broken closes when the session is of no further use: the credentials are no
+// longer accepted, or the API server is gone. Cause says which.
+func (s *Session) Broken() <-chan struct{} { return s.retries.broken }
+
+// Cause says why the session is broken; nil if it is not.
+func (s *Session) Cause() error {
+	s.retries.mutex.Lock()
+	defer s.retries.mutex.Unlock()
+	return s.retries.cause
+}
+
+// Tell makes trouble with the API server that lasts known to a person.
+func (s *Session) Tell(tell func(message string)) { s.retries.tell.Store(&tell) }
 
 func (s *Session) probe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
@@ -172,6 +215,15 @@ func (s *Session) Refresh() {
 	defer s.capsMutex.Unlock()
 	s.caps = nil
 	s.mapper.Reset()
+}
+
+// Serves reports whether the cluster serves a kind.
+func (s *Session) Serves(apiVersion, kind string) (bool, error) {
+	_, err := s.mapping(apiVersion, kind)
+	if meta.IsNoMatchError(err) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // mapping finds the resource of a kind.

@@ -94,7 +94,7 @@ func (v *survey) agents(ctx context.Context) error {
 		return err
 	}
 	for _, set := range list.Items {
-		release := releaseOf(&set)
+		release := ReleaseOf(&set)
 		if release.Name == "" {
 			release.Namespace = set.Namespace
 		}

@@ -42,7 +42,7 @@ func (v *survey) webhook(kind string, m metav1.Object, rules []admissionv1.RuleW
 		return
 	}
 	w := check.Webhook{
-		Kind: kind, Name: m.GetName(), Release: releaseOf(m), Trusted: len(client.CABundle) > 0,
+		Kind: kind, Name: m.GetName(), Release: ReleaseOf(m), Trusted: len(client.CABundle) > 0,
 		Fails: ptr.Deref(policy, admissionv1.Fail) == admissionv1.Fail,
 	}
 	if client.Service != nil {

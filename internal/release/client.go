@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"helm.sh/helm/v4/pkg/action"
 	"helm.sh/helm/v4/pkg/kube"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -35,6 +36,7 @@ const parallelObjects = 8
 // parallel within a tier, no read before each write, no watcher of its own.
 type client struct {
 	*kube.Client
+	session *cluster.Session
 	release fleet.Key
 	fields  rollout.Fields
 	// migrate moves the fields that other clients of the release recorded as
@@ -42,6 +44,9 @@ type client struct {
 	migrate bool
 	// fresh is set for an install into a namespace that has just been created.
 	fresh bool
+	// strays are manifests of interrupted attempts, whose objects an update
+	// deletes too if the target has no use for them.
+	strays string
 }
 
 var (
@@ -53,7 +58,13 @@ func newClient(session *cluster.Session, release fleet.Key, log slog.Handler, fi
 	c := kube.New(session)
 	c.Namespace = release.Namespace
 	c.SetLogger(log)
-	return &client{Client: c, release: release, fields: fields, migrate: migrate}
+	return &client{Client: c, session: session, release: release, fields: fields, migrate: migrate}
+}
+
+// clientOf is the client of a configuration that this package has made.
+func clientOf(cfg *action.Configuration) *client {
+	c, _ := cfg.KubeClient.(*client)
+	return c
 }
 
 // IsReachable is answered once per run, by the session.
@@ -78,6 +89,11 @@ func (c *client) Create(objects kube.ResourceList, _ ...kube.ClientCreateOption)
 
 // Update applies the target and deletes what it no longer has.
 func (c *client) Update(originals, targets kube.ResourceList, _ ...kube.ClientUpdateOption) (*kube.Result, error) {
+	strays, err := c.existing(c.strays)
+	if err != nil {
+		return &kube.Result{}, err
+	}
+	originals = append(originals, strays.Difference(originals)...)
 	result := &kube.Result{Updated: targets}
 	if err := c.apply(targets); err != nil {
 		return result, err
@@ -96,11 +112,7 @@ func (c *client) Update(originals, targets kube.ResourceList, _ ...kube.ClientUp
 
 // apply writes objects tier by tier, so that what others need exists first.
 func (c *client) apply(objects kube.ResourceList) error {
-	tiers := map[int]kube.ResourceList{}
-	for _, object := range objects {
-		t := tier(object.Mapping.GroupVersionKind.Kind)
-		tiers[t] = append(tiers[t], object)
-	}
+	tiers := byTier(objects)
 	for t := range lastTier + 1 {
 		var group errgroup.Group
 		group.SetLimit(parallelObjects)
@@ -115,6 +127,15 @@ func (c *client) apply(objects kube.ResourceList) error {
 }
 
 const lastTier = 3
+
+func byTier(objects kube.ResourceList) map[int]kube.ResourceList {
+	tiers := map[int]kube.ResourceList{}
+	for _, object := range objects {
+		t := tier(object.Mapping.GroupVersionKind.Kind)
+		tiers[t] = append(tiers[t], object)
+	}
+	return tiers
+}
 
 // tier orders kinds: what defines, what is used, what runs, what intercepts.
 func tier(kind string) int {
@@ -253,9 +274,10 @@ func (c *client) remove(object *resource.Info) (bool, error) {
 	if live.GetAnnotations()[kube.ResourcePolicyAnno] == kube.KeepPolicy || cluster.BelongsElsewhere(live, c.release) {
 		return false, nil
 	}
+	uid := live.GetUID()
 	propagation := metav1.DeletePropagationBackground
-	_, err = resource.NewHelper(object.Client, object.Mapping).
-		DeleteWithOptions(object.Namespace, object.Name, &metav1.DeleteOptions{PropagationPolicy: &propagation})
+	_, err = resource.NewHelper(object.Client, object.Mapping).DeleteWithOptions(object.Namespace, object.Name,
+		&metav1.DeleteOptions{PropagationPolicy: &propagation, Preconditions: &metav1.Preconditions{UID: &uid}})
 	if err != nil && !apierrors.IsNotFound(err) {
 		return false, fmt.Errorf("delete %s: %w", describe(object), err)
 	}

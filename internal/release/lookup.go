@@ -47,8 +47,10 @@ func (s sharing) RoundTrip(request *http.Request) (*http.Response, error) {
 	ask := sync.OnceValues(func() (answer, error) { return s.ask(request) })
 	shared, _ := s.lookups.answers.LoadOrStore(request.URL.String(), ask)
 	got, err := shared.(func() (answer, error))()
-	if err != nil {
+	if err != nil || got.response.StatusCode >= http.StatusInternalServerError {
 		s.lookups.answers.Delete(request.URL.String())
+	}
+	if err != nil {
 		return nil, err
 	}
 	response := got.response

@@ -4,7 +4,6 @@ package release
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -76,28 +75,22 @@ func (s *Store) Apply(ctx context.Context, target rollout.Target, _ rollout.Acti
 // makeWay clears the record for the next operation and tells whether that is an
 // install.
 func makeWay(cfg *action.Configuration, key fleet.Key) (install bool, err error) {
-	found, err := cfg.Releases.Last(key.Name)
-	if errors.Is(err, driver.ErrReleaseNotFound) {
-		return true, nil
-	}
+	p, err := readPast(cfg, key)
 	if err != nil {
 		return false, err
 	}
-	rel, ok := found.(*helmrelease.Release)
-	if !ok {
-		return false, fmt.Errorf("unexpected record %T", found)
-	}
+	last := p.last()
 	switch {
-	case rel.Info.Status.IsPending():
-		rel.SetStatus(common.StatusFailed, fmt.Sprintf("Left %s by an interrupted client, marked failed by wheelhouse", rel.Info.Status))
-		return false, cfg.Releases.Update(rel)
-	case rel.Info.Status == common.StatusUninstalling:
-		return true, uninstall(cfg, key)
-	case rel.Info.Status == common.StatusUninstalled:
-		return true, uninstall(cfg, key)
-	default:
-		return false, nil
+	case last == nil:
+		return true, nil
+	case last.Info.Status == common.StatusUninstalling, last.Info.Status == common.StatusUninstalled:
+		return true, uninstall(cfg, key, p)
+	case last.Info.Status.IsPending():
+		last.SetStatus(common.StatusFailed, fmt.Sprintf("Left %s by an interrupted client, marked failed by wheelhouse", last.Info.Status))
+		err = cfg.Releases.Update(last)
 	}
+	clientOf(cfg).strays = p.strays()
+	return false, err
 }
 
 func (s *Store) install(ctx context.Context, cfg *action.Configuration, target rollout.Target, labels map[string]string) (*helmrelease.Release, error) {
@@ -171,34 +164,7 @@ func (s *Store) Rollback(ctx context.Context, key fleet.Key, revision int) (roll
 	if err != nil {
 		return rollout.Record{}, fmt.Errorf("read release %s after its rollback: %w", key, err)
 	}
-	if rel.Labels[labelRevision] != "" {
-		rel.Labels[labelRevision] = strconv.Itoa(rel.Version)
-		if err := cfg.Releases.Update(rel); err != nil {
-			return rollout.Record{}, fmt.Errorf("label release %s after its rollback: %w", key, err)
-		}
-	}
 	return recordOf(rel), nil
-}
-
-// Uninstall removes a release and its history.
-func (s *Store) Uninstall(ctx context.Context, key fleet.Key) error {
-	cfg, err := s.configuration(ctx, key, false)
-	if err != nil {
-		return err
-	}
-	return uninstall(cfg, key)
-}
-
-func uninstall(cfg *action.Configuration, key fleet.Key) error {
-	act := action.NewUninstall(cfg)
-	act.IgnoreNotFound = true
-	act.WaitStrategy = kube.HookOnlyStrategy
-	act.Timeout = hookTimeout
-	act.DeletionPropagation = "background"
-	if _, err := act.Run(key.Name); err != nil {
-		return fmt.Errorf("uninstall release %s: %w", key, err)
-	}
-	return nil
 }
 
 // configuration builds what one Helm operation works with. It is cheap and
@@ -214,16 +180,14 @@ func (s *Store) configuration(ctx context.Context, key fleet.Key, migrate bool) 
 	cfg.KubeClient = newClient(s.session, key, s.log, s.Fields, migrate)
 	secrets := driver.NewSecrets(s.session.Kube.CoreV1().Secrets(key.Namespace))
 	secrets.SetLogger(s.log)
-	cfg.Releases = storage.Init(secrets)
+	cfg.Releases = storage.Init(records{secrets})
 	return cfg, nil
 }
 
 // expectNothing is for the first install into a namespace that is new.
 func expectNothing(cfg *action.Configuration) {
 	cfg.Releases.Driver = freshDriver{cfg.Releases.Driver}
-	if c, ok := cfg.KubeClient.(*client); ok {
-		c.fresh = true
-	}
+	clientOf(cfg).fresh = true
 }
 
 func recordOf(rel *helmrelease.Release) rollout.Record {

@@ -242,8 +242,9 @@ func (r *Ruins) plan(d *Desired, crds fleet.Key, crdsInstalled bool) {
 	}
 	if r.Options.PurgeCRDs && crdsInstalled {
 		names := slices.DeleteFunc(slices.Sorted(maps.Keys(r.CRDs)), func(name string) bool { return slices.Contains(r.dependencyCRDs, name) })
-		record := add(Step{ID: "release " + crds.String(), Kind: StepRelease, Action: ActionUninstall, Key: crds, Needs: last, last: r.crdRelease, crds: true})
-		last = append(last, record, add(Step{ID: "crds", Kind: StepCRDs, Action: ActionDelete, Names: names, Needs: []string{record}}))
+		// The release goes last: it is what leads to the CRDs if this ends early.
+		deleted := add(Step{ID: "crds", Kind: StepCRDs, Action: ActionDelete, Names: names, Needs: last})
+		last = append(last, deleted, add(Step{ID: "release " + crds.String(), Kind: StepRelease, Action: ActionUninstall, Key: crds, Needs: []string{deleted}, last: r.crdRelease, crds: true}))
 	}
 	if r.Options.PurgeNamespaces {
 		for _, name := range r.Namespaces {

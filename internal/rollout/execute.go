@@ -60,6 +60,8 @@ type Result struct {
 	Outcomes []Outcome
 	// Interrupted says that scheduling stopped before all steps had begun.
 	Interrupted bool
+	// Cause says why; nil if not interrupted.
+	Cause error
 }
 
 // Err joins the failures; nil if all steps succeeded.
@@ -71,13 +73,32 @@ func (r *Result) Err() error {
 		}
 	}
 	if r.Interrupted {
-		errs = append(errs, errors.New("stopped on request before all was done; run the same command again to finish"))
+		errs = append(errs, fmt.Errorf("not all was done: %w; run the same command again to finish", r.Cause))
 	}
 	return errors.Join(errs...)
 }
 
-// errNotStarted is the outcome of a step that an interrupt kept from starting.
-var errNotStarted = errors.New("not started: stopped on request")
+// ErrStopped is the cause of an interrupt that a person asked for.
+var ErrStopped error = stopped{}
+
+// stopped counts as a cancelled context, wherever that is asked.
+type stopped struct{}
+
+func (stopped) Error() string        { return "stopped on request" }
+func (stopped) Is(target error) bool { return target == context.Canceled }
+
+// notStarted is the outcome of a step that an interrupt kept from starting.
+type notStarted struct{ cause error }
+
+func (e notStarted) Error() string { return "not started: " + e.cause.Error() }
+
+// causeOf says why a context has ended.
+func causeOf(ctx context.Context) error {
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return ErrStopped
+}
 
 // Execute walks the plan. A step starts the moment its own needs are met; a
 // failed branch never holds an unrelated one. When ctx ends, no further step
@@ -124,13 +145,18 @@ type node struct {
 func (e *execution) run(ctx context.Context, n *node) {
 	defer close(n.done)
 	if culprit := e.awaitNeeds(n); culprit != nil {
+		var left notStarted
+		if errors.As(culprit.Err, &left) {
+			n.State, n.Err = StateSkipped, left
+			return
+		}
 		n.State, n.Err = StateSkipped, fmt.Errorf("skipped because of %s", culprit.Step.ID)
 		e.tell(n, StateSkipped, n.Err.Error(), 0)
 		return
 	}
 	release, ok := e.slot(ctx, n)
 	if !ok {
-		n.State, n.Err = StateSkipped, errNotStarted
+		n.State, n.Err = StateSkipped, notStarted{causeOf(ctx)}
 		return
 	}
 	defer release()
@@ -143,9 +169,9 @@ func (e *execution) run(ctx context.Context, n *node) {
 	message := ""
 	if n.Err != nil {
 		n.State, message = StateFailed, n.Err.Error()
-		if ctx.Err() != nil && errors.Is(n.Err, context.Canceled) {
-			n.State, n.Err = StateSkipped, errNotStarted
-			message = "no longer waited for: stopped on request"
+		if ctx.Err() != nil && (errors.Is(n.Err, context.Canceled) || errors.Is(n.Err, context.Cause(ctx))) {
+			n.State, n.Err = StateSkipped, notStarted{causeOf(ctx)}
+			message = "no longer waited for: " + causeOf(ctx).Error()
 		}
 	}
 	e.tell(n, n.State, message, n.Took)
@@ -286,7 +312,10 @@ func (e *execution) result(plan *Plan) *Result {
 	r := &Result{}
 	for _, step := range plan.Steps {
 		outcome := e.nodes[step.ID].Outcome
-		r.Interrupted = r.Interrupted || errors.Is(outcome.Err, errNotStarted)
+		var left notStarted
+		if errors.As(outcome.Err, &left) {
+			r.Interrupted, r.Cause = true, left.cause
+		}
 		r.Outcomes = append(r.Outcomes, outcome)
 	}
 	return r

@@ -16,6 +16,8 @@ type Ledger interface {
 	// Acquire takes the fleet's lock. It waits while a living client holds it
 	// and takes it over from a dead one.
 	Acquire(ctx context.Context, report func(string)) (*Lock, error)
+	// Abandoned reports whether a client died while it held the lock.
+	Abandoned(ctx context.Context) (bool, error)
 	// Revisions lists the fleet's revisions, oldest first.
 	Revisions(ctx context.Context) ([]Revision, error)
 	// Save creates or replaces the record of a revision.
@@ -31,8 +33,8 @@ type Lock struct {
 	DeadHolder string
 	// Lost closes when the lock could not be kept.
 	Lost <-chan struct{}
-	// Release gives it back.
-	Release func()
+	// Release gives it back. It is done if the journal tells how the run ended.
+	Release func(done bool)
 }
 
 // Statuses of a revision.
@@ -51,11 +53,13 @@ type Revision struct {
 	Fleet  string `json:"fleet"`
 	Number int    `json:"revision"`
 	// Description says what was asked for: "apply", "rollback to 3".
-	Description string    `json:"description"`
-	By          string    `json:"by"`
-	Started     time.Time `json:"started"`
-	Finished    time.Time `json:"finished,omitzero"`
-	Status      string    `json:"status"`
+	Description string `json:"description"`
+	// To is the revision that a rollback returns to.
+	To       int       `json:"to,omitempty"`
+	By       string    `json:"by"`
+	Started  time.Time `json:"started"`
+	Finished time.Time `json:"finished,omitzero"`
+	Status   string    `json:"status"`
 	// Releases is the state of every release at the end: what a rollback
 	// returns to.
 	Releases []ReleaseAt `json:"releases"`
@@ -71,6 +75,8 @@ type ReleaseAt struct {
 	Status   string `json:"status"`
 	Action   Action `json:"action"`
 	CRDs     bool   `json:"crds,omitempty"`
+	// Digest tells what the release was made from; zero if not known.
+	Digest Digest `json:"digest,omitzero"`
 }
 
 // Changed counts the releases that the revision wrote.
@@ -99,7 +105,7 @@ func Begin(ctx context.Context, ledger Ledger, plan *Plan, description, by strin
 			}
 		}
 	}
-	r := Revision{Fleet: plan.Fleet, Description: description, By: by, Started: time.Now().UTC(), Status: RevisionRunning}
+	r := Revision{Fleet: plan.Fleet, Description: description, To: plan.To, By: by, Started: time.Now().UTC(), Status: RevisionRunning}
 	var last Revision
 	if len(before) > 0 {
 		last = before[len(before)-1]
@@ -134,18 +140,20 @@ func Finish(ctx context.Context, ledger Ledger, r Revision, result *Result) erro
 func releaseAt(step Step, record Record) ReleaseAt {
 	return ReleaseAt{
 		Key: step.Key, Chart: record.Chart, Revision: record.Revision, Status: record.Status, Action: step.Action,
-		CRDs: step.target.Chart == fleet.ChartCRDs || step.crds,
+		CRDs: step.target.Chart == fleet.ChartCRDs || step.crds, Digest: record.Digest,
 	}
 }
 
 // PlanRollback decides how to return to a revision of the set. Number 0 means
-// the one before the newest that succeeded.
+// the newest that succeeded, if others failed since, and else the one before.
+// After a rollback it means the same again: one that did not get to its end goes
+// on, and one that did leaves nothing to do.
 func PlanRollback(fleetName string, number int, revisions []Revision, records map[fleet.Key]Record) (*Return, error) {
 	to, err := pick(number, revisions)
 	if err != nil {
 		return nil, err
 	}
-	r := &Return{To: to, Plan: &Plan{Fleet: fleetName}}
+	r := &Return{To: to, Plan: &Plan{Fleet: fleetName, To: to.Number}}
 	if stays := crdsStay(revisions[len(revisions)-1], to); stays != "" {
 		r.Lost = append(r.Lost, stays)
 	}
@@ -155,7 +163,7 @@ func PlanRollback(fleetName string, number int, revisions []Revision, records ma
 		r.restore(rel, records)
 	}
 	for key, record := range records {
-		if record.Fleet == fleetName && !wanted[key] && record.Status == "deployed" {
+		if record.Fleet == fleetName && !wanted[key] && record.Status != "uninstalled" {
 			r.Plan.Steps = append(r.Plan.Steps, Step{
 				ID: "release " + key.String(), Kind: StepRelease, Action: ActionUninstall, Key: key, last: record,
 				Reason: fmt.Sprintf("revision %d did not have it", to.Number),
@@ -176,13 +184,22 @@ func pick(number int, revisions []Revision) (Revision, error) {
 		}
 		return Revision{}, fmt.Errorf("there is no revision %d; see `wheelhouse history`", number)
 	}
-	for i := len(revisions) - 2; i >= 0; i-- {
-		if usable(revisions[i]) == nil {
-			return revisions[i], nil
+	if len(revisions) == 0 {
+		return Revision{}, errNoEarlier
+	}
+	newest := revisions[len(revisions)-1]
+	if newest.To > 0 {
+		return pick(newest.To, revisions)
+	}
+	for _, r := range slices.Backward(revisions[:len(revisions)-1]) {
+		if usable(r) == nil {
+			return r, nil
 		}
 	}
-	return Revision{}, errors.New("there is no earlier revision that succeeded; see `wheelhouse history`")
+	return Revision{}, errNoEarlier
 }
+
+var errNoEarlier = errors.New("there is no earlier revision that succeeded; see `wheelhouse history`")
 
 func usable(r Revision) error {
 	if r.Status != RevisionDone {
@@ -203,12 +220,19 @@ func (r *Return) restore(rel ReleaseAt, records map[fleet.Key]Record) {
 	case rel.Status == "uninstalled":
 		return
 	case !installed:
-		r.Lost = append(r.Lost, fmt.Sprintf("release %s was uninstalled and its history is gone; install it with `wheelhouse apply` and the fleet file of that time", rel.Key))
+		r.lose(rel.Key)
 		return
-	case now.Revision == rel.Revision && now.Status == "deployed":
+	case now.Status == "uninstalling":
+		r.lose(rel.Key)
+		step.Action, step.Reason = ActionUninstall, "an earlier client has begun to"
+	case now.Status == "deployed" && (now.Revision == rel.Revision || now.Digest == rel.Digest && now.Digest != Digest{}):
 		step.Action, step.Reason = ActionUnchanged, ""
 	}
 	r.Plan.Steps = append(r.Plan.Steps, step)
+}
+
+func (r *Return) lose(key fleet.Key) {
+	r.Lost = append(r.Lost, fmt.Sprintf("release %s was uninstalled and its history is gone; install it with `wheelhouse apply` and the fleet file of that time", key))
 }
 
 // Undo plans the reverse of what an execution has done: releases that it

@@ -15,6 +15,7 @@ import (
 type notebook struct{ revisions []Revision }
 
 func (n *notebook) Acquire(context.Context, func(string)) (*Lock, error) { return &Lock{}, nil }
+func (n *notebook) Abandoned(context.Context) (bool, error)              { return false, nil }
 func (n *notebook) Revisions(context.Context) ([]Revision, error)        { return n.revisions, nil }
 func (n *notebook) Save(_ context.Context, r Revision) error {
 	for i := range n.revisions {
@@ -102,6 +103,27 @@ func TestOnlyUsableRevisionsAreReturnedTo(t *testing.T) {
 	} {
 		if _, err := PlanRollback("f", number, revisions, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%d: got %v, want %s", number, err, want)
+		}
+	}
+}
+
+// A rollback without a number, run again, goes where it went, not to and fro.
+func TestARollbackAgainGoesToTheSameRevision(t *testing.T) {
+	done := func(number int) Revision { return Revision{Number: number, Status: RevisionDone} }
+	for name, tc := range map[string]struct {
+		newest Revision
+		want   int
+	}{
+		"rollback failed": {newest: Revision{Number: 3, To: 1, Status: RevisionFailed}, want: 1},
+		"rollback died":   {newest: Revision{Number: 3, To: 1, Status: RevisionRunning}, want: 1},
+		"rollback done":   {newest: Revision{Number: 3, To: 1, Status: RevisionDone}, want: 1},
+		"apply failed":    {newest: Revision{Number: 3, Status: RevisionFailed}, want: 2},
+		"apply died":      {newest: Revision{Number: 3, Status: RevisionRunning}, want: 2},
+		"apply done":      {newest: done(3), want: 2},
+	} {
+		back, err := PlanRollback("f", 0, []Revision{done(1), done(2), tc.newest}, nil)
+		if err != nil || back.To.Number != tc.want {
+			t.Errorf("%s: got %v %v, want revision %d", name, back, err, tc.want)
 		}
 	}
 }

@@ -97,6 +97,8 @@ type Step struct {
 // Plan is what has to be done, as data.
 type Plan struct {
 	Fleet string `json:"fleet"`
+	// To is the revision of the set that the plan returns to, 0 if none.
+	To    int    `json:"to,omitempty"`
 	Steps []Step `json:"steps"`
 	// Orphans are releases of this fleet that the file no longer names. A
 	// rollout leaves them alone.

@@ -118,7 +118,10 @@ func (s *Stored) objects() []chart.Object {
 }
 
 // Digest identifies what a release was made from.
-type Digest struct{ Chart, Values string }
+type Digest struct {
+	Chart  string `json:"chart,omitempty"`
+	Values string `json:"values,omitempty"`
+}
 
 // NamespaceState is what a rollout needs to know about a namespace.
 type NamespaceState string

@@ -1,0 +1,85 @@
+package release
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"helm.sh/helm/v4/pkg/action"
+	"helm.sh/helm/v4/pkg/release"
+	"helm.sh/helm/v4/pkg/release/common"
+	helmrelease "helm.sh/helm/v4/pkg/release/v1"
+	"helm.sh/helm/v4/pkg/storage/driver"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+)
+
+// past is a release's revisions, oldest first; none if it does not exist.
+type past []*helmrelease.Release
+
+func readPast(cfg *action.Configuration, key fleet.Key) (past, error) {
+	found, err := cfg.Releases.History(key.Name)
+	if errors.Is(err, driver.ErrReleaseNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read release %s: %w", key, err)
+	}
+	p := make(past, 0, len(found))
+	for _, one := range found {
+		rel, ok := one.(*helmrelease.Release)
+		if !ok {
+			return nil, fmt.Errorf("read release %s: unexpected record %T", key, one)
+		}
+		p = append(p, rel)
+	}
+	slices.SortFunc(p, func(a, b *helmrelease.Release) int { return a.Version - b.Version })
+	return p, nil
+}
+
+// last is the newest revision; nil if there is none.
+func (p past) last() *helmrelease.Release {
+	if len(p) == 0 {
+		return nil
+	}
+	return p[len(p)-1]
+}
+
+// strays are the manifests of all attempts since the last complete revision,
+// if there is more than one: each may have written objects that no other has,
+// and Helm compares with one revision only.
+func (p past) strays() string {
+	var out []string
+	for _, rel := range slices.Backward(p) {
+		out = append(out, rel.Manifest)
+		if complete(rel.Info.Status) {
+			break
+		}
+	}
+	if len(out) < 2 {
+		return ""
+	}
+	return strings.Join(out, "\n---\n")
+}
+
+// complete tells revisions of which everything was written.
+func complete(status common.Status) bool {
+	return status == common.StatusDeployed || status == common.StatusSuperseded
+}
+
+// records keeps our labels true: Helm copies those of the revision that a
+// rollback returns to, its number included.
+type records struct{ driver.Driver }
+
+// Create stores a new revision.
+func (r records) Create(key string, rel release.Releaser) error {
+	ours, ok := rel.(*helmrelease.Release)
+	if ok && ours.Info.RollbackRevision > 0 && ours.Labels[labelRevision] == strconv.Itoa(ours.Info.RollbackRevision) {
+		ours.Labels = maps.Clone(ours.Labels)
+		ours.Labels[labelRevision] = strconv.Itoa(ours.Version)
+	}
+	return r.Driver.Create(key, rel)
+}

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
+)
+
+// shared is the harness of all tests here: waiting until fleets have gone from
+// the cluster is worth it once.
+var shared *harness
+
+func TestMain(m *testing.M) { os.Exit(runTests(m)) }
+
+func runTests(m *testing.M) int {
+	c, err := cluster.Up()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = c.Down() }()
+	shared, err = newHarness(context.Background(), c, "testdata", os.Stderr)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	code := m.Run()
+	if err := shared.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+// A part of what `make fault-sweep` does.
+func TestAKilledClientIsForgiven(t *testing.T) {
+	h := shared
+	const every = 17
+	for _, s := range scenarios {
+		result, err := h.sweep(t.Context(), s, every)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if result.tried < 3 || result.survived < result.tried {
+			t.Errorf("%s: %d of %d survived:\n%s", s.name, result.survived, result.tried, strings.Join(result.failures, "\n"))
+		}
+		disturbed, err := h.disturb(t.Context(), s, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if disturbed.survived < disturbed.runs {
+			t.Errorf("%s: %d of %d runs with random faults ended right", s.name, disturbed.survived, disturbed.runs)
+		}
+	}
+}
+
+// writes tells the requests of an upgrade that change objects.
+func writes(r *http.Request) bool {
+	return r.Method == http.MethodPatch && !r.URL.Query().Has("dryRun")
+}
+
+// between runs an upgrade whose requests get a verdict from its first write on,
+// and returns what it said.
+func between(t *testing.T, decide func(since time.Time) verdict) (f *fleet, out string, err error) {
+	t.Helper()
+	f, p := upgrading(t)
+	defer p.Close()
+	var began atomic.Pointer[time.Time]
+	p.decide = func(_ int, r *http.Request) verdict {
+		if now := time.Now(); writes(r) {
+			began.CompareAndSwap(nil, &now)
+		}
+		if began.Load() == nil {
+			return pass
+		}
+		return decide(*began.Load())
+	}
+	out, err = f.run(t.Context(), p.Kubeconfig, applyTwo)
+	return f, out, err
+}
+
+// upgrading prepares an upgrade through a proxy.
+func upgrading(t *testing.T) (*fleet, *proxy) {
+	t.Helper()
+	f, err := shared.prepared(t.Context(), scenarios[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { shared.forget(context.Background(), f) })
+	p, err := shared.newProxy(f.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f, p
+}
+
+// afterwards makes sure that the next run ends where an undisturbed one does.
+func afterwards(t *testing.T, f *fleet) {
+	t.Helper()
+	want, err := shared.undisturbed(t.Context(), scenarios[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := shared.recovers(t.Context(), f, applyTwo, want, "afterwards"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestARestartOfTheServerIsSurvived(t *testing.T) {
+	f, out, err := between(t, func(since time.Time) verdict {
+		if time.Since(since) < 10*time.Second {
+			return drop
+		}
+		return pass
+	})
+	if err != nil || !strings.Contains(out, "the API server does not answer; trying again") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	afterwards(t, f)
+}
+
+func TestExpiredCredentialsEndInACleanStop(t *testing.T) {
+	began := time.Now()
+	f, out, err := between(t, func(time.Time) verdict { return deny })
+	if err == nil || !strings.Contains(out, "Error: the cluster no longer accepts the credentials: log in again; 6 of 8 steps are left") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("that took %s", took)
+	}
+	afterwards(t, f)
+}
+
+// interrupted starts an upgrade and sends signals while its first write hangs,
+// which goes on after the first signal, if that is the only one.
+func interrupted(t *testing.T, signals int) (f *fleet, out string, err error) {
+	t.Helper()
+	f, p := upgrading(t)
+	defer p.Close()
+	reached, goOn := make(chan struct{}), make(chan struct{})
+	reach := sync.OnceFunc(func() { close(reached) })
+	p.decide = func(_ int, r *http.Request) verdict {
+		if writes(r) {
+			reach()
+			<-goOn
+		}
+		return pass
+	}
+	var text strings.Builder
+	command := exec.CommandContext(t.Context(), f.binary, append(applyTwo, "--parallel", "1")...)
+	command.Dir, command.Stdout, command.Stderr = f.dir, &text, &text
+	command.Env = append(os.Environ(), "KUBECONFIG="+p.Kubeconfig, "HOME="+f.dir)
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-reached
+	for range signals {
+		if err := command.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		// Two signals at once may count as one.
+		time.Sleep(200 * time.Millisecond)
+	}
+	if signals == 1 {
+		close(goOn)
+	} else {
+		defer close(goOn)
+	}
+	err = command.Wait()
+	return f, text.String(), err
+}
+
+func TestCtrlCStopsAtTheNextSafePoint(t *testing.T) {
+	f, out, err := interrupted(t, 1)
+	if err == nil {
+		t.Fatalf("it ended with 0:\n%s", out)
+	}
+	for _, want := range []string{
+		"stopping at the next safe point; once more stops at once",
+		"Error: stopped on request; 5 of 8 steps are left",
+		"run the same command again to finish",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing from:\n%s", want, out)
+		}
+	}
+	got, err := shared.observer.read(t.Context(), f.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range got {
+		if strings.HasPrefix(text, "unfinished") {
+			t.Errorf("half of an operation is left: %s: %s", name, text)
+		}
+	}
+	if got["journal"] != "last run: interrupted" {
+		t.Errorf("the journal says %q", got["journal"])
+	}
+	afterwards(t, f)
+}
+
+func TestASecondCtrlCStopsAtOnce(t *testing.T) {
+	began := time.Now()
+	f, out, err := interrupted(t, 2)
+	status, ok := exitStatus(err)
+	if !ok || !status.Signaled() || status.Signal() != syscall.SIGINT {
+		t.Errorf("got %v\n%s", err, out)
+	}
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("that took %s", took)
+	}
+	afterwards(t, f)
+}
+
+func exitStatus(err error) (syscall.WaitStatus, bool) {
+	exit, ok := err.(*exec.ExitError)
+	if !ok {
+		return 0, false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return status, ok
+}
+
+func TestDifferencesAreFound(t *testing.T) {
+	want := state{"a": "1", "b": "x\ny", "c": "1"}
+	got := differences(want, state{"a": "1", "b": "x\nz", "d": "1"})
+	if text := fmt.Sprint(got); text != "[different: b: want y, have z missing: c left over: d (1)]" {
+		t.Error(text)
+	}
+}

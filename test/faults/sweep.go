@@ -1,0 +1,247 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// scenario is a command that is disturbed, with what comes before and after.
+type scenario struct {
+	name string
+	// before prepares the cluster, undisturbed.
+	before [][]string
+	// disturbed is the command that is killed.
+	disturbed []string
+	// again is the next run; the disturbed command if empty.
+	again []string
+	// without lists the undisturbed runs that lead to the same end; before and
+	// disturbed if empty.
+	without [][]string
+}
+
+var (
+	applyOne = []string{"apply", "-f", "one.yaml", "--yes"}
+	applyTwo = []string{"apply", "-f", "two.yaml", "--yes"}
+	destroy  = []string{"destroy", "-f", "one.yaml", "--yes", "--purge-crds", "--purge-data", "--purge-namespaces"}
+	rollback = []string{"rollback", "-f", "one.yaml", "--yes"}
+)
+
+// scenarios are the four commands, and two changes of mind after a killed one.
+var scenarios = []scenario{
+	{name: "apply", disturbed: applyOne},
+	{name: "upgrade", before: [][]string{applyOne}, disturbed: applyTwo},
+	{name: "rollback", before: [][]string{applyOne, applyTwo}, disturbed: rollback},
+	{name: "destroy", before: [][]string{applyOne}, disturbed: destroy},
+	{name: "upgrade, then back", before: [][]string{applyOne}, disturbed: applyTwo, again: applyOne, without: [][]string{applyOne}},
+	{name: "upgrade, then destroy", before: [][]string{applyOne}, disturbed: applyTwo, again: destroy, without: [][]string{applyOne, destroy}},
+}
+
+// tally is how a sweep went.
+type tally struct {
+	name     string
+	requests int
+	tried    int
+	survived int
+	slowest  time.Duration
+	failures []string
+	took     time.Duration
+}
+
+// sweep kills a scenario's command after its k-th request, for every k that is
+// a multiple of step, and compares where the next run ends with where it ends
+// without any disturbance.
+func (h *harness) sweep(ctx context.Context, s scenario, step int) (*tally, error) {
+	began := time.Now()
+	want, err := h.undisturbed(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	total, err := h.count(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	t := &tally{name: s.name, requests: total}
+	var mutex sync.Mutex
+	numbers := make(chan int)
+	var workers sync.WaitGroup
+	for range h.parallel {
+		workers.Go(func() {
+			for k := range numbers {
+				slow, err := h.killed(ctx, s, k, want)
+				mutex.Lock()
+				t.tried++
+				t.slowest = max(t.slowest, slow)
+				if err == nil {
+					t.survived++
+				} else {
+					t.failures = append(t.failures, err.Error())
+					h.say("%s", err)
+				}
+				mutex.Unlock()
+			}
+		})
+	}
+	for k := step; k <= total && ctx.Err() == nil; k += step {
+		numbers <- k
+	}
+	close(numbers)
+	workers.Wait()
+	t.took = time.Since(began)
+	return t, ctx.Err()
+}
+
+// undisturbed returns the state that every disturbed run must lead to.
+func (h *harness) undisturbed(ctx context.Context, s scenario) (state, error) {
+	if h.ends[s.name] == nil {
+		end, err := h.readEnd(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		h.ends[s.name] = end
+	}
+	return h.ends[s.name], nil
+}
+
+func (h *harness) readEnd(ctx context.Context, s scenario) (state, error) {
+	f, err := h.newFleet()
+	if err != nil {
+		return nil, err
+	}
+	defer h.forget(ctx, f)
+	runs := s.without
+	if runs == nil {
+		runs = append(append(runs, s.before...), s.disturbed)
+	}
+	for _, args := range runs {
+		if out, err := f.run(ctx, h.cluster.Kubeconfig, args); err != nil {
+			return nil, fmt.Errorf("undisturbed %s: %w\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+	return h.observer.read(ctx, f.name)
+}
+
+// settled reads the state, again while controllers may still be at work on it.
+func (h *harness) settled(ctx context.Context, f *fleet, want state) (state, error) {
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		got, err := h.observer.read(ctx, f.name)
+		if err != nil || len(differences(want, got)) == 0 || time.Now().After(deadline) {
+			return got, err
+		}
+		pause(ctx)
+	}
+}
+
+func pause(ctx context.Context) {
+	select {
+	case <-time.After(100 * time.Millisecond):
+	case <-ctx.Done():
+	}
+}
+
+// count tells how many requests the command makes.
+func (h *harness) count(ctx context.Context, s scenario) (int, error) {
+	f, err := h.prepared(ctx, s)
+	if err != nil {
+		return 0, err
+	}
+	defer h.forget(ctx, f)
+	p, err := h.newProxy(f.dir)
+	if err != nil {
+		return 0, err
+	}
+	defer p.Close()
+	if out, err := f.run(ctx, p.Kubeconfig, s.disturbed); err != nil {
+		return 0, fmt.Errorf("%s through the proxy: %w\n%s", s.name, err, out)
+	}
+	return int(p.requests.Load()), nil
+}
+
+// prepared makes a new fleet in the state in which the command is disturbed.
+func (h *harness) prepared(ctx context.Context, s scenario) (*fleet, error) {
+	f, err := h.newFleet()
+	if err != nil {
+		return nil, err
+	}
+	for _, args := range s.before {
+		if out, err := f.run(ctx, h.cluster.Kubeconfig, args); err != nil {
+			h.forget(ctx, f)
+			return nil, fmt.Errorf("prepare %s: %w\n%s", s.name, err, out)
+		}
+	}
+	return f, nil
+}
+
+// killed kills the command after its k-th request and checks the next run. It
+// returns how long that took.
+func (h *harness) killed(ctx context.Context, s scenario, k int, want state) (time.Duration, error) {
+	f, err := h.prepared(ctx, s)
+	if err != nil {
+		return 0, err
+	}
+	defer h.forget(ctx, f)
+	p, err := h.newProxy(f.dir)
+	if err != nil {
+		return 0, err
+	}
+	doomed, kill := context.WithCancel(ctx)
+	p.decide = func(n int, _ *http.Request) verdict {
+		if n > k {
+			return hold
+		}
+		return pass
+	}
+	p.after = func(n int) {
+		if n == k {
+			kill()
+		}
+	}
+	out, err := f.run(doomed, p.Kubeconfig, s.disturbed)
+	finished := doomed.Err() == nil
+	kill()
+	p.Close()
+	where := fmt.Sprintf("%s, killed after request %d (%s)", s.name, k, p.request(k))
+	if finished && err != nil {
+		return 0, fmt.Errorf("%s: it failed by itself: %w\n%s", where, err, out)
+	}
+	return h.ended(ctx, f, s, finished, want, where)
+}
+
+// ended checks where a disturbed fleet ends: as it is, if the run has succeeded
+// all the same, or after the next run.
+func (h *harness) ended(ctx context.Context, f *fleet, s scenario, succeeded bool, want state, where string) (time.Duration, error) {
+	again := s.again
+	if again == nil {
+		again = s.disturbed
+	}
+	if succeeded && s.again == nil {
+		again = nil
+	}
+	return h.recovers(ctx, f, again, want, where)
+}
+
+// recovers runs the next command, if there is one, undisturbed, and compares
+// where it ends.
+func (h *harness) recovers(ctx context.Context, f *fleet, args []string, want state, where string) (time.Duration, error) {
+	began := time.Now()
+	var out string
+	var err error
+	if args != nil {
+		out, err = f.run(ctx, h.cluster.Kubeconfig, args)
+	}
+	took := time.Since(began)
+	if err != nil {
+		return took, fmt.Errorf("%s: the next run failed: %w\n%s", where, err, out)
+	}
+	got, err := h.settled(ctx, f, want)
+	if err != nil {
+		return took, err
+	}
+	if found := differences(want, got); len(found) > 0 {
+		return took, fmt.Errorf("%s: the next run did not end where it should:\n  %s\n%s", where, strings.Join(found, "\n  "), out)
+	}
+	return took, nil
+}
