@@ -39,6 +39,8 @@ func TestNode(t *testing.T) {
 		{"messages and keys survive a restart", site.restart},
 		{"the platform is removed", site.destroy},
 		{"stock Helm installs the package with fixtures", site.stockHelm},
+		{"stock Helm, a life of the whole set, restricted", func(t *testing.T) { site.lifecycle(t, "namespace") }},
+		{"stock Helm, a life of the whole set, cluster-wide", func(t *testing.T) { site.lifecycle(t, "cluster") }},
 	} {
 		if !t.Run(step.name, step.test) {
 			return
@@ -56,8 +58,8 @@ func up(t *testing.T) {
 			t.Errorf("drydock down: %v\n%s", err, out)
 		}
 	})
-	run(t, "drydock", "up", "--name", node)
-	for _, archive := range []string{"images/dynamo-operator", "fixtures/fixture-nats", "fixtures/fixture-client"} {
+	run(t, "drydock", "up", "--name", node, "--gpus", "1")
+	for _, archive := range []string{"images/dynamo-operator", "images/chrek-agent", "fixtures/fixture-nats", "fixtures/fixture-client"} {
 		run(t, "drydock", "load", "--name", node, filepath.Join(root, "dist", archive+".tar"))
 	}
 	run(t, "drydock", "load", "--name", node, filepath.Join(root, "dist/fixtures/fixture-etcd.tar"), "--as", etcdImage)
