@@ -1,10 +1,7 @@
 package manager
 
 import (
-	"bytes"
-	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -111,12 +108,7 @@ func writeFleet(t *testing.T, text string) string {
 
 func wheelhouse(t *testing.T, c *cluster.Cluster, args ...string) (string, error) {
 	t.Helper()
-	var out bytes.Buffer
-	command := exec.CommandContext(context.Background(), filepath.Join(tools, "wheelhouse"), args...)
-	command.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig)
-	command.Stdout, command.Stderr = &out, &out
-	err := command.Run()
-	return out.String(), err
+	return output(c, filepath.Join(tools, "wheelhouse"), args...)
 }
 
 // writes counts what wheelhouse wrote, from the API server's audit log.

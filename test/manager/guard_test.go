@@ -1,0 +1,105 @@
+package manager
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/wheelhouse-dev/wheelhouse/charts"
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
+)
+
+// What stock Helm may install is decided by who owns the marker objects, not by
+// what things are called: names that look like an operator's are no obstacle,
+// and odd ones do not slip through.
+func TestTheGuardOfPlainHelmKnowsOwnersNotNames(t *testing.T) {
+	c := cluster.Start(t)
+	platform := packageOf(t, "platform")
+	crds := packageOf(t, "crds")
+	helm := func(args ...string) (string, error) { return stockHelm(t, c, args...) }
+	must := func(args ...string) {
+		t.Helper()
+		if out, err := helm(args...); err != nil {
+			t.Fatalf("helm %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+	refused := func(by string, args ...string) {
+		t.Helper()
+		out, err := helm(args...)
+		if err == nil || !strings.Contains(out, by) || !strings.Contains(out, "helm -n ") {
+			t.Errorf("helm %s: want a refusal that names %s and how to look at it, got %v\n%s", strings.Join(args, " "), by, err, out)
+		}
+	}
+	must("install", "dynamo-crds", crds, "-n", "default")
+
+	// A leftover of somebody who is gone, under a name as the operator's.
+	createClusterRole(t, c, "old-dynamo-operator-manager-role")
+	// The release name contains the chart's name, and so does an override.
+	must("install", "my-dynamo-operator-x", platform, "-n", "one", "--create-namespace")
+	must("upgrade", "my-dynamo-operator-x", platform, "-n", "one", "--set", "dynamo-operator.controllerManager.logLevel=debug")
+	must("rollback", "my-dynamo-operator-x", "1", "-n", "one")
+
+	refused(`"one"`, "install", "dynamo-operator", platform, "-n", "two", "--create-namespace")
+	refused(`"one"`, "install", "my-dynamo-operator-x", platform, "-n", "two", "--create-namespace")
+	refused(`"one"`, "install", "other", platform, "-n", "two", "--create-namespace", "--set", "dynamo-operator.fullnameOverride=something-else")
+	refused(`"one"`, "install", "tenant", platform, "-n", "three", "--create-namespace", "--set", "dynamo-operator.namespaceRestriction.enabled=true")
+
+	must("uninstall", "my-dynamo-operator-x", "-n", "one")
+	must("install", "tenant", platform, "-n", "three", "--create-namespace", "--set", "dynamo-operator.namespaceRestriction.enabled=true")
+	must("install", "tenant", platform, "-n", "four", "--create-namespace", "--set", "dynamo-operator.namespaceRestriction.enabled=true")
+}
+
+// packageOf writes a chart of ours as stock Helm takes it, without the
+// third-party charts that are off.
+func packageOf(t *testing.T, name string) string {
+	t.Helper()
+	c, err := chart.OpenFS(charts.FS(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := c.Package()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), name+".tgz")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func stockHelm(t *testing.T, c *cluster.Cluster, args ...string) (string, error) {
+	t.Helper()
+	return output(c, filepath.Join(tools, "helm"), args...)
+}
+
+func createClusterRole(t *testing.T, c *cluster.Cluster, name string) {
+	t.Helper()
+	kube, err := kubernetes.NewForConfig(c.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	if _, err := kube.RbacV1().ClusterRoles().Create(t.Context(), role, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// output runs a program against a cluster and returns all that it printed.
+func output(c *cluster.Cluster, program string, args ...string) (string, error) {
+	var out bytes.Buffer
+	command := exec.CommandContext(context.Background(), program, args...)
+	command.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig)
+	command.Stdout, command.Stderr = &out, &out
+	err := command.Run()
+	return out.String(), err
+}
