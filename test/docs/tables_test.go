@@ -1,0 +1,81 @@
+package docs
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var (
+	testName = regexp.MustCompile("`(Test[A-Za-z0-9]+)`")
+	testFunc = regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9_]+)\(`)
+)
+
+// The tables that promise a test for each row name tests that exist.
+func TestTablesNameTestsThatExist(t *testing.T) {
+	known := tests(t)
+	for file, rows := range map[string][]string{
+		"defects.md": numbered("D-%02d", 34),
+	} {
+		data, err := os.ReadFile(filepath.Join("..", "..", "docs", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := map[string]bool{}
+		for line := range strings.Lines(string(data)) {
+			cells := strings.Split(line, "|")
+			if len(cells) < 3 {
+				continue
+			}
+			row := strings.TrimSpace(cells[1])
+			found[row] = true
+			names := testName.FindAllStringSubmatch(line, -1)
+			if strings.ContainsAny(row, "0123456789") && len(names) == 0 {
+				t.Errorf("%s: %s names no test", file, row)
+			}
+			for _, name := range names {
+				if !known[name[1]] {
+					t.Errorf("%s: %s names %s, which does not exist", file, row, name[1])
+				}
+			}
+		}
+		for _, row := range rows {
+			if !found[row] {
+				t.Errorf("%s has no row %s", file, row)
+			}
+		}
+	}
+}
+
+func numbered(format string, n int) []string {
+	rows := make([]string, n)
+	for i := range rows {
+		rows[i] = fmt.Sprintf(format, i+1)
+	}
+	return rows
+}
+
+// tests lists every test of the repository.
+func tests(t *testing.T) map[string]bool {
+	t.Helper()
+	known := map[string]bool{}
+	root := filepath.Join("..", "..")
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		for _, name := range testFunc.FindAllSubmatch(data, -1) {
+			known[string(name[1])] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return known
+}
