@@ -20,6 +20,7 @@ func TestTablesNameTestsThatExist(t *testing.T) {
 	known := tests(t)
 	for file, rows := range map[string][]string{
 		"defects.md": numbered("D-%02d", 34),
+		"pains.md":   numbered("P%02d", 25),
 	} {
 		data, err := os.ReadFile(filepath.Join("..", "..", "docs", file))
 		if err != nil {
