@@ -84,6 +84,15 @@ var (
 		sshKeyIsNamed,
 		pullSecretsExist,
 		ingressIsComplete,
+		sameClaim,
+		sameBasePath,
+		checkpointsAreOnClaims,
+		noSharedFolderOfNodes,
+		nodesGetTheProfile,
+		agentsServeTheirNamespace,
+		agentsAreAskedThroughKubernetes,
+		runtimesKnowTheirFiles,
+		claimsOutliveTheirRelease,
 	}
 	// objectRules look at rendered objects.
 	objectRules = []Rule{
@@ -94,6 +103,7 @@ var (
 		noHooks,
 		definitionsFitAnyTool,
 		secretsAreNotBlank,
+		agentsHaveTheirOwnNetwork,
 	}
 	// liveRules only look at the cluster.
 	liveRules = []Rule{
@@ -107,6 +117,9 @@ var (
 		workersRunTheirOwnImage,
 		operatorKnowsCheckpoints,
 		checkpointsFitTheirImage,
+		checkpointsHaveAnAgent,
+		severalNodesShareTheClaim,
+		nodesFitTheAgent,
 	}
 )
 

@@ -51,8 +51,8 @@ func TestRules(t *testing.T) {
 // says: a schema's own message tells what is allowed.
 func says(rule check.Rule) bool { return rule.ID == "W-00" }
 
-// The rules C-01 to C-44 of the charts are all there, once each.
-func testRulesAreAllThere(t *testing.T) {
+// TestRulesAreAllThere: C-01 to C-44 of the charts, once each.
+func TestRulesAreAllThere(t *testing.T) {
 	want := []string{"C-29a", "C-43a"}
 	for n := 1; n <= 44; n++ {
 		want = append(want, fmt.Sprintf("C-%02d", n))
