@@ -30,9 +30,15 @@ type applyFlags struct {
 	// plan is a saved plan to execute; saved is what it says.
 	plan  string
 	saved *rollout.SavedPlan
-	// rollbackOnFailure undoes the whole apply if one of its steps fails.
-	rollbackOnFailure bool
+	// onFailure is keep or rollback.
+	onFailure string
 }
+
+// Values of --on-failure.
+const (
+	onFailureKeep     = "keep"
+	onFailureRollback = "rollback"
+)
 
 func (a *app) newApply() *cobra.Command {
 	var flags applyFlags
@@ -66,7 +72,7 @@ releases that were left half-done, uninstalled or damaged are repaired.`,
 	c.Flags().StringVar(&flags.plan, "plan", "", "execute a saved plan, exactly or not at all; saving it was consent to what it says")
 	flags.fieldFlags.add(c)
 	c.Flags().BoolVar(&flags.acceptBreakage, "accept-crd-breakage", false, "change CRDs although that breaks the live objects that the plan lists")
-	c.Flags().BoolVar(&flags.rollbackOnFailure, "rollback-on-failure", false, "if a step fails, undo what this apply changed, in reverse")
+	c.Flags().StringVar(&flags.onFailure, "on-failure", onFailureKeep, "what becomes of what this apply changed if a step fails: keep, or rollback (take it back, in reverse)")
 	c.Flags().BoolVar(&flags.adopt, "adopt", false, "take over releases and objects that exist without this fleet, as they are")
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do not ask before something is deleted or a value of yours loses its effect")
 	for _, decided := range []string{"take-field", "force-conflicts", "accept-crd-breakage", "adopt", "yes", "no-wait", "prune"} {
@@ -77,6 +83,9 @@ releases that were left half-done, uninstalled or damaged are repaired.`,
 
 func (a *app) apply(ctx context.Context, flags applyFlags) error {
 	if err := oneOf("output", flags.output, "table", "json"); err != nil {
+		return err
+	}
+	if err := oneOf("on-failure", flags.onFailure, onFailureKeep, onFailureRollback); err != nil {
 		return err
 	}
 	desired, err := a.read()
@@ -125,7 +134,7 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 			return plan, agree(plan)
 		},
 		options: rollout.Options{Parallel: flags.parallel, NoWait: options.NoWait, Patience: flags.timeout, Notify: progress.Notify},
-		undo:    flags.rollbackOnFailure,
+		undo:    flags.onFailure == onFailureRollback,
 	})
 	progress.Pause()
 	if result != nil {
@@ -152,9 +161,25 @@ func summary(r *rollout.Result) error {
 	case r.Interrupted:
 		return fmt.Errorf("%s; %d of %d steps are left (%s); run the same command again to finish", r.Cause, len(left), len(r.Outcomes), some(left))
 	case len(failed) > 0:
-		return fmt.Errorf("%d of %d steps failed, %d were skipped because of them; see above: %s", len(failed), len(r.Outcomes), skipped, strings.Join(failed, ", "))
+		return fmt.Errorf("%d of %d steps failed, %d were skipped because of them; see above: %s%s", len(failed), len(r.Outcomes), skipped, strings.Join(failed, ", "), takenBack(r))
 	default:
 		return nil
+	}
+}
+
+// takenBack says what became of what was changed before the failure.
+func takenBack(r *rollout.Result) string {
+	switch {
+	case r.Undone == nil && len(r.Stays) == 0:
+		return ""
+	case r.Undone == nil:
+		return "; what was changed stays: " + strings.Join(r.Stays, "; ")
+	case r.Undone.Err() != nil:
+		return fmt.Sprintf("; not all that was changed could be taken back: %s", r.Undone.Err())
+	case len(r.Stays) > 0:
+		return "; what was changed has been taken back, but not all: " + strings.Join(r.Stays, "; ")
+	default:
+		return "; what was changed has been taken back"
 	}
 }
 
@@ -184,11 +209,10 @@ func some(names []string) string {
 }
 
 func (a *app) printResult(w io.Writer, result *rollout.Result, output string) error {
-	rows := report.Results(result)
 	if output == "json" {
-		return report.JSON(w, map[string]any{"releases": rows, "interrupted": result.Interrupted})
+		return report.JSON(w, report.NewRun(result))
 	}
-	return report.ResultTable(w, rows)
+	return report.RunTables(w, result)
 }
 
 // explainConflict shows who else is in the cluster that a refusal is about.

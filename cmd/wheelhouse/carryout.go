@@ -97,31 +97,38 @@ func (a *app) lock(ctx context.Context, ledger *cluster.Ledger, progress *report
 	return lock, err
 }
 
-// journaled executes between the journal's intent and its outcome, and tells
-// whether the journal has the outcome.
+// journaled executes the plan, and takes back what it did if it fails and that
+// was asked for. It tells whether the journal has the outcome.
 func (r operation) journaled(ctx context.Context, ledger rollout.Ledger) (result *rollout.Result, told bool, err error) {
-	revision, err := rollout.Begin(ctx, ledger, r.plan, r.description, holder())
-	if err != nil {
-		return nil, false, err
+	revision, result, told, err := r.record(ctx, ledger, r.plan, r.description)
+	if err != nil || !r.undo || result.Interrupted || result.Err() == nil {
+		return result, told, err
 	}
-	result = rollout.Execute(ctx, r.plan, r.store, r.session, r.options)
+	undo, stays := rollout.Undo(r.plan, result)
+	result.Stays = stays
+	if !undo.Changes() {
+		return result, told, nil
+	}
+	r.progress.Say("taking back what was changed, in reverse")
+	_, result.Undone, told, err = r.record(ctx, ledger, undo, fmt.Sprintf("undo of %d", revision))
+	return result, told, err
+}
+
+// record executes a plan between the journal's intent and its outcome.
+func (r operation) record(ctx context.Context, ledger rollout.Ledger, plan *rollout.Plan, description string) (number int, result *rollout.Result, told bool, err error) {
+	revision, err := rollout.Begin(ctx, ledger, plan, description, holder())
+	if err != nil {
+		return 0, nil, false, err
+	}
+	result = rollout.Execute(ctx, plan, r.store, r.session, r.options)
 	// The outcome is recorded even if the run was interrupted.
-	final := context.WithoutCancel(ctx)
-	err = rollout.Finish(final, ledger, revision, result)
+	err = rollout.Finish(context.WithoutCancel(ctx), ledger, revision, result)
 	if cause := r.session.Cause(); cause != nil {
 		// Whatever else went wrong, went wrong because of this.
 		result.Interrupted, result.Cause = true, cause
-		return result, err == nil, nil
+		return revision.Number, result, err == nil, nil
 	}
-	if err != nil {
-		return result, false, err
-	}
-	if r.undo && result.Err() != nil && !result.Interrupted {
-		r.progress.Say("undoing what was changed")
-		undone := rollout.Execute(ctx, rollout.Undo(result), r.store, r.session, r.options)
-		return result, true, undone.Err()
-	}
-	return result, true, nil
+	return revision.Number, result, err == nil, err
 }
 
 // holder names this client to others: who, where, which process.

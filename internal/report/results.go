@@ -26,6 +26,41 @@ type ReleaseResult struct {
 	Error     string  `json:"error,omitempty"`
 }
 
+// Run is what a rollout did, for programs.
+type Run struct {
+	Releases    []ReleaseResult `json:"releases"`
+	Interrupted bool            `json:"interrupted"`
+	// Undone is what was taken back after a failure, Stays what was not.
+	Undone []ReleaseResult `json:"undone,omitempty"`
+	Stays  []string        `json:"stays,omitempty"`
+}
+
+// NewRun describes a result.
+func NewRun(r *rollout.Result) Run {
+	run := Run{Releases: Results(r), Interrupted: r.Interrupted, Stays: r.Stays}
+	if r.Undone != nil {
+		run.Undone = changed(Results(r.Undone))
+	}
+	return run
+}
+
+// changed leaves out rows of releases that stayed as they were.
+func changed(rows []ReleaseResult) []ReleaseResult {
+	return slices.DeleteFunc(rows, func(r ReleaseResult) bool { return !rollout.Action(r.Action).Changes() })
+}
+
+// RunTables prints what a rollout did, and what it took back.
+func RunTables(w io.Writer, r *rollout.Result) error {
+	run := NewRun(r)
+	if err := ResultTable(w, run.Releases); err != nil || run.Undone == nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(w, "\nTaken back:"); err != nil {
+		return err
+	}
+	return ResultTable(w, run.Undone)
+}
+
 // Results has one row per release, its gate included.
 func Results(r *rollout.Result) []ReleaseResult {
 	rows := []ReleaseResult{}

@@ -62,6 +62,10 @@ type Result struct {
 	Interrupted bool
 	// Cause says why; nil if not interrupted.
 	Cause error
+	// Undone is how taking it back ended; nil if that was not tried.
+	Undone *Result
+	// Stays says what was changed and could not be taken back.
+	Stays []string
 }
 
 // Err joins the failures; nil if all steps succeeded.

@@ -235,29 +235,6 @@ func (r *Return) lose(key fleet.Key) {
 	r.Lost = append(r.Lost, fmt.Sprintf("release %s was uninstalled and its history is gone; install it with `wheelhouse apply` and the fleet file of that time", key))
 }
 
-// Undo plans the reverse of what an execution has done: releases that it
-// upgraded go back, releases that it installed are removed.
-func Undo(result *Result) *Plan {
-	plan := &Plan{}
-	for _, o := range slices.Backward(result.Outcomes) {
-		if o.Step.Kind != StepRelease || o.State == StateSkipped || o.Step.target.Chart == fleet.ChartCRDs {
-			continue
-		}
-		step := Step{ID: o.Step.ID, Kind: StepRelease, Key: o.Step.Key, last: o.Record}
-		switch {
-		case o.Step.Action == ActionInstall:
-			step.Action, step.Reason = ActionUninstall, "it was new"
-		case o.Step.Action.Changes() && o.Step.Action != ActionUninstall && o.Step.last.Status == "deployed":
-			step.Action, step.Revision = ActionRollback, o.Step.last.Revision
-			step.Reason = fmt.Sprintf("back to Helm revision %d", step.Revision)
-		default:
-			continue
-		}
-		plan.Steps = append(plan.Steps, step)
-	}
-	return plan
-}
-
 // Stale reports whether a release has changed since the plan was made.
 func Stale(ctx context.Context, plan *Plan, releases Releases) (bool, error) {
 	records, err := releases.Inventory(ctx)

@@ -127,19 +127,3 @@ func TestARollbackAgainGoesToTheSameRevision(t *testing.T) {
 		}
 	}
 }
-
-func TestUndoReversesWhatAnApplyDid(t *testing.T) {
-	before := map[fleet.Key]Record{key("b"): deployed(platform("b")), key("c"): deployed(platform("c"))}
-	changed := platform("b")
-	changed.Digest.Values = "v2"
-	plan := mustPlan(t, &Snapshot{Targets: []Target{crds(), platform("a"), changed, platform("c")}, Records: before})
-	w := &world{fail: map[string]error{"await b/p": errors.New("boom")}}
-	var got []string
-	for _, s := range Undo(Execute(context.Background(), plan, w, w, Options{})).Steps {
-		got = append(got, string(s.Action)+" "+s.ID+" ("+s.Reason+")")
-	}
-	want := []string{"rollback release b/p (back to Helm revision 3)", "uninstall release a/p (it was new)"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-}
