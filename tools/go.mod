@@ -3,6 +3,7 @@ module github.com/wheelhouse-dev/wheelhouse/tools
 go 1.26.0
 
 require (
+	go.yaml.in/yaml/v3 v3.0.6
 	golang.org/x/tools v0.51.0
 	k8s.io/apiextensions-apiserver v0.37.1
 	sigs.k8s.io/controller-tools v0.23.0
@@ -18,7 +19,6 @@ require (
 	github.com/modern-go/reflect2 v1.0.3-0.20250322232337-35a7c28c31ee // indirect
 	github.com/x448/float16 v0.8.4 // indirect
 	go.yaml.in/yaml/v2 v2.4.4 // indirect
-	go.yaml.in/yaml/v3 v3.0.6 // indirect
 	golang.org/x/mod v0.41.0 // indirect
 	golang.org/x/net v0.59.0 // indirect
 	golang.org/x/sync v0.23.0 // indirect
