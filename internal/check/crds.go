@@ -55,7 +55,7 @@ var definitionsAreNewEnough = Rule{
 	Needs: []Fact{FactOperators},
 	Find: func(in Input) []fleet.Problem {
 		crds, operator := in.Charts[fleet.ChartCRDs], in.Charts[fleet.ChartPlatform]
-		if !older(crds.AppVersion(), operator.AppVersion()) {
+		if crds == nil || operator == nil || !older(crds.AppVersion(), operator.AppVersion()) {
 			return nil
 		}
 		return []fleet.Problem{problem(in.Set.Releases[0].Origin, "the CRDs are of version %s, and the operator is of version %s", crds.AppVersion(), operator.AppVersion())}
