@@ -129,7 +129,8 @@ func TestLayersAreStackedInOrder(t *testing.T) {
 	restricted := func(on bool) map[string]any {
 		return map[string]any{"namespaceRestriction": map[string]any{"enabled": on}}
 	}
-	global := map[string]any{"imageRegistry": "mirror.example.com", "other": 1.0, "imagePullSecrets": []any{map[string]any{"name": "pull"}}}
+	global := map[string]any{"imageRegistry": "mirror.example.com", "other": 1.0, "imagePullSecrets": []any{map[string]any{"name": "pull"}},
+		"image": map[string]any{"registry": "mirror.example.com", "pullSecretNames": []any{"pull"}}}
 	want := map[string]any{
 		"own": "profile", "common": "fleet", "inline": "a", "both": "fleet", "level": "flag", "n": 3.0, "kept": "default",
 		"global": global, "dynamo-operator": restricted(true),

@@ -247,7 +247,8 @@ func setBy(path []string, plain any) *Value {
 	return out
 }
 
-// sharedFacts turns each fact into the keys by which the charts know it.
+// sharedFacts turns each fact into the keys by which the charts know it. NATS
+// reads its own, below global.image.
 func sharedFacts(s Shared) *Value {
 	out := NewMap(Origin{Layer: LayerShared})
 	everywhere := func(plain any, origin Origin, path ...string) {
@@ -257,13 +258,15 @@ func sharedFacts(s Shared) *Value {
 	}
 	if s.Registry != nil {
 		everywhere(s.Registry.Value, s.Registry.Origin, "global", "imageRegistry")
+		out = out.Put(fact(s.Registry.Value, s.Registry.Origin), ChartPlatform, "global", "image", "registry")
 	}
 	if s.ImagePullSecrets != nil {
-		names := make([]any, len(s.ImagePullSecrets.Value))
+		secrets, names := make([]any, len(s.ImagePullSecrets.Value)), make([]any, len(s.ImagePullSecrets.Value))
 		for i, name := range s.ImagePullSecrets.Value {
-			names[i] = map[string]any{"name": name}
+			secrets[i], names[i] = map[string]any{"name": name}, name
 		}
-		everywhere(names, s.ImagePullSecrets.Origin, "global", "imagePullSecrets")
+		everywhere(secrets, s.ImagePullSecrets.Origin, "global", "imagePullSecrets")
+		out = out.Put(fact(names, s.ImagePullSecrets.Origin), ChartPlatform, "global", "image", "pullSecretNames")
 	}
 	return out
 }
