@@ -102,6 +102,7 @@ func (a *app) preview(ctx context.Context, desired *rollout.Desired, releases ro
 		return nil, a.explainConflict(err)
 	}
 	if err := plan.Permit(ctx, desired, cluster, !options.NoWait); err != nil {
+		a.warn(plan.Findings)
 		return nil, a.explainPermissions(err)
 	}
 	if err := rollout.Preview(ctx, plan, releases, cluster, options); err != nil {

@@ -130,7 +130,7 @@ func through(transport http.RoundTripper, config *rest.Config) (*rest.Config, er
 	}
 	return &rest.Config{
 		Host: base.String(), APIPath: config.APIPath, ContentConfig: config.ContentConfig, Timeout: config.Timeout,
-		QPS: config.QPS, UserAgent: config.UserAgent, WarningHandler: config.WarningHandler, Transport: transport,
+		QPS: config.QPS, UserAgent: config.UserAgent, WarningHandlerWithContext: config.WarningHandlerWithContext, Transport: transport,
 	}, nil
 }
 

@@ -29,6 +29,7 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 // commands are what scripts say beside testscript's own words:
 //
 //	[!] has RESOURCE NAMESPACE NAME      ("-" for no namespace; PLURAL.GROUP for custom kinds)
+//	await RESOURCE NAMESPACE NAME        until Kubernetes has made it
 //	delete RESOURCE NAMESPACE NAME       and wait until it is gone
 //	merge RESOURCE NAMESPACE NAME JSON   a merge patch by another field manager
 //	private FILE                         only its owner may read it
@@ -49,7 +50,7 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 //	agents NAMESPACE COUNT               lets so many chrek agents get ready
 func commands() map[string]command {
 	return map[string]command{
-		"has": has, "delete": remove, "merge": merge, "create": create, "pending": pending, "versions": versions, "same": same,
+		"has": has, "await": await, "delete": remove, "merge": merge, "create": create, "pending": pending, "versions": versions, "same": same,
 		"exec-code": execCode, "locked": locked, "hold": hold, "release": release,
 		"scale": scale, "grant": grant, "private": private, "shows": shows, "uids": uids, "same-uids": sameUIDs,
 		"node": node, "agents": agents,
@@ -97,6 +98,19 @@ func has(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if there := err == nil && object.GetDeletionTimestamp() == nil; there == neg {
 		ts.Fatalf("%s %s/%s: exists is %v", args[0], args[1], args[2], there)
+	}
+}
+
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	c := client(ts, args[0], args[1])
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		_, err := c.Get(context.Background(), args[2], metav1.GetOptions{})
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s %s/%s: %v", args[0], args[1], args[2], err)
+		}
 	}
 }
 
