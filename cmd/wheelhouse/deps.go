@@ -64,7 +64,7 @@ func (a *app) newDepsPull() *cobra.Command {
 and verify them. Charts that are not locked yet are locked first. Interrupted
 downloads are continued; what is in the cache is not asked for again.`,
 		Example: `  wheelhouse deps pull -f fleet.yaml
-  wheelhouse deps pull -f fleet.yaml --mirror https://charts.bitnami.com/bitnami=oci://registry.example.com/charts`,
+  wheelhouse deps pull -f fleet.yaml --mirror https://charts.example.com=oci://r.example.com/charts`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.depsPull(c.Context(), flags) },
 	}

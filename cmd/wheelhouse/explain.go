@@ -27,9 +27,9 @@ func (a *app) newExplain() *cobra.Command {
 line that set each, the template, and who set the live field if it differs.
 Found by experiment: every value is changed in turn and the release rendered
 again, so includes, loops and computed keys are followed. Without FIELD, the
-whole object is traced. Exits with 0, or 1 if nothing renders the object.`,
-		Example: `  wheelhouse explain deploy/dynamo-platform-dynamo-operator-controller-manager spec.replicas -n team-a
-  wheelhouse explain deploy/NAME 'spec.template.spec.containers[manager].image' -n team-a --offline`,
+whole object is traced.`,
+		Example: `  wheelhouse explain deploy/NAME spec.replicas -n team-a
+  wheelhouse explain deploy/NAME 'spec.template.spec.containers[manager].image' --offline`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			field := ""
@@ -110,7 +110,7 @@ func subjects(ctx context.Context, desired *rollout.Desired, caps *chart.Capabil
 		out = append(out, subject)
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("the fleet has no release in namespace %q", namespace)
+		return nil, noRelease(key, namespace)
 	}
 	return out, nil
 }

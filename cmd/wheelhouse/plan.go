@@ -28,7 +28,7 @@ func (a *app) newPlan() *cobra.Command {
 		Long: `Show what apply would do, by server-side dry run: objects created, changed and
 deleted, pods replaced, defaults that an upgrade changes, live objects that new
 CRDs would break, and what stands in the way. Secrets are masked. Nothing is
-written. Exits with 0 if nothing would change, 2 if something would.`,
+written.`,
 		Example: `  wheelhouse plan -f fleet.yaml
   wheelhouse plan -f fleet.yaml -o diff
   wheelhouse plan -f fleet.yaml --drift

@@ -1,43 +1,107 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/report"
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
+type renderFlags struct{ namespace, chart, output string }
+
 func (a *app) newRender() *cobra.Command {
-	var namespace, only string
+	var flags renderFlags
 	c := &cobra.Command{
 		Use:   "render",
 		Short: "Print the manifests of every release",
 		Long: `Print the manifests of every release, in the order of the fleet file. The same
-input gives the same bytes. No cluster is asked.`,
+input gives the same bytes. No cluster is asked. What was encrypted in a values
+file is in the manifests, readably.`,
 		Example: `  wheelhouse render -f fleet.yaml
-  wheelhouse render -f fleet.yaml -n team-a --chart platform`,
+  wheelhouse render -f fleet.yaml -n team-a --chart platform
+  wheelhouse render -f fleet.yaml -o json`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			desired, err := a.read()
-			if err != nil {
-				return err
-			}
-			targets, err := desired.Targets(c.Context(), chart.OfflineCapabilities())
-			if err != nil {
-				return err
-			}
-			for _, target := range targets {
-				if namespace != "" && target.Namespace != namespace || only != "" && target.Chart != only {
-					continue
-				}
-				fmt.Fprintf(a.out, "---\n# Release: %s, chart %s\n%s", target.Key, target.Source, target.Rendered.Manifest)
-			}
-			return nil
-		},
+		RunE: func(c *cobra.Command, _ []string) error { return a.render(c.Context(), flags) },
 	}
 	a.fleetFlags(c)
-	c.Flags().StringVarP(&namespace, "namespace", "n", "", "only releases in this namespace")
-	c.Flags().StringVar(&only, "chart", "", "only releases of this chart: crds, platform or chrek")
+	c.Flags().StringVarP(&flags.namespace, "namespace", "n", "", "only releases in this namespace")
+	c.Flags().StringVar(&flags.chart, "chart", "", "only releases of this chart: "+chartNames())
+	c.Flags().StringVarP(&flags.output, "output", "o", "yaml", "yaml or json")
 	return c
+}
+
+func (a *app) render(ctx context.Context, flags renderFlags) error {
+	if err := oneOf("output", flags.output, "yaml", "json"); err != nil {
+		return err
+	}
+	if flags.chart != "" {
+		if err := oneOf("chart", flags.chart, fleet.ChartKeys...); err != nil {
+			return err
+		}
+	}
+	desired, err := a.read()
+	if err != nil {
+		return err
+	}
+	targets, err := desired.Targets(ctx, chart.OfflineCapabilities())
+	if err != nil {
+		return err
+	}
+	var chosen []rollout.Target
+	for _, target := range targets {
+		if (flags.namespace == "" || target.Namespace == flags.namespace) && (flags.chart == "" || target.Chart == flags.chart) {
+			chosen = append(chosen, target)
+		}
+	}
+	if len(chosen) == 0 {
+		return noRelease(flags.chart, flags.namespace)
+	}
+	if flags.output == "json" {
+		return a.renderJSON(chosen)
+	}
+	for _, target := range chosen {
+		fmt.Fprintf(a.out, "---\n# Release: %s, chart %s\n%s", target.Key, target.Source, target.Rendered.Manifest)
+	}
+	return nil
+}
+
+// renderedRelease is a release and its objects.
+type renderedRelease struct {
+	fleet.Key
+	Chart   string `json:"chart"`
+	Objects []any  `json:"objects"`
+}
+
+func (a *app) renderJSON(targets []rollout.Target) error {
+	out := make([]renderedRelease, 0, len(targets))
+	for _, target := range targets {
+		rel := renderedRelease{Key: target.Key, Chart: target.Source.String(), Objects: []any{}}
+		for _, object := range target.Rendered.Objects {
+			var content any
+			if err := yaml.Unmarshal([]byte(object.Content), &content); err != nil {
+				return fmt.Errorf("release %s, %s: %w", target.Key, object, err)
+			}
+			rel.Objects = append(rel.Objects, content)
+		}
+		out = append(out, rel)
+	}
+	return report.JSON(a.out, out)
+}
+
+// noRelease says what the filters of a command left nothing of.
+func noRelease(chart, namespace string) error {
+	switch {
+	case namespace == "":
+		return fmt.Errorf("the fleet has no release of chart %s", chart)
+	case chart == "":
+		return fmt.Errorf("the fleet has no release in namespace %q", namespace)
+	default:
+		return fmt.Errorf("the fleet has no release of chart %s in namespace %q", chart, namespace)
+	}
 }

@@ -7,8 +7,6 @@ import (
 	"io"
 	"log"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -35,12 +33,13 @@ type app struct {
 func newRoot(in io.Reader, out, errOut io.Writer) *cobra.Command {
 	a := &app{in: in, out: out, err: errOut, kube: kubeFlags()}
 	root := &cobra.Command{
-		Use:           programName(),
+		Use:           "wheelhouse",
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: displayName()},
 		Short:         "Roll out, inspect and remove a fleet of inference platforms",
 		Long:          "Wheelhouse installs and upgrades the Dynamo platform for many teams on one cluster,\nfrom one fleet file, as ordinary Helm releases.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Example:       "  wheelhouse init clusters/prod\n  wheelhouse plan -f clusters/prod/fleet.yaml",
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 		PersistentPreRun: func(*cobra.Command, []string) {
 			log.SetOutput(io.Discard)
@@ -54,22 +53,12 @@ func newRoot(in io.Reader, out, errOut io.Writer) *cobra.Command {
 	a.kube.AddFlags(root.PersistentFlags())
 	root.PersistentFlags().BoolVar(&a.verbose, "verbose", false, "print what the Helm SDK logs")
 	root.PersistentFlags().VisitAll(hideRareFlags)
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())
-	})
 	root.AddCommand(
 		a.newInit(), a.newValidate(), a.newRules(), a.newValues(), a.newExplain(), a.newRender(), a.newPlan(), a.newApply(), a.newStatus(), a.newHistory(), a.newRollback(), a.newDestroy(),
 		a.newDeps(), a.newBundle(), a.newVersion(),
 	)
+	dressHelp(root)
 	return root
-}
-
-// programName is how kubectl calls its plugins.
-func programName() string {
-	if strings.HasPrefix(filepath.Base(os.Args[0]), "kubectl-") {
-		return "kubectl wheelhouse"
-	}
-	return "wheelhouse"
 }
 
 // fleetFlags adds the flags of every command that reads a fleet.

@@ -15,14 +15,19 @@ import (
 )
 
 func (a *app) newRules() *cobra.Command {
-	return &cobra.Command{
+	var output string
+	c := &cobra.Command{
 		Use:   "rules [ID...]",
 		Short: "List the rules that a fleet is checked against, or explain some",
 		Example: `  wheelhouse rules
-  wheelhouse rules C-19`,
+  wheelhouse rules C-19
+  wheelhouse rules -o json`,
 		RunE: func(_ *cobra.Command, ids []string) error {
-			if len(ids) == 0 {
-				return a.listRules()
+			if err := oneOf("output", output, "text", "json"); err != nil {
+				return err
+			}
+			if len(ids) == 0 || output == "json" {
+				return a.listRules(ids, output)
 			}
 			for _, id := range ids {
 				page, err := fs.ReadFile(docs.Rules, "rules/"+id+".md")
@@ -34,15 +39,41 @@ func (a *app) newRules() *cobra.Command {
 			return nil
 		},
 	}
+	c.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	return c
 }
 
-func (a *app) listRules() error {
-	var rows [][]string
+// ruleRow is a rule as it is listed.
+type ruleRow struct {
+	ID       string         `json:"id"`
+	Severity check.Severity `json:"severity"`
+	Says     string         `json:"says"`
+	Why      string         `json:"why,omitempty"`
+	Fix      string         `json:"fix,omitempty"`
+}
+
+// listRules lists some rules, all if none is named.
+func (a *app) listRules(ids []string, output string) error {
+	rows := []ruleRow{}
 	for _, rule := range check.Rules() {
-		rows = append(rows, []string{rule.ID, string(rule.Severity), rule.Says})
+		if len(ids) == 0 || slices.Contains(ids, rule.ID) {
+			rows = append(rows, ruleRow{rule.ID, rule.Severity, rule.Says, rule.Why, rule.Fix})
+		}
 	}
-	slices.SortFunc(rows, func(a, b []string) int { return strings.Compare(a[0], b[0]) })
-	return report.Table(a.out, []string{"RULE", "SEVERITY", "SAYS"}, rows)
+	for _, id := range ids {
+		if !slices.ContainsFunc(rows, func(r ruleRow) bool { return r.ID == id }) {
+			return unknownRule(id)
+		}
+	}
+	slices.SortFunc(rows, func(a, b ruleRow) int { return strings.Compare(a.ID, b.ID) })
+	if output == "json" {
+		return report.JSON(a.out, rows)
+	}
+	var cells [][]string
+	for _, row := range rows {
+		cells = append(cells, []string{row.ID, string(row.Severity), row.Says})
+	}
+	return report.Table(a.out, []string{"RULE", "SEVERITY", "SAYS"}, cells)
 }
 
 func unknownRule(id string) error {

@@ -15,7 +15,7 @@ func (a *app) newStatus() *cobra.Command {
 		Use:   "status",
 		Short: "Show releases, gates, drift and graphs",
 		Long: `Show every release of the fleet, whether it is ready and as the file wants it,
-and the graphs that its operators serve. Exits with 0 if all is well, 1 if not.`,
+and the graphs that its operators serve.`,
 		Example: `  wheelhouse status -f fleet.yaml
   wheelhouse status -f fleet.yaml -o json`,
 		Args: cobra.NoArgs,

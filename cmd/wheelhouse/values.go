@@ -33,8 +33,7 @@ With --unused, print what was written and has no effect, in all charts. Found by
 experiment: each value is taken away, then given other contents, and the releases
 are rendered again; if no object changes and nothing fails, the value is unused.
 
-Credentials and what was encrypted are not shown. Exits with 0; with --unused,
-with 1 if a value has no effect.`,
+Credentials and what was encrypted are not shown.`,
 		Example: `  wheelhouse values -f fleet.yaml -n team-a
   wheelhouse values -f fleet.yaml -n team-a --explain dynamo-operator.controllerManager
   wheelhouse values -f fleet.yaml --unused`,
@@ -48,7 +47,7 @@ with 1 if a value has no effect.`,
 	}
 	a.fleetFlags(c)
 	c.Flags().StringVarP(&flags.namespace, "namespace", "n", "", "only releases in this namespace")
-	c.Flags().StringVar(&flags.chart, "chart", "platform", "only releases of this chart: "+strings.Join(fleet.ChartKeys, ", "))
+	c.Flags().StringVar(&flags.chart, "chart", "platform", "only releases of this chart: "+chartNames())
 	c.Flags().StringVar(&flags.explain, "explain", "", "explain the values under this path, e.g. dynamo-operator.logLevel")
 	c.Flags().BoolVar(&flags.unused, "unused", false, "print values that have no effect")
 	c.Flags().StringVarP(&flags.output, "output", "o", "text", "text or json")
@@ -108,7 +107,7 @@ func (a *app) values(flags valuesFlags) error {
 		}
 	}
 	if !found {
-		return fmt.Errorf("the fleet has no release of chart %s in namespace %q", flags.chart, flags.namespace)
+		return noRelease(flags.chart, flags.namespace)
 	}
 	return nil
 }
@@ -135,3 +134,6 @@ func printValues(w io.Writer, rel fleet.Release, flags valuesFlags) error {
 	_, err = fmt.Fprintf(w, "---\n# Release: %s\n%s", rel.Key, text)
 	return err
 }
+
+// chartNames lists the charts for --help.
+func chartNames() string { return strings.Join(fleet.ChartKeys, ", ") }
