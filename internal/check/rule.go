@@ -104,6 +104,7 @@ var (
 		definitionsFitAnyTool,
 		secretsAreNotBlank,
 		agentsHaveTheirOwnNetwork,
+		imagesComeFromTheMirror,
 	}
 	// liveRules only look at the cluster.
 	liveRules = []Rule{
