@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -54,7 +55,7 @@ func helm(ctx context.Context, b *bench, namespaces []string) (Run, error) {
 }
 
 // writeObjects renders what the contenders install, one JSON object per line.
-func writeObjects(file string, namespaces []string) error {
+func writeObjects(file string, namespaces []string) (err error) {
 	c, err := chart.OpenFS(charts.FS(), "platform")
 	if err != nil {
 		return err
@@ -63,7 +64,7 @@ func writeObjects(file string, namespaces []string) error {
 	if err != nil {
 		return err
 	}
-	defer out.Close()
+	defer func() { err = errors.Join(err, out.Close()) }()
 	encode := json.NewEncoder(out)
 	for _, namespace := range namespaces {
 		ns := map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": namespace}}

@@ -22,8 +22,9 @@ func main() {
 	large := flag.Int("large", 200, "tenants of the large fleet")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, *tenants, *rounds, *large); err != nil {
+	err := run(ctx, *tenants, *rounds, *large)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

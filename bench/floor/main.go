@@ -68,7 +68,7 @@ func read(file string) ([]*unstructured.Unstructured, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	var objects []*unstructured.Unstructured
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 4<<20)

@@ -70,7 +70,7 @@ releases that were left half-done, uninstalled or damaged are repaired.`,
 	c.Flags().DurationVar(&flags.timeout, "timeout", 5*time.Minute, "how long a gate may make no progress before it fails")
 	c.Flags().BoolVar(&flags.prune, "prune", false, "remove releases of the fleet that the file no longer names")
 	c.Flags().StringVar(&flags.plan, "plan", "", "execute a saved plan, exactly or not at all; saving it was consent to what it says")
-	flags.fieldFlags.add(c)
+	flags.add(c)
 	c.Flags().BoolVar(&flags.acceptBreakage, "accept-crd-breakage", false, "change CRDs although that breaks the live objects that the plan lists")
 	c.Flags().StringVar(&flags.onFailure, "on-failure", onFailureKeep, "what becomes of what this apply changed if a step fails: keep, or rollback (take it back, in reverse)")
 	c.Flags().BoolVar(&flags.adopt, "adopt", false, "take over releases and objects that exist without this fleet, as they are")
@@ -159,7 +159,7 @@ func summary(r *rollout.Result) error {
 	failed, left, skipped := outcomes(r)
 	switch {
 	case r.Interrupted:
-		return fmt.Errorf("%s; %d of %d steps are left (%s); run the same command again to finish", r.Cause, len(left), len(r.Outcomes), some(left))
+		return fmt.Errorf("%w; %d of %d steps are left (%s); run the same command again to finish", r.Cause, len(left), len(r.Outcomes), some(left))
 	case len(failed) > 0:
 		return fmt.Errorf("%d of %d steps failed, %d were skipped because of them; see above: %s%s", len(failed), len(r.Outcomes), skipped, strings.Join(failed, ", "), takenBack(r))
 	default:

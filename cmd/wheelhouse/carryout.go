@@ -126,7 +126,8 @@ func (r operation) record(ctx context.Context, ledger rollout.Ledger, plan *roll
 	if cause := r.session.Cause(); cause != nil {
 		// Whatever else went wrong, went wrong because of this.
 		result.Interrupted, result.Cause = true, cause
-		return revision.Number, result, err == nil, nil
+		told = err == nil
+		return revision.Number, result, told, nil
 	}
 	return revision.Number, result, err == nil, err
 }

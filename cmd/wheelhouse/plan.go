@@ -41,7 +41,7 @@ written.`,
 	c.Flags().BoolVar(&flags.Drift, "drift", false, "also compare releases that have not changed with what runs")
 	c.Flags().BoolVar(&flags.Prune, "prune", false, "plan to remove releases of the fleet that the file no longer names")
 	c.Flags().StringVar(&flags.out, "out", "", "save the plan to a file, for apply --plan")
-	flags.fieldFlags.add(c)
+	flags.add(c)
 	c.Flags().BoolVar(&flags.AcceptBreakage, "accept-crd-breakage", false, "plan CRD changes that break live objects")
 	return c
 }

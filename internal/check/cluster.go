@@ -198,11 +198,6 @@ type Graph struct {
 
 func (g Graph) String() string { return g.Namespace + "/" + g.Name }
 
-// checkpoints reports whether a service of the graph uses checkpoints.
-func (g Graph) checkpoints() bool {
-	return slices.ContainsFunc(g.Services, func(s Service) bool { return s.Checkpoint })
-}
-
 // Service is one service of a graph.
 type Service struct {
 	Name         string            `json:"name"`
@@ -215,10 +210,6 @@ type Service struct {
 // serves reports whether the cluster serves an API group, in any version.
 func (c *Cluster) serves(group string) bool {
 	return slices.ContainsFunc(c.APIs, func(api string) bool { return strings.HasPrefix(api, group+"/") })
-}
-
-func (c *Cluster) hasCRD(name string) bool {
-	return slices.ContainsFunc(c.CRDs, func(d Definition) bool { return d.Name == name })
 }
 
 func has(keys []fleet.Key, namespace, name string) bool {

@@ -100,9 +100,9 @@ func unknownKind(o chart.Object) error {
 		return fmt.Errorf("apiVersion %q is not GROUP/VERSION", o.APIVersion)
 	}
 	if !kinds().IsVersionRegistered(gv) {
-		return fmt.Errorf("Kubernetes has no API %s any more, or yet", o.APIVersion)
+		return fmt.Errorf("%s is no API of Kubernetes any more, or yet", o.APIVersion)
 	}
-	return fmt.Errorf("Kubernetes has no kind %s in %s", o.Kind, o.APIVersion)
+	return fmt.Errorf("%s is no kind of Kubernetes in %s", o.Kind, o.APIVersion)
 }
 
 // objectsOfType returns the objects of a release that are of type T.

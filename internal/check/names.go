@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
@@ -58,7 +58,7 @@ func badName(o chart.Object) []string {
 	var reasons []string
 	switch {
 	case strings.HasPrefix(o.APIVersion, "rbac.authorization.k8s.io/"):
-		reasons = path.IsValidPathSegmentName(o.Name)
+		reasons = content.IsPathSegmentName(o.Name)
 	case isLabel:
 		reasons = validation.IsDNS1123Label(o.Name)
 	default:

@@ -50,8 +50,8 @@ func withValues(c rollout.FieldConflict, wanted, live *unstructured.Unstructured
 	if path == nil {
 		return c.Advise(false)
 	}
-	ours, _ := getField(wanted.Object, path)
-	theirs, _ := getField(live.Object, path)
+	ours := getField(wanted.Object, path)
+	theirs := getField(live.Object, path)
 	if live.GetKind() != "Secret" {
 		c.Wanted, c.Live = short(ours), short(theirs)
 	}
@@ -127,27 +127,27 @@ func isListKey(path fieldpath.Path) bool {
 	return slices.ContainsFunc(*path[len(path)-2].Key, func(f value.Field) bool { return f.Name == *path[len(path)-1].FieldName })
 }
 
-// getField returns what a path selects.
-func getField(node any, path fieldpath.Path) (any, bool) {
+// getField returns what a path selects, or nil.
+func getField(node any, path fieldpath.Path) any {
 	for _, element := range path {
 		if element.FieldName != nil {
 			object, ok := node.(map[string]any)
 			if !ok {
-				return nil, false
+				return nil
 			}
 			if node, ok = object[*element.FieldName]; !ok {
-				return nil, false
+				return nil
 			}
 			continue
 		}
 		items, ok := node.([]any)
 		at := slices.IndexFunc(items, func(item any) bool { return selects(element, item) })
 		if !ok || at < 0 {
-			return nil, false
+			return nil
 		}
 		node = items[at]
 	}
-	return node, true
+	return node
 }
 
 // removeField deletes what a path selects and reports whether it was there.

@@ -69,7 +69,7 @@ func (s *Session) look(ctx context.Context, o identified) (*rollout.Metadata, er
 		return nil, nil
 	}
 	if err != nil {
-		return nil, s.explain("read "+o.Object.String(), err)
+		return nil, s.explain("read "+o.String(), err)
 	}
 	return metadataOf(live), nil
 }

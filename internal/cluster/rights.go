@@ -174,7 +174,7 @@ func (r *rights) allowed(ctx context.Context, a access) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if slices.ContainsFunc(rules.ResourceRules, func(rule authorizationv1.ResourceRule) bool { return a.within(rule) }) {
+	if slices.ContainsFunc(rules.ResourceRules, a.within) {
 		return true, nil
 	}
 	if rules.Incomplete {
@@ -246,7 +246,7 @@ func (r *rights) missing() []rollout.Missing {
 	}
 	verbs := map[thing][]string{}
 	for _, d := range r.denied {
-		key := thing{d.access, d.reason}
+		key := thing(d)
 		key.verb = ""
 		verbs[key] = append(verbs[key], d.verb)
 	}

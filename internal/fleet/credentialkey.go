@@ -21,24 +21,27 @@ func secretKey(key string, value any, beside map[string]any) string {
 	if len(words) > 1 {
 		before = words[len(words)-2]
 	}
-	_, isText := value.(string)
-	switch last {
-	case "password", "passwd", "pwd", "passphrase", "passcode":
+	if passwordWords[last] {
 		return "a password"
+	}
+	if _, isText := value.(string); !isText {
+		return ""
+	}
+	switch last {
 	case "token":
-		if isText && !modelTokens[before] && !harmless[strings.ToLower(text)] {
+		if !modelTokens[before] && !harmless[strings.ToLower(text)] {
 			return "a token"
 		}
 	case "secret":
-		if isText && (secretOf[before] || !nameLike.MatchString(text)) && !harmless[strings.ToLower(text)] {
+		if (secretOf[before] || !nameLike.MatchString(text)) && !harmless[strings.ToLower(text)] {
 			return "a secret"
 		}
 	case "key":
-		if isText && (keyOf[before] || before == "access" && !nameLike.MatchString(text)) && !referenced(text, beside) {
+		if (keyOf[before] || before == "access" && !nameLike.MatchString(text)) && !referenced(text, beside) {
 			return "a key"
 		}
 	case "credential", "credentials", "creds":
-		if isText && !nameLike.MatchString(text) {
+		if !nameLike.MatchString(text) {
 			return "credentials"
 		}
 	case "dockerconfigjson", "dockercfg":
@@ -52,6 +55,7 @@ func secretKey(key string, value any, beside map[string]any) string {
 }
 
 var (
+	passwordWords = set("password", "passwd", "pwd", "passphrase", "passcode")
 	// modelTokens are words that make a token one of a language model.
 	modelTokens = set("bos", "eos", "pad", "unk", "sep", "cls", "mask", "stop", "special", "image", "video", "audio",
 		"start", "end", "begin", "max", "min", "think", "tool", "reasoning", "prompt", "page", "next", "continue")

@@ -46,7 +46,7 @@ func Find(subjects []Subject, reference string) (Subject, chart.Object, error) {
 	case len(found) > 1:
 		var where []string
 		for _, m := range found {
-			where = append(where, m.subject.Key.String())
+			where = append(where, m.subject.String())
 		}
 		return Subject{}, chart.Object{}, fmt.Errorf("%s is rendered by several releases: %s; choose one with -n", reference, strings.Join(where, ", "))
 	default:

@@ -80,7 +80,7 @@ type files map[string]string
 func (f files) Read(path string) ([]byte, error)        { return []byte(f[path]), nil }
 func (f files) Glob(string) (matches []string, _ error) { return nil, nil }
 
-func subjectsOf(t *testing.T, content map[string]string, spec string, set ...string) []trace.Subject {
+func subjectsOf(t *testing.T, content map[string]string, spec string) []trace.Subject {
 	t.Helper()
 	fsys := fstest.MapFS{}
 	for name, text := range content {
@@ -97,7 +97,7 @@ func subjectsOf(t *testing.T, content map[string]string, spec string, set ...str
 	}
 	profiles := fstest.MapFS{"shipped.yaml": {Data: []byte("platform: {nobody: reads}\n")}}
 	resolved, err := fleet.Resolve(f, fleet.Input{
-		Files: files{}, Profiles: profiles, Defaults: map[string]*fleet.Value{fleet.ChartPlatform: c.Defaults()}, Set: set,
+		Files: files{}, Profiles: profiles, Defaults: map[string]*fleet.Value{fleet.ChartPlatform: c.Defaults()},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -216,11 +216,11 @@ func TestValuesWithoutEffectAreFound(t *testing.T) {
 func TestFindSuggests(t *testing.T) {
 	subjects := subjectsOf(t, tricky, "  platforms: [{namespace: a}, {namespace: b}]\n")
 	for reference, want := range map[string]string{
-		"deployment":             `"deployment" is not KIND/NAME`,
-		"deploy/dynamo-platfrom": "no release renders deploy/dynamo-platfrom; did you mean dynamo-platform?",
-		"svc/x":                  "no release renders svc/x; of this kind there are: sub",
-		"pod/x":                  "no release renders pod/x; the kinds there are: deployment, service",
-		"svc/sub":                "svc/sub is rendered by several releases: a/dynamo-platform, b/dynamo-platform; choose one with -n",
+		"deployment":              `"deployment" is not KIND/NAME`,
+		"deploy/dynamo-plattform": "no release renders deploy/dynamo-plattform; did you mean dynamo-platform?",
+		"svc/x":                   "no release renders svc/x; of this kind there are: sub",
+		"pod/x":                   "no release renders pod/x; the kinds there are: deployment, service",
+		"svc/sub":                 "svc/sub is rendered by several releases: a/dynamo-platform, b/dynamo-platform; choose one with -n",
 	} {
 		_, _, err := trace.Find(subjects, reference)
 		if err == nil || !strings.HasPrefix(err.Error(), want) {

@@ -77,9 +77,9 @@ func collect(subjects []Subject) []*written {
 	var out []*written
 	index := map[place]*written{}
 	at := func(s Subject, path string, value any, origin fleet.Origin) *written {
-		id := place{s.Release.Chart, path, origin}
+		id := place{s.Chart, path, origin}
 		if index[id] == nil {
-			index[id] = &written{chart: s.Release.Chart, path: path, value: value, origin: origin}
+			index[id] = &written{chart: s.Chart, path: path, value: value, origin: origin}
 			out = append(out, index[id])
 		}
 		return index[id]

@@ -42,7 +42,7 @@ func (c *Cluster) Requests(agent string, since time.Time) ([]Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	var found []Request
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 4<<20)

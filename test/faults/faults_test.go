@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"context"
 	"fmt"
 	"net/http"
@@ -223,8 +224,8 @@ func TestASecondCtrlCStopsAtOnce(t *testing.T) {
 }
 
 func exitStatus(err error) (syscall.WaitStatus, bool) {
-	exit, ok := err.(*exec.ExitError)
-	if !ok {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
 		return 0, false
 	}
 	status, ok := exit.Sys().(syscall.WaitStatus)

@@ -138,7 +138,7 @@ var eitherWay = []string{"cpu", "memory", "ephemeral-storage", "size", "targetPo
 // mistype puts a value of another type. A number that may be a text, a pull
 // secret that may be its name, and `auto`, beside which true is fine, are left.
 func mistype(rng *rand.Rand, d document, _ known) (mutation, bool) {
-	at, ok := draw(rng, d, func(at place) bool { return d.ours(at) })
+	at, ok := draw(rng, d, d.ours)
 	if !ok {
 		return mutation{}, false
 	}

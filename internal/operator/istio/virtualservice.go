@@ -87,7 +87,7 @@ func (v *VirtualService) DeepCopy() *VirtualService {
 		return nil
 	}
 	out := &VirtualService{TypeMeta: v.TypeMeta, Spec: v.Spec.copy()}
-	v.ObjectMeta.DeepCopyInto(&out.ObjectMeta)
+	out.ObjectMeta = *v.ObjectMeta.DeepCopy()
 	return out
 }
 
@@ -97,7 +97,7 @@ func (l *VirtualServiceList) DeepCopyObject() runtime.Object {
 		return nil
 	}
 	out := &VirtualServiceList{TypeMeta: l.TypeMeta}
-	l.ListMeta.DeepCopyInto(&out.ListMeta)
+	out.ListMeta = *l.ListMeta.DeepCopy()
 	for i := range l.Items {
 		out.Items = append(out.Items, *l.Items[i].DeepCopy())
 	}

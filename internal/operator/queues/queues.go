@@ -48,7 +48,7 @@ func (c *Creator) Start(ctx context.Context) error {
 	logger, said := log.FromContext(ctx), ""
 	for {
 		err := c.createAbsent(ctx)
-		if err == nil || ctx.Err() != nil {
+		if err == nil {
 			return nil
 		}
 		if err.Error() != said {
