@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -18,8 +17,12 @@ type applyFlags struct {
 	fieldFlags
 	output   string
 	parallel int
-	noWait   bool
-	timeout  time.Duration
+	// serial does one step at a time.
+	serial bool
+	// wave is the last wave to roll out; empty: all.
+	wave    string
+	noWait  bool
+	timeout time.Duration
 	// acceptBreakage consents to breaking live objects by changing their CRDs.
 	acceptBreakage bool
 	yes            bool
@@ -64,8 +67,10 @@ releases that were left half-done, uninstalled or damaged are repaired.`,
 		},
 	}
 	a.fleetFlags(c)
-	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table or json")
+	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table, json, or events: one JSON object per line, while it runs")
+	c.Flags().StringVar(&flags.wave, "wave", "", "roll out this wave and those before it only")
 	c.Flags().IntVar(&flags.parallel, "parallel", 16, "how many releases are written at the same time")
+	c.Flags().BoolVar(&flags.serial, "serial", false, "do one step at a time, in the order of the plan")
 	c.Flags().BoolVar(&flags.noWait, "no-wait", false, "do not wait until operators are ready (CRDs are always waited for)")
 	c.Flags().DurationVar(&flags.timeout, "timeout", 5*time.Minute, "how long a gate may make no progress before it fails")
 	c.Flags().BoolVar(&flags.prune, "prune", false, "remove releases of the fleet that the file no longer names")
@@ -75,14 +80,14 @@ releases that were left half-done, uninstalled or damaged are repaired.`,
 	c.Flags().StringVar(&flags.onFailure, "on-failure", onFailureKeep, "what becomes of what this apply changed if a step fails: keep, or rollback (take it back, in reverse)")
 	c.Flags().BoolVar(&flags.adopt, "adopt", false, "take over releases and objects that exist without this fleet, as they are")
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do not ask before something is deleted or a value of yours loses its effect")
-	for _, decided := range []string{"take-field", "force-conflicts", "accept-crd-breakage", "adopt", "yes", "no-wait", "prune"} {
+	for _, decided := range []string{"take-field", "force-conflicts", "accept-crd-breakage", "adopt", "yes", "no-wait", "prune", "wave"} {
 		c.MarkFlagsMutuallyExclusive("plan", decided)
 	}
 	return c
 }
 
 func (a *app) apply(ctx context.Context, flags applyFlags) error {
-	if err := oneOf("output", flags.output, "table", "json"); err != nil {
+	if err := oneOf("output", flags.output, "table", "json", "events"); err != nil {
 		return err
 	}
 	if err := oneOf("on-failure", flags.onFailure, onFailureKeep, onFailureRollback); err != nil {
@@ -98,6 +103,7 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 	}
 	progress := report.NewProgress(a.err)
 	defer progress.Close()
+	out := a.output(flags.output, progress)
 	done := progress.Begin("reading the cluster")
 	session, store, err := a.connect(ctx, desired)
 	if err != nil {
@@ -133,12 +139,12 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 			}
 			return plan, agree(plan)
 		},
-		options: rollout.Options{Parallel: flags.parallel, NoWait: options.NoWait, Patience: flags.timeout, Notify: progress.Notify},
+		options: rollout.Options{Parallel: flags.parallel, Serial: flags.serial, NoWait: options.NoWait, Patience: flags.timeout, Notify: out.notify},
 		undo:    flags.onFailure == onFailureRollback,
 	})
 	progress.Pause()
 	if result != nil {
-		err = errors.Join(a.printResult(a.out, result, flags.output), err, summary(result))
+		err = errors.Join(out.result(result), err, summary(result))
 	}
 	return err
 }
@@ -151,7 +157,7 @@ func (f *applyFlags) preview(desired *rollout.Desired) (rollout.PreviewOptions, 
 		return options, nil
 	}
 	fields, err := f.fields(desired)
-	return rollout.PreviewOptions{Fields: fields, AcceptBreakage: f.acceptBreakage, NoWait: f.noWait, Prune: f.prune}, err
+	return rollout.PreviewOptions{Fields: fields, Wave: f.wave, AcceptBreakage: f.acceptBreakage, NoWait: f.noWait, Prune: f.prune}, err
 }
 
 // summary is short: progress has told each failure when it happened.
@@ -206,13 +212,6 @@ func some(names []string) string {
 		return strings.Join(names[:few], ", ") + fmt.Sprintf(" and %d more", len(names)-few)
 	}
 	return strings.Join(names, ", ")
-}
-
-func (a *app) printResult(w io.Writer, result *rollout.Result, output string) error {
-	if output == "json" {
-		return report.JSON(w, report.NewRun(result))
-	}
-	return report.RunTables(w, result)
 }
 
 // explainConflict shows who else is in the cluster that a refusal is about.

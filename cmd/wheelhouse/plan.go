@@ -40,6 +40,7 @@ written.`,
 	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table, diff or json")
 	c.Flags().BoolVar(&flags.Drift, "drift", false, "also compare releases that have not changed with what runs")
 	c.Flags().BoolVar(&flags.Prune, "prune", false, "plan to remove releases of the fleet that the file no longer names")
+	c.Flags().StringVar(&flags.Wave, "wave", "", "plan this wave and those before it only")
 	c.Flags().StringVar(&flags.out, "out", "", "save the plan to a file, for apply --plan")
 	flags.add(c)
 	c.Flags().BoolVar(&flags.AcceptBreakage, "accept-crd-breakage", false, "plan CRD changes that break live objects")
@@ -100,6 +101,9 @@ func (a *app) preview(ctx context.Context, desired *rollout.Desired, releases ro
 	plan, err := rollout.NewPlan(desired, snapshot)
 	if err != nil {
 		return nil, a.explainConflict(err)
+	}
+	if err := plan.Until(options.Wave, desired.Set.Waves); err != nil {
+		return nil, err
 	}
 	if err := plan.Permit(ctx, desired, cluster, !options.NoWait); err != nil {
 		a.warn(plan.Findings)

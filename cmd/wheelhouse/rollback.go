@@ -40,13 +40,13 @@ restored (data, uninstalled releases) is printed. The revisions: wheelhouse hist
 	c.Flags().BoolVar(&flags.KeepCRDs, "keep-crds", false, "leave CRDs as they are")
 	c.Flags().BoolVar(&flags.AcceptBreakage, "accept-crd-breakage", false, "go back to older CRDs although that breaks live objects")
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do not ask")
-	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table or json")
+	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table, json, or events: one JSON object per line, while it runs")
 	c.Flags().DurationVar(&flags.timeout, "timeout", 5*time.Minute, "how long a step may make no progress before it fails")
 	return c
 }
 
 func (a *app) rollback(ctx context.Context, flags rollbackFlags) error {
-	if err := oneOf("output", flags.output, "table", "json"); err != nil {
+	if err := oneOf("output", flags.output, "table", "json", "events"); err != nil {
 		return err
 	}
 	desired, err := a.read()
@@ -87,13 +87,14 @@ func (a *app) rollback(ctx context.Context, flags rollbackFlags) error {
 	}
 	progress := report.NewProgress(a.err)
 	defer progress.Close()
+	out := a.output(flags.output, progress)
 	run := operation{
 		desired: desired, plan: back.Plan, session: session, store: store, progress: progress,
 		description: fmt.Sprintf("rollback to %d", back.To.Number),
 		replan: func(context.Context) (*rollout.Plan, error) {
 			return nil, errors.New("nothing was done: the fleet has changed meanwhile; look at it again")
 		},
-		options: rollout.Options{Patience: flags.timeout, Notify: progress.Notify},
+		options: rollout.Options{Patience: flags.timeout, Notify: out.notify},
 	}
 	if !back.Plan.Changes() {
 		fmt.Fprintf(a.out, "Nothing to do: the set is at revision %d. To go to another, name it with --to.\n", back.To.Number)
@@ -106,7 +107,7 @@ func (a *app) rollback(ctx context.Context, flags rollbackFlags) error {
 	result, err := a.carryOut(ctx, run)
 	progress.Pause()
 	if result != nil {
-		err = errors.Join(a.printResult(a.out, result, flags.output), err, summary(result))
+		err = errors.Join(out.result(result), err, summary(result))
 	}
 	return err
 }

@@ -39,6 +39,11 @@ func (d *decoder) spec(n *yaml.Node, f *Fleet) {
 			})
 		},
 		"values": func(n *yaml.Node) { f.Values = d.valuesList(n, "spec.values", LayerFleet) },
+		"waves": func(n *yaml.Node) {
+			d.list(n, "spec.waves", func(item *yaml.Node, path string) {
+				f.Waves = append(f.Waves, d.matching(item, path, labelText, "a label value"))
+			})
+		},
 		"platforms": func(n *yaml.Node) {
 			d.list(n, "spec.platforms", func(item *yaml.Node, path string) {
 				f.Platforms = append(f.Platforms, d.platform(item, path))

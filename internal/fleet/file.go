@@ -54,7 +54,9 @@ type Fleet struct {
 	Shared      Shared
 	CRDs        CRDs
 	Values      []ValuesSource
-	Platforms   []Platform
+	// Waves is the declared order of waves; empty: that of their first platforms.
+	Waves     []Located[string]
+	Platforms []Platform
 	// from lists the globs of platformsFrom, until Load has followed them.
 	from []Located[string]
 }

@@ -16,6 +16,9 @@ import (
 type Set struct {
 	Name     string
 	Releases []Release
+	// Waves are the waves of the platforms, in the order in which they are rolled
+	// out; the last is empty if some platforms name none. Nil if no platform does.
+	Waves []string
 }
 
 // Key identifies a Helm release within a cluster.
@@ -84,6 +87,7 @@ func Resolve(f *Fleet, in Input) (*Set, error) {
 			set.Releases = append(set.Releases, r.release(chrek, base, own, flags))
 		}
 	}
+	set.Waves = r.waves()
 	r.refuseTwins(set)
 	return set, r.problems.orNil()
 }

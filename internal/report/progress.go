@@ -105,7 +105,9 @@ func ending(e rollout.Event) string {
 		return ""
 	case e.Step.Kind == rollout.StepGate:
 		return fmt.Sprintf("%s: open (%s)", e.Step.ID, Seconds(e.Elapsed))
-	case e.Step.Action == rollout.ActionUnchanged:
+	case e.Step.Kind == rollout.StepWave:
+		return e.Step.ID + ": all of it is ready"
+	case e.Step.Action == rollout.ActionUnchanged, e.Step.Action == rollout.ActionLater:
 		return ""
 	case e.Step.Kind == rollout.StepNamespace && e.Record.Status != "":
 		return fmt.Sprintf("%s: %s", e.Step.ID, e.Record.Status)

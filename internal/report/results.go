@@ -30,6 +30,8 @@ type ReleaseResult struct {
 type Run struct {
 	Releases    []ReleaseResult `json:"releases"`
 	Interrupted bool            `json:"interrupted"`
+	// Seconds is the time from the first step's start to the last one's end.
+	Seconds float64 `json:"seconds"`
 	// Undone is what was taken back after a failure, Stays what was not.
 	Undone []ReleaseResult `json:"undone,omitempty"`
 	Stays  []string        `json:"stays,omitempty"`
@@ -37,7 +39,7 @@ type Run struct {
 
 // NewRun describes a result.
 func NewRun(r *rollout.Result) Run {
-	run := Run{Releases: Results(r), Interrupted: r.Interrupted, Stays: r.Stays}
+	run := Run{Releases: Results(r), Interrupted: r.Interrupted, Seconds: r.Took().Seconds(), Stays: r.Stays}
 	if r.Undone != nil {
 		run.Undone = changed(Results(r.Undone))
 	}

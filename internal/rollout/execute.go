@@ -38,48 +38,14 @@ type Options struct {
 	// Parallel bounds the steps that write at the same time; default 16.
 	// Waiting is not bounded.
 	Parallel int
-	// NoWait leaves out all gates but those for CRDs.
+	// Serial does one step at a time, in the order of the plan.
+	Serial bool
+	// NoWait leaves out all gates but those for CRDs and between waves.
 	NoWait bool
 	// Patience is how long a gate may stand still; default 5 minutes.
 	Patience time.Duration
 	// Notify receives events, one at a time; may be nil.
 	Notify func(Event)
-}
-
-// Outcome is how a step ended.
-type Outcome struct {
-	Step   Step
-	State  State
-	Err    error
-	Record Record
-	Took   time.Duration
-}
-
-// Result lists the outcome of every step, in plan order.
-type Result struct {
-	Outcomes []Outcome
-	// Interrupted says that scheduling stopped before all steps had begun.
-	Interrupted bool
-	// Cause says why; nil if not interrupted.
-	Cause error
-	// Undone is how taking it back ended; nil if that was not tried.
-	Undone *Result
-	// Stays says what was changed and could not be taken back.
-	Stays []string
-}
-
-// Err joins the failures; nil if all steps succeeded.
-func (r *Result) Err() error {
-	var errs []error
-	for _, o := range r.Outcomes {
-		if o.State == StateFailed {
-			errs = append(errs, fmt.Errorf("%s: %w", o.Step.ID, o.Err))
-		}
-	}
-	if r.Interrupted {
-		errs = append(errs, fmt.Errorf("not all was done: %w; run the same command again to finish", r.Cause))
-	}
-	return errors.Join(errs...)
 }
 
 // ErrStopped is the cause of an interrupt that a person asked for.
@@ -122,6 +88,12 @@ func Execute(ctx context.Context, plan *Plan, releases Releases, cluster Cluster
 	}
 	for _, step := range plan.Steps {
 		e.nodes[step.ID] = &node{Outcome: Outcome{Step: step}, done: make(chan struct{})}
+	}
+	if options.Serial {
+		for _, id := range plan.inOrder() {
+			e.run(ctx, e.nodes[id])
+		}
+		return e.result(plan)
 	}
 	var walk sync.WaitGroup
 	for _, n := range e.nodes {
@@ -166,6 +138,7 @@ func (e *execution) run(ctx context.Context, n *node) {
 	defer release()
 
 	started := time.Now()
+	n.Started = started
 	e.tell(n, StateStarted, n.Step.Reason, 0)
 	n.Record, n.Err = e.perform(ctx, n, started)
 	n.Took = time.Since(started)
@@ -240,6 +213,8 @@ func (e *execution) perform(ctx context.Context, n *node, started time.Time) (Re
 		return e.release(context.WithoutCancel(ctx), step)
 	case StepGate:
 		return Record{}, e.gate(ctx, step, progress)
+	case StepWave:
+		return Record{}, nil
 	case StepGraph:
 		return Record{}, e.cluster.DeleteGraph(ctx, Graph{Namespace: step.Namespace, Name: step.Names[0]}, e.Patience, progress)
 	case StepClaims:
@@ -278,7 +253,7 @@ func (e *execution) namespace(ctx context.Context, step Step) (Record, error) {
 
 func (e *execution) release(ctx context.Context, step Step) (Record, error) {
 	switch step.Action {
-	case ActionUnchanged:
+	case ActionUnchanged, ActionLater:
 		return step.last, nil
 	case ActionUninstall:
 		record := step.last
@@ -295,7 +270,7 @@ func (e *execution) gate(ctx context.Context, step Step, progress func(string)) 
 	target := step.target
 	if slices.ContainsFunc(target.Rendered.Objects, isCRD) {
 		defer e.cluster.Refresh()
-	} else if e.NoWait {
+	} else if e.NoWait && !step.awaited {
 		return nil
 	}
 	return e.cluster.AwaitReady(ctx, Gate{

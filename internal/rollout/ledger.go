@@ -138,6 +138,10 @@ func Finish(ctx context.Context, ledger Ledger, r Revision, result *Result) erro
 }
 
 func releaseAt(step Step, record Record) ReleaseAt {
+	if step.Action == ActionLater && record.Revision == 0 {
+		// The set of that time does not have it.
+		record.Status = "uninstalled"
+	}
 	return ReleaseAt{
 		Key: step.Key, Chart: record.Chart, Revision: record.Revision, Status: record.Status, Action: step.Action,
 		CRDs: step.target.Chart == fleet.ChartCRDs || step.crds, Digest: record.Digest,

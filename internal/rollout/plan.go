@@ -32,10 +32,12 @@ const (
 	ActionUninstall Action = "uninstall"
 	ActionDelete    Action = "delete"
 	ActionRollback  Action = "rollback"
+	// ActionLater leaves a release for another run.
+	ActionLater Action = "later"
 )
 
 // Changes reports whether the action writes to the cluster.
-func (a Action) Changes() bool { return a != ActionUnchanged && a != ActionWait }
+func (a Action) Changes() bool { return a != ActionUnchanged && a != ActionWait && a != ActionLater }
 
 // StepKind says what a step is about.
 type StepKind string
@@ -48,6 +50,8 @@ const (
 	StepGraph     StepKind = "graph"
 	StepClaims    StepKind = "claims"
 	StepCRDs      StepKind = "crds"
+	// StepWave stands between two waves.
+	StepWave StepKind = "wave"
 )
 
 // Step is one thing to do. Steps form a graph by Needs.
@@ -92,6 +96,8 @@ type Step struct {
 	fields Fields
 	// crds marks the CRD release in plans that have no target.
 	crds bool
+	// awaited marks gates that are waited for whatever the options say.
+	awaited bool
 }
 
 // Plan is what has to be done, as data.
@@ -241,6 +247,7 @@ func NewPlan(d *Desired, s *Snapshot) (*Plan, error) {
 		plan.Steps = append(plan.Steps, release, gate)
 		plan.Ownership = append(plan.Ownership, s.Ownership[target.Key]...)
 	}
+	plan.addWaves(d.Set.Waves)
 	plan.Orphans = orphans(d, s)
 	return plan, nil
 }

@@ -78,6 +78,8 @@ type Comparison struct {
 type PreviewOptions struct {
 	// Fields says what to do about fields that others own.
 	Fields Fields
+	// Wave leaves the waves after it for another run; empty: none.
+	Wave string
 	// NoWait says that nothing is waited for.
 	NoWait bool
 	// Drift also compares releases whose digests say that nothing changed.
@@ -111,7 +113,7 @@ func Preview(ctx context.Context, plan *Plan, releases Releases, cluster Cluster
 	group.SetLimit(8)
 	for i := range plan.Steps {
 		step := &plan.Steps[i]
-		if blocked[step.ID] || !step.Action.Changes() && !options.Drift {
+		if blocked[step.ID] || step.Action == ActionLater || !step.Action.Changes() && !options.Drift {
 			continue
 		}
 		switch step.Kind {

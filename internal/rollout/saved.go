@@ -38,6 +38,7 @@ type SavedPlan struct {
 // PlanOptions are the options of a plan that its execution repeats.
 type PlanOptions struct {
 	Fields         Fields `json:"fields"`
+	Wave           string `json:"wave,omitempty"`
 	NoWait         bool   `json:"noWait,omitempty"`
 	Drift          bool   `json:"drift,omitempty"`
 	AcceptBreakage bool   `json:"acceptBreakage,omitempty"`
@@ -46,7 +47,7 @@ type PlanOptions struct {
 
 // Preview returns the options of the preview that made the plan.
 func (o PlanOptions) Preview() PreviewOptions {
-	return PreviewOptions{Fields: o.Fields, NoWait: o.NoWait, Drift: o.Drift, AcceptBreakage: o.AcceptBreakage, Prune: o.Prune}
+	return PreviewOptions{Fields: o.Fields, Wave: o.Wave, NoWait: o.NoWait, Drift: o.Drift, AcceptBreakage: o.AcceptBreakage, Prune: o.Prune}
 }
 
 // SavePlan makes a plan ready to be kept. A plan that cannot be carried out is
@@ -57,7 +58,7 @@ func SavePlan(plan *Plan, options PreviewOptions, file, cluster, program string)
 	}
 	return &SavedPlan{
 		Version: SavedPlanVersion, Created: time.Now().UTC(), Program: program, Cluster: cluster, File: file,
-		Options: PlanOptions{Fields: options.Fields, NoWait: options.NoWait, Drift: options.Drift, AcceptBreakage: options.AcceptBreakage, Prune: options.Prune},
+		Options: PlanOptions{Fields: options.Fields, Wave: options.Wave, NoWait: options.NoWait, Drift: options.Drift, AcceptBreakage: options.AcceptBreakage, Prune: options.Prune},
 		Seen:    plan.seen(), Plan: plan,
 	}, nil
 }
