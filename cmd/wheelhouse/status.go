@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -9,25 +10,37 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
+type statusFlags struct {
+	output string
+	watch  bool
+}
+
+// watchPause is between two looks at the cluster.
+const watchPause = 2 * time.Second
+
 func (a *app) newStatus() *cobra.Command {
-	var output string
+	var flags statusFlags
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Show releases, gates, drift and graphs",
-		Long: `Show every release of the fleet, whether it is ready and as the file wants it,
-and the graphs that its operators serve.`,
+		Long: `Show every release of the fleet, whether it is ready and as the file wants it, how
+long its webhooks are trusted, and the graphs that its operators serve. With
+--watch, look again every two seconds: on a terminal the tables are redrawn,
+elsewhere each change is a line. Ctrl-C ends it.`,
 		Example: `  wheelhouse status -f fleet.yaml
+  wheelhouse status -f fleet.yaml -w
   wheelhouse status -f fleet.yaml -o json`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.status(c.Context(), output) },
+		RunE: func(c *cobra.Command, _ []string) error { return a.status(c.Context(), flags) },
 	}
 	a.fleetFlags(c)
-	c.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table or json")
+	c.Flags().BoolVarP(&flags.watch, "watch", "w", false, "keep showing it")
 	return c
 }
 
-func (a *app) status(ctx context.Context, output string) error {
-	if err := oneOf("output", output, "table", "json"); err != nil {
+func (a *app) status(ctx context.Context, flags statusFlags) error {
+	if err := oneOf("output", flags.output, "table", "json"); err != nil {
 		return err
 	}
 	desired, err := a.read()
@@ -39,17 +52,48 @@ func (a *app) status(ctx context.Context, output string) error {
 		return err
 	}
 	defer session.Close()
-	status, err := rollout.ReadStatus(ctx, desired, store, session)
-	if err != nil {
-		return err
+	look := func() (*rollout.Status, error) { return rollout.ReadStatus(ctx, desired, store, session) }
+	var status *rollout.Status
+	if flags.watch {
+		status, err = a.watch(ctx, look, flags.output == "json")
+	} else if status, err = look(); err == nil {
+		err = a.printStatus(status, flags.output)
 	}
-	if output == "json" {
-		err = report.JSON(a.out, status)
-	} else {
-		err = report.StatusTables(a.out, status)
-	}
-	if err == nil && !status.Healthy() {
+	if err == nil && status != nil && !status.Healthy() {
 		return quietError(1)
 	}
 	return err
+}
+
+func (a *app) printStatus(status *rollout.Status, output string) error {
+	if output == "json" {
+		return report.JSON(a.out, status)
+	}
+	return report.StatusTables(a.out, status)
+}
+
+// watch looks again and again until the user ends it, and returns what it saw
+// last. A cluster that does not answer for a while is waited for.
+func (a *app) watch(ctx context.Context, look func() (*rollout.Status, error), asJSON bool) (*rollout.Status, error) {
+	screen := report.NewWatch(a.out, asJSON)
+	var last *rollout.Status
+	for {
+		status, err := look()
+		if ctx.Err() != nil {
+			return last, nil
+		}
+		if err == nil {
+			last, err = status, screen.Show(status, time.Now())
+		} else {
+			err = screen.Fail(err, time.Now())
+		}
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return last, nil
+		case <-time.After(watchPause):
+		}
+	}
 }

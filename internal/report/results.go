@@ -111,6 +111,11 @@ func ResultTable(w io.Writer, rows []ReleaseResult) error {
 
 // StatusTables prints how a fleet is.
 func StatusTables(w io.Writer, s *rollout.Status) error {
+	header := []string{"RELEASE", "NAMESPACE", "CHART", "REVISION", "STATUS", "GATE", "UPDATED", "DRIFT"}
+	certified := slices.ContainsFunc(s.Releases, func(r rollout.ReleaseStatus) bool { return r.Certificate() != nil })
+	if certified {
+		header = slices.Insert(header, 7, "CERTIFICATE")
+	}
 	rows := make([][]string, 0, len(s.Releases))
 	for _, r := range s.Releases {
 		drift := "no"
@@ -121,15 +126,33 @@ func StatusTables(w io.Writer, s *rollout.Status) error {
 		if r.Gate != "" {
 			gate = "waits"
 		}
-		rows = append(rows, []string{r.Name, r.Namespace, orDash(r.Chart), number(r.Revision), r.Status, gate, Age(r.Updated), drift})
+		row := []string{r.Name, r.Namespace, orDash(r.Chart), number(r.Revision), r.Status, gate, Age(r.Updated), drift}
+		if certified {
+			row = slices.Insert(row, 7, validFor(r.Certificate()))
+		}
+		rows = append(rows, row)
 	}
-	if err := Table(w, []string{"RELEASE", "NAMESPACE", "CHART", "REVISION", "STATUS", "GATE", "UPDATED", "DRIFT"}, rows); err != nil {
+	if err := Table(w, header, rows); err != nil {
 		return err
 	}
 	if err := graphTable(w, s.Graphs); err != nil {
 		return err
 	}
 	return statusNotes(w, s)
+}
+
+// validFor writes how long a certificate is still good.
+func validFor(c *rollout.Certificate) string {
+	switch {
+	case c == nil:
+		return "-"
+	case c.Expires.IsZero():
+		return "none"
+	case !c.Expires.After(time.Now()):
+		return "expired"
+	default:
+		return Age(time.Now().Add(-time.Until(c.Expires)))
+	}
 }
 
 func graphTable(w io.Writer, graphs []rollout.Graph) error {
@@ -152,6 +175,11 @@ func statusNotes(w io.Writer, s *rollout.Status) error {
 	for _, r := range s.Releases {
 		if r.Gate != "" && r.Status != "missing" {
 			notes = append(notes, fmt.Sprintf("%s: %s", r.Key, r.Gate))
+		}
+	}
+	for _, r := range s.Releases {
+		if c := r.Certificate(); c != nil && c.Warning(time.Now()) != "" {
+			notes = append(notes, fmt.Sprintf("%s: %s", r.Key, c.Warning(time.Now())))
 		}
 	}
 	for _, g := range s.Graphs {

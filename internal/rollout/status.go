@@ -31,12 +31,14 @@ type ReleaseStatus struct {
 	// Gate says what the release's objects still wait for; empty if ready.
 	Gate  string `json:"gate,omitempty"`
 	Ready bool   `json:"ready"`
+	// Certificates tell how long the release's webhooks are trusted.
+	Certificates []Certificate `json:"certificates,omitempty"`
 }
 
 // Healthy reports whether everything is installed, as wanted, and ready.
 func (s *Status) Healthy() bool {
 	for _, r := range s.Releases {
-		if !r.Ready || r.Drift != "" {
+		if c := r.Certificate(); !r.Ready || r.Drift != "" || c != nil && !c.Expires.After(time.Now()) {
 			return false
 		}
 	}
@@ -63,9 +65,10 @@ func ReadStatus(ctx context.Context, d *Desired, releases Releases, cluster Clus
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	for i, target := range snapshot.Targets {
-		group.Go(func() error {
+		group.Go(func() (err error) {
 			s.Releases[i] = releaseStatus(gctx, target, snapshot, cluster)
-			return nil
+			s.Releases[i].Certificates, err = cluster.Certificates(gctx, webhooks(target.Rendered.Objects))
+			return err
 		})
 	}
 	group.Go(func() error {

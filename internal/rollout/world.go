@@ -64,6 +64,9 @@ type Cluster interface {
 	// AwaitReady blocks until a gate is open. report receives each new
 	// message about what is waited for.
 	AwaitReady(ctx context.Context, gate Gate, report func(string)) error
+	// Certificates reads until when webhook configurations are trusted; those
+	// that cannot be read are left out.
+	Certificates(ctx context.Context, configurations []chart.Object) ([]Certificate, error)
 	// Graphs lists the graphs of some namespaces, of all if none is named.
 	Graphs(ctx context.Context, namespaces []string) ([]Graph, error)
 	// DeleteGraph deletes a graph and waits until it is gone.
