@@ -3,6 +3,7 @@ package charts
 import (
 	"encoding/json"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -34,6 +35,7 @@ func TestPublishedDefaultsAreAccepted(t *testing.T) {
 func TestNoKeyIsSilent(t *testing.T) {
 	with := complete(t)
 	var effective, refused, warned []string
+	table := keyTable{}
 	for _, file := range published {
 		leaves := map[string]any{}
 		collectLeaves(parseYAML(t, readFile(t, "testdata/"+file+".yaml")), "", leaves)
@@ -53,12 +55,15 @@ func TestNoKeyIsSilent(t *testing.T) {
 				switch {
 				case err != nil && explains(err):
 					refused = append(refused, path)
+					table.add(path, leaves[path], "only this; another value is refused, with the reason")
 				case err != nil:
 					t.Errorf("is refused without a reason: %v", err)
 				case changed != base:
 					effective = append(effective, path)
+					table.add(path, leaves[path], "works")
 				case notes != baseNotes && strings.Contains(notes, path):
 					warned = append(warned, path)
+					table.add(path, leaves[path], "has no use here; a warning says so")
 				default:
 					t.Errorf("%v instead of %v has no effect, and nobody is told", another(path, leaves[path]), leaves[path])
 				}
@@ -67,6 +72,39 @@ func TestNoKeyIsSilent(t *testing.T) {
 	}
 	t.Logf("%d keys: %d have an effect, %d are refused with a reason, %d are warned about",
 		len(effective)+len(refused)+len(warned), len(effective), len(refused), len(warned))
+	table.golden(t)
+}
+
+// keyTable is what the guide for those who move says of each key.
+type keyTable map[string]string
+
+func (k keyTable) add(path string, published any, here string) {
+	if _, known := k[path]; known {
+		return // the earlier publication goes first
+	}
+	value, err := json.Marshal(published)
+	if err != nil {
+		value = []byte("?")
+	}
+	k[path] = "| `" + path + "` | `" + string(value) + "` | " + here + " |\n"
+}
+
+func (k keyTable) golden(t *testing.T) {
+	t.Helper()
+	text := "# Every key of the published platform chart\n\nWritten by `make golden` from a test that changes each of them.\n\n" +
+		"| key | published default | here |\n|---|---|---|\n"
+	for _, path := range slices.Sorted(maps.Keys(k)) {
+		text += k[path]
+	}
+	const file = "../../docs/guides/published-keys.md"
+	if *update {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if readFile(t, file) != text {
+		t.Errorf("%s is stale: run `make golden`", file)
+	}
 }
 
 // nothingHere are keys with no effect on what the chart renders. There is no job
