@@ -109,6 +109,9 @@ var (
 	// liveRules only look at the cluster.
 	liveRules = []Rule{
 		noForeignOperator,
+		classesExist,
+		claimsCanBeServed,
+		namespacesAdmitAgents,
 		webhooksAnswer,
 		operatorsSeeTheirSchedulers,
 		queuesExist,

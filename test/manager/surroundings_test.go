@@ -77,6 +77,9 @@ func TestWhatMayNotBeReadIsTold(t *testing.T) {
 	put(t, c, limitedUser)
 	fleet := writeFleet(t, "metadata: {name: here}\nspec: {platforms: [{namespace: here}]}\n")
 	out, _ := wheelhouse(t, c, "plan", "-f", fleet, "--as", "limited")
+	if !strings.Contains(out, "to create, ") {
+		t.Errorf("no plan was made:\n%s", out)
+	}
 	for _, want := range []string{
 		`note: not checked: User "limited" cannot list resource "clusterroles" in API group "rbac.authorization.k8s.io" at the cluster scope [C-20, C-34]`,
 		`note: not checked: User "limited" cannot list resource "validatingwebhookconfigurations" in API group "admissionregistration.k8s.io" at the cluster scope [C-23]`,
@@ -135,8 +138,12 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata: {name: limited}
 rules:
-  - apiGroups: ["", apps, apiextensions.k8s.io, coordination.k8s.io, policy]
+  - apiGroups: ["", apps, apiextensions.k8s.io, coordination.k8s.io, discovery.k8s.io, events.k8s.io, networking.k8s.io, nvidia.com, policy]
     resources: ["*"]
+    verbs: ["*"]
+  # All that a restricted platform needs, and neither ClusterRoles nor webhooks.
+  - apiGroups: [rbac.authorization.k8s.io]
+    resources: [roles, rolebindings]
     verbs: ["*"]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
