@@ -76,7 +76,11 @@ func sharedFact(id, key, operatorKey, says, why, other string) Rule {
 		When:     isAgent,
 		Find: func(in Input) (problems []fleet.Problem) {
 			pairs(in.Set, func(agent, platform fleet.Release) {
-				theirs := text(platform, "dynamo-operator", "checkpoint", "storage", "pvc", operatorKey)
+				said := platform.Values.At("dynamo-operator", "checkpoint", "storage", "pvc", operatorKey)
+				if said == nil {
+					return // a chart without checkpoints says nothing to contradict
+				}
+				theirs, _ := said.Plain().(string)
 				if own := text(agent, "storage", "pvc", key); own != theirs {
 					problems = append(problems, problem(originOf(agent, "storage", "pvc", key),
 						"agent %s has storage.pvc.%s %q, and platform %s dynamo-operator.checkpoint.storage.pvc.%s %q", agent.Key, key, own, platform.Key, operatorKey, theirs))
