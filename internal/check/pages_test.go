@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/check"
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
 
 var update = flag.Bool("update", false, "write docs/rules")
@@ -119,6 +120,9 @@ func said(findings check.Findings) string {
 	indented := func(text string) { b.WriteString("    " + strings.ReplaceAll(wrap(text), "\n", "\n    ") + "\n") }
 	for _, f := range findings {
 		at := f.Origin.String()
+		if f.Origin.Layer == fleet.LayerDefaults {
+			at = f.Origin.File // whose lines move with every new key
+		}
 		if at == "" {
 			at = "(cluster)"
 		}
