@@ -54,7 +54,6 @@ for checkpoints, until every such node is. What is up to date is left alone;
 releases that were left half-done, uninstalled or damaged are repaired.`,
 		Example: `  wheelhouse apply -f fleet.yaml
   wheelhouse apply -f fleet.yaml --set platform.dynamo-operator.controllerManager.replicas=2
-  wheelhouse apply -f fleet.yaml --no-wait -o json
   wheelhouse apply --plan friday.plan`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
@@ -67,7 +66,7 @@ releases that were left half-done, uninstalled or damaged are repaired.`,
 		},
 	}
 	a.fleetFlags(c)
-	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table, json, or events: one JSON object per line, while it runs")
+	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table, json, or events (JSON lines while it runs)")
 	c.Flags().StringVar(&flags.wave, "wave", "", "roll out this wave and those before it only")
 	c.Flags().IntVar(&flags.parallel, "parallel", 16, "how many releases are written at the same time")
 	c.Flags().BoolVar(&flags.serial, "serial", false, "do one step at a time, in the order of the plan")
@@ -78,7 +77,7 @@ releases that were left half-done, uninstalled or damaged are repaired.`,
 	flags.add(c)
 	c.Flags().BoolVar(&flags.acceptBreakage, "accept-crd-breakage", false, "change CRDs although that breaks the live objects that the plan lists")
 	c.Flags().StringVar(&flags.onFailure, "on-failure", onFailureKeep, "what becomes of what this apply changed if a step fails: keep, or rollback (take it back, in reverse)")
-	c.Flags().BoolVar(&flags.adopt, "adopt", false, "take over releases and objects that exist without this fleet, as they are")
+	c.Flags().BoolVar(&flags.adopt, "adopt", false, "take over releases and objects of others, as they are")
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do not ask before something is deleted or a value of yours loses its effect")
 	for _, decided := range []string{"take-field", "force-conflicts", "accept-crd-breakage", "adopt", "yes", "no-wait", "prune", "wave"} {
 		c.MarkFlagsMutuallyExclusive("plan", decided)

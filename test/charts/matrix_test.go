@@ -2,10 +2,13 @@ package charts
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"helm.sh/helm/v4/pkg/action"
 	"k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
@@ -66,6 +69,8 @@ func TestEveryModeRenders(t *testing.T) {
 	for _, choices := range dimensions[:interacting] {
 		total *= len(choices)
 	}
+	linter, archive := action.NewLint(), packaged(t, with)
+	linter.Strict, linter.Namespace, linter.Quiet = true, "inference", true
 	for n := range total {
 		picked := combination(n)
 		values, names := map[string]any{}, []string{}
@@ -78,6 +83,10 @@ func TestEveryModeRenders(t *testing.T) {
 		}
 		release := chart.Release{Name: names[len(names)-1], Namespace: "inference"}
 		rendered := inOrder(t, with, release, values, strings.Join(names, "/"))
+		isLintFree(t, linter, archive, release.Name, values, strings.Join(names, "/"))
+		if slices.Contains(names, "namespace") {
+			sharesNothing(t, with, release, values, rendered, strings.Join(names, "/"))
+		}
 		isMirrored(t, rendered, slices.Contains(names, "mirrored"), slices.Contains(names, "orchestrators"), strings.Join(names, "/"))
 		if t.Failed() {
 			return
@@ -142,6 +151,46 @@ func isMirrored(t *testing.T, rendered *chart.Rendered, mirrored, orchestrators 
 		}
 		if mirrored && !orchestrators && !strings.HasPrefix(image, "mirror.example.com/x/") {
 			t.Errorf("%s: %s does not come from the mirror", mode, image)
+		}
+	}
+}
+
+// packaged writes a chart as helm lint takes it.
+func packaged(t *testing.T, c *chart.Chart) string {
+	t.Helper()
+	data, err := c.Package()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), c.FileName())
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func isLintFree(t *testing.T, linter *action.Lint, archive, release string, values map[string]any, mode string) {
+	t.Helper()
+	if found := linter.Run([]string{archive}, values); len(found.Errors) > 0 {
+		t.Errorf("%s (%s): helm lint --strict: %v", mode, release, found.Errors)
+	}
+}
+
+// sharesNothing: what a restricted platform has outside of its namespace has
+// another name in a release of the same name in another namespace.
+func sharesNothing(t *testing.T, c *chart.Chart, release chart.Release, values map[string]any, rendered *chart.Rendered, mode string) {
+	t.Helper()
+	other, err := c.Render(chart.Release{Name: release.Name, Namespace: "elsewhere"}, values, chart.OfflineCapabilities())
+	if err != nil {
+		t.Fatalf("%s: %v", mode, err)
+	}
+	taken := map[string]bool{}
+	for _, o := range other.Objects {
+		taken[o.String()] = true
+	}
+	for _, o := range rendered.Objects {
+		if strings.Contains(o.Template, "operator") && taken[o.String()] {
+			t.Errorf("%s: %s belongs to the releases of two namespaces", mode, o)
 		}
 	}
 }
