@@ -39,8 +39,8 @@ func TestNode(t *testing.T) {
 		{"messages and keys survive a restart", site.restart},
 		{"the platform is removed", site.destroy},
 		{"stock Helm installs the package with fixtures", site.stockHelm},
-		{"stock Helm, a life of the whole set, restricted", func(t *testing.T) { site.lifecycle(t, "namespace") }},
-		{"stock Helm, a life of the whole set, cluster-wide", func(t *testing.T) { site.lifecycle(t, "cluster") }},
+		{"stock Helm keeps a restricted set", func(t *testing.T) { site.lifecycle(t, "namespace") }},
+		{"stock Helm keeps a cluster-wide set", func(t *testing.T) { site.lifecycle(t, "cluster") }},
 	} {
 		if !t.Run(step.name, step.test) {
 			return
