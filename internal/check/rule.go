@@ -105,6 +105,7 @@ var (
 		secretsAreNotBlank,
 		agentsHaveTheirOwnNetwork,
 		imagesComeFromTheMirror,
+		readinessIsSaidRight,
 	}
 	// liveRules only look at the cluster.
 	liveRules = []Rule{

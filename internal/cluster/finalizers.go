@@ -37,15 +37,15 @@ func whoRemoves(finalizer string) string {
 }
 
 // judgeGone is ready when there is no object any more.
-func judgeGone(u *unstructured.Unstructured) readiness {
+func judgeGone(u *unstructured.Unstructured) verdict {
 	if u == nil {
-		return readiness{ready: true}
+		return verdict{ready: true}
 	}
 	message := "is being deleted"
 	if held := heldBy(u); held != "" {
 		message += ", waits for " + held
 	}
-	return readiness{message: message}
+	return verdict{message: message}
 }
 
 // heldBy names the finalizers of an object and who removes them.

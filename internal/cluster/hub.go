@@ -149,18 +149,21 @@ func (f *follow) state(namespace, name string) (*unstructured.Unstructured, <-ch
 	return u, changed, nil
 }
 
-// readiness is the state of one object that somebody waits for.
-type readiness struct {
+// verdict is the state of one object that somebody waits for.
+type verdict struct {
 	ready bool
 	// failed means that waiting longer is of no use.
 	failed  bool
 	message string
 }
 
+// judgement tells how an object is; nil is one that does not exist.
+type judgement func(*unstructured.Unstructured) verdict
+
 // await blocks until judge says ready. It gives up when judge says failed, or
 // when no new message has come for the patience: moving is not failing.
 func (f *follow) await(ctx context.Context, namespace, name string, patience time.Duration,
-	judge func(*unstructured.Unstructured) readiness, report func(string),
+	judge judgement, report func(string),
 ) error {
 	if err := f.awaitSync(ctx); err != nil {
 		return err
@@ -197,7 +200,7 @@ func (f *follow) await(ctx context.Context, namespace, name string, patience tim
 // await follows an object in the watch that all releases share or, for a user who
 // may not watch the whole cluster, in one of its namespace.
 func (h *hub) await(ctx context.Context, s selection, namespace, name string, patience time.Duration,
-	judge func(*unstructured.Unstructured) readiness, report func(string),
+	judge judgement, report func(string),
 ) error {
 	err := h.follow(s).await(ctx, namespace, name, patience, judge, report)
 	if namespace == "" || !apierrors.IsForbidden(err) {

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/check/readiness"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
@@ -32,12 +33,21 @@ const askPodsEvery = 5 * time.Second
 var gatedKinds = []string{"CustomResourceDefinition", "DaemonSet", "Deployment", "Job", "StatefulSet"}
 
 // AwaitReady blocks until everything behind the gate is ready. Errors name the
-// blocking object, what it says and its last event.
+// blocking object, what it says and its last event. Optional objects are looked
+// at when the rest is ready; the gate is told of those that are not.
 func (s *Session) AwaitReady(ctx context.Context, gate rollout.Gate, report func(string)) error {
 	group, gctx := errgroup.WithContext(ctx)
+	var optional []chart.Object
 	for _, object := range gate.Objects {
-		if slices.Contains(gatedKinds, object.Kind) {
-			group.Go(func() error { return s.awaitObject(gctx, object, gate, report) })
+		rule, err := readiness.Of(object.Annotations)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s: %w", object, err)
+		case rule == nil && !slices.Contains(gatedKinds, object.Kind):
+		case readiness.Optional(object.Annotations):
+			optional = append(optional, object)
+		default:
+			group.Go(func() error { return s.awaitObject(gctx, object, judgeBy(rule), gate, report) })
 		}
 	}
 	if err := group.Wait(); err != nil {
@@ -47,12 +57,54 @@ func (s *Session) AwaitReady(ctx context.Context, gate rollout.Gate, report func
 		return err
 	}
 	if gate.Marker {
-		return s.awaitMarker(ctx, gate, report)
+		if err := s.awaitMarker(ctx, gate, report); err != nil {
+			return err
+		}
+	}
+	return s.glance(ctx, gate, optional)
+}
+
+// judgeBy judges by the chart's rule, if there is one, and else by the kind's.
+func judgeBy(rule *readiness.Rule) judgement {
+	if rule == nil {
+		return judge
+	}
+	return func(u *unstructured.Unstructured) verdict {
+		if u == nil || u.GetDeletionTimestamp() != nil {
+			return judge(u)
+		}
+		ready, message := rule.Ready(u.Object)
+		return verdict{ready: ready, message: message}
+	}
+}
+
+// glance tells the gate which optional objects are not ready.
+func (s *Session) glance(ctx context.Context, gate rollout.Gate, optional []chart.Object) error {
+	for _, object := range optional {
+		m, err := s.mapping(object.APIVersion, object.Kind)
+		if err != nil {
+			return err
+		}
+		rule, err := readiness.Of(object.Annotations)
+		if err != nil {
+			return fmt.Errorf("%s: %w", object, err)
+		}
+		id := identityOf(object, gate.Release, m)
+		live, err := s.Dynamic.Resource(m.Resource).Namespace(id.namespace).Get(ctx, id.name, metav1.GetOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return s.explain("read "+object.String(), err)
+		}
+		if err != nil {
+			live = nil
+		}
+		if now := judgeBy(rule)(live); !now.ready && gate.Note != nil {
+			gate.Note(fmt.Sprintf("optional %s %s is not ready: %s", object.Kind, joinName(id.namespace, id.name), now.message))
+		}
 	}
 	return nil
 }
 
-func (s *Session) awaitObject(ctx context.Context, object chart.Object, gate rollout.Gate, report func(string)) error {
+func (s *Session) awaitObject(ctx context.Context, object chart.Object, judge judgement, gate rollout.Gate, report func(string)) error {
 	m, err := s.mapping(object.APIVersion, object.Kind)
 	if err != nil {
 		return err
@@ -112,18 +164,18 @@ func (s *Session) explainPods(ctx context.Context, id identified, kind string, s
 
 // judge applies the readiness rules that kubectl and Flux share: the observed
 // generation, updated and available replicas, established CRDs.
-func judge(u *unstructured.Unstructured) readiness {
+func judge(u *unstructured.Unstructured) verdict {
 	if u == nil {
-		return readiness{message: "does not exist yet"}
+		return verdict{message: "does not exist yet"}
 	}
 	if u.GetDeletionTimestamp() != nil {
-		return readiness{message: "is being deleted"}
+		return verdict{message: "is being deleted"}
 	}
 	result, err := status.Compute(u)
 	if err != nil {
-		return readiness{failed: true, message: err.Error()}
+		return verdict{failed: true, message: err.Error()}
 	}
-	return readiness{
+	return verdict{
 		ready:   result.Status == status.CurrentStatus,
 		failed:  result.Status == status.FailedStatus,
 		message: result.Message,
@@ -143,21 +195,21 @@ func (s *Session) awaitMarker(ctx context.Context, gate rollout.Gate, report fun
 	return s.explain("wait for "+label, err)
 }
 
-func judgeMarker(u *unstructured.Unstructured) readiness {
+func judgeMarker(u *unstructured.Unstructured) verdict {
 	if u == nil {
-		return readiness{message: "does not exist yet"}
+		return verdict{message: "does not exist yet"}
 	}
 	holder, _, _ := unstructured.NestedString(u.Object, "spec", "holderIdentity")
 	if holder == "" {
-		return readiness{message: "nobody holds it"}
+		return verdict{message: "nobody holds it"}
 	}
 	renewed, _, _ := unstructured.NestedString(u.Object, "spec", "renewTime")
 	seconds, _, _ := unstructured.NestedInt64(u.Object, "spec", "leaseDurationSeconds")
 	at, err := time.Parse(time.RFC3339Nano, renewed)
 	if err != nil || time.Since(at) > time.Duration(seconds)*time.Second {
-		return readiness{message: holder + " has let it expire"}
+		return verdict{message: holder + " has let it expire"}
 	}
-	return readiness{ready: true}
+	return verdict{ready: true}
 }
 
 // awaitServed waits until CRDs that are Established are also in discovery, so

@@ -101,6 +101,8 @@ func ending(e rollout.Event) string {
 		return fmt.Sprintf("%s: FAILED after %s: %s", e.Step.ID, Seconds(e.Elapsed), e.Message)
 	case e.State == rollout.StateSkipped:
 		return fmt.Sprintf("%s: %s", e.Step.ID, e.Message)
+	case e.Step.Kind == rollout.StepGate && e.Record.Status != "":
+		return fmt.Sprintf("%s: open (%s); %s", e.Step.ID, Seconds(e.Elapsed), e.Record.Status)
 	case e.Step.Kind == rollout.StepGate && e.Elapsed < 100*time.Millisecond:
 		return ""
 	case e.Step.Kind == rollout.StepGate:

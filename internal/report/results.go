@@ -24,6 +24,8 @@ type ReleaseResult struct {
 	Reason    string  `json:"reason,omitempty"`
 	Seconds   float64 `json:"seconds"`
 	Error     string  `json:"error,omitempty"`
+	// Note says what is not ready and was not waited for.
+	Note string `json:"note,omitempty"`
 }
 
 // Run is what a rollout did, for programs.
@@ -85,6 +87,7 @@ func resultRow(release, gate rollout.Outcome) ReleaseResult {
 		Release: release.Step.Key.Name, Namespace: release.Step.Key.Namespace,
 		Chart: release.Record.Chart, Revision: release.Record.Revision, Status: release.Record.Status,
 		Action: string(release.Step.Action), Reason: release.Step.Reason, Seconds: (release.Took + gate.Took).Seconds(),
+		Note: gate.Record.Status,
 	}
 	switch {
 	case release.State == rollout.StateFailed:
@@ -180,6 +183,9 @@ func statusNotes(w io.Writer, s *rollout.Status) error {
 	for _, r := range s.Releases {
 		if c := r.Certificate(); c != nil && c.Warning(time.Now()) != "" {
 			notes = append(notes, fmt.Sprintf("%s: %s", r.Key, c.Warning(time.Now())))
+		}
+		for _, optional := range r.Optional {
+			notes = append(notes, fmt.Sprintf("%s: %s", r.Key, optional))
 		}
 	}
 	for _, g := range s.Graphs {

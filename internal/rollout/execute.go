@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -212,7 +213,7 @@ func (e *execution) perform(ctx context.Context, n *node, started time.Time) (Re
 	case StepRelease:
 		return e.release(context.WithoutCancel(ctx), step)
 	case StepGate:
-		return Record{}, e.gate(ctx, step, progress)
+		return e.gate(ctx, step, progress)
 	case StepWave:
 		return Record{}, nil
 	case StepGraph:
@@ -266,16 +267,20 @@ func (e *execution) release(ctx context.Context, step Step) (Record, error) {
 	}
 }
 
-func (e *execution) gate(ctx context.Context, step Step, progress func(string)) error {
+// gate waits. The record's status says what is not ready and was not waited for.
+func (e *execution) gate(ctx context.Context, step Step, progress func(string)) (Record, error) {
 	target := step.target
 	if slices.ContainsFunc(target.Rendered.Objects, isCRD) {
 		defer e.cluster.Refresh()
 	} else if e.NoWait && !step.awaited {
-		return nil
+		return Record{}, nil
 	}
-	return e.cluster.AwaitReady(ctx, Gate{
+	var notes []string
+	err := e.cluster.AwaitReady(ctx, Gate{
 		Release: target.Key, Objects: target.Rendered.Objects, Patience: e.Patience, Marker: hasMarker(target),
+		Note: func(note string) { notes = append(notes, note) },
 	}, progress)
+	return Record{Status: strings.Join(notes, "; ")}, err
 }
 
 func (e *execution) tell(n *node, state State, message string, elapsed time.Duration) {

@@ -33,6 +33,8 @@ type ReleaseStatus struct {
 	Ready bool   `json:"ready"`
 	// Certificates tell how long the release's webhooks are trusted.
 	Certificates []Certificate `json:"certificates,omitempty"`
+	// Optional lists what is not ready and does not have to be.
+	Optional []string `json:"optional,omitempty"`
 }
 
 // Healthy reports whether everything is installed, as wanted, and ready.
@@ -93,6 +95,7 @@ func releaseStatus(ctx context.Context, target Target, snapshot *Snapshot, clust
 	}
 	err := cluster.AwaitReady(ctx, Gate{
 		Release: target.Key, Objects: target.Rendered.Objects, Marker: hasMarker(target), Patience: gateGlance,
+		Note: func(note string) { status.Optional = append(status.Optional, note) },
 	}, func(string) {})
 	if err != nil {
 		status.Gate = err.Error()

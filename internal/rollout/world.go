@@ -146,6 +146,8 @@ type Gate struct {
 	Marker bool
 	// Patience is how long to wait without any progress.
 	Patience time.Duration
+	// Note receives what is not ready and is not waited for; may be nil.
+	Note func(string)
 }
 
 // Graph is one DynamoGraphDeployment and what its status says.
