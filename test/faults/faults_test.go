@@ -74,10 +74,8 @@ func writes(r *http.Request) bool {
 // and returns what it said.
 func between(t *testing.T, decide func(since time.Time) verdict) (f *fleet, out string, err error) {
 	t.Helper()
-	f, p := upgrading(t)
-	defer p.Close()
 	var began atomic.Pointer[time.Time]
-	p.decide = func(_ int, r *http.Request) verdict {
+	f, p := upgrading(t, func(_ int, r *http.Request) verdict {
 		if now := time.Now(); writes(r) {
 			began.CompareAndSwap(nil, &now)
 		}
@@ -85,20 +83,21 @@ func between(t *testing.T, decide func(since time.Time) verdict) (f *fleet, out 
 			return pass
 		}
 		return decide(*began.Load())
-	}
+	})
+	defer p.Close()
 	out, err = f.run(t.Context(), p.Kubeconfig, applyTwo)
 	return f, out, err
 }
 
 // upgrading prepares an upgrade through a proxy.
-func upgrading(t *testing.T) (*fleet, *proxy) {
+func upgrading(t *testing.T, decide func(int, *http.Request) verdict) (*fleet, *proxy) {
 	t.Helper()
 	f, err := shared.prepared(t.Context(), scenarios[1])
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { shared.forget(context.Background(), f) })
-	p, err := shared.newProxy(f.dir)
+	p, err := shared.newProxy(f.dir, behaviour{decide: decide})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,17 +145,16 @@ func TestExpiredCredentialsEndInACleanStop(t *testing.T) {
 // which goes on after the first signal, if that is the only one.
 func interrupted(t *testing.T, signals int) (f *fleet, out string, err error) {
 	t.Helper()
-	f, p := upgrading(t)
-	defer p.Close()
 	reached, goOn := make(chan struct{}), make(chan struct{})
 	reach := sync.OnceFunc(func() { close(reached) })
-	p.decide = func(_ int, r *http.Request) verdict {
+	f, p := upgrading(t, func(_ int, r *http.Request) verdict {
 		if writes(r) {
 			reach()
 			<-goOn
 		}
 		return pass
-	}
+	})
+	defer p.Close()
 	var text strings.Builder
 	command := exec.CommandContext(t.Context(), f.binary, append(applyTwo, "--parallel", "1")...)
 	command.Dir, command.Stdout, command.Stderr = f.dir, &text, &text

@@ -44,10 +44,7 @@ const (
 type proxy struct {
 	// Kubeconfig leads the client here.
 	Kubeconfig string
-	// decide is asked about the n-th request, counted from 1.
-	decide func(n int, r *http.Request) verdict
-	// after is called when the n-th request has been executed; may be nil.
-	after func(n int)
+	behaviour
 
 	requests atomic.Int64
 	forward  *httputil.ReverseProxy
@@ -59,8 +56,20 @@ type proxy struct {
 	log   []string
 }
 
+// behaviour is what a proxy does with requests. Its functions are called by many
+// goroutines, so they are complete before the first request comes.
+type behaviour struct {
+	// decide is asked about the n-th request, counted from 1; nil passes all.
+	decide func(n int, r *http.Request) verdict
+	// after is called when the n-th request has been executed; may be nil.
+	after func(n int)
+}
+
 // newProxy starts a proxy. Close ends it.
-func (h *harness) newProxy(dir string) (*proxy, error) {
+func (h *harness) newProxy(dir string, b behaviour) (*proxy, error) {
+	if b.decide == nil {
+		b.decide = func(int, *http.Request) verdict { return pass }
+	}
 	target, err := url.Parse(h.cluster.Config.Host)
 	if err != nil {
 		return nil, err
@@ -71,7 +80,7 @@ func (h *harness) newProxy(dir string) (*proxy, error) {
 	}
 	p := &proxy{
 		Kubeconfig: filepath.Join(dir, "kubeconfig"),
-		decide:     func(int, *http.Request) verdict { return pass },
+		behaviour:  b,
 		closed:     make(chan struct{}),
 		forward: &httputil.ReverseProxy{
 			Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }, Transport: h.transport,

@@ -149,7 +149,7 @@ func (h *harness) count(ctx context.Context, s scenario) (int, error) {
 		return 0, err
 	}
 	defer h.forget(ctx, f)
-	p, err := h.newProxy(f.dir)
+	p, err := h.newProxy(f.dir, behaviour{})
 	if err != nil {
 		return 0, err
 	}
@@ -183,21 +183,23 @@ func (h *harness) killed(ctx context.Context, s scenario, k int, want state) (ti
 		return 0, err
 	}
 	defer h.forget(ctx, f)
-	p, err := h.newProxy(f.dir)
+	doomed, kill := context.WithCancel(ctx)
+	defer kill()
+	p, err := h.newProxy(f.dir, behaviour{
+		decide: func(n int, _ *http.Request) verdict {
+			if n > k {
+				return hold
+			}
+			return pass
+		},
+		after: func(n int) {
+			if n == k {
+				kill()
+			}
+		},
+	})
 	if err != nil {
 		return 0, err
-	}
-	doomed, kill := context.WithCancel(ctx)
-	p.decide = func(n int, _ *http.Request) verdict {
-		if n > k {
-			return hold
-		}
-		return pass
-	}
-	p.after = func(n int) {
-		if n == k {
-			kill()
-		}
 	}
 	out, err := f.run(doomed, p.Kubeconfig, s.disturbed)
 	finished := doomed.Err() == nil

@@ -63,12 +63,11 @@ func (h *harness) disturbed(ctx context.Context, s scenario, seed uint64, want s
 		return one, err
 	}
 	defer h.forget(ctx, f)
-	p, err := h.newProxy(f.dir)
+	dice := newDice(seed)
+	p, err := h.newProxy(f.dir, behaviour{decide: dice.decide})
 	if err != nil {
 		return one, err
 	}
-	dice := newDice(seed)
-	p.decide = dice.decide
 	began := time.Now()
 	out, runErr := f.run(ctx, p.Kubeconfig, s.disturbed)
 	p.Close()
