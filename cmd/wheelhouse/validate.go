@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -13,7 +14,10 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
-type validateFlags struct{ output, kube string }
+type validateFlags struct {
+	output, kube string
+	images       bool
+}
 
 // verdict is what validate says of a fleet file.
 type verdict struct {
@@ -35,13 +39,15 @@ chart renders, and its objects against the types of Kubernetes. Each finding has
 file:line:column, its rule, a fix, and the page that explains the rule, which
 ` + "`wheelhouse rules ID`" + ` prints.`,
 		Example: `  wheelhouse validate -f fleet.yaml
-  wheelhouse validate -f fleet.yaml --kube-version 1.31 -o json`,
+  wheelhouse validate -f fleet.yaml --kube-version 1.31 -o json
+  wheelhouse validate -f fleet.yaml --images`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.validate(c, flags) },
 	}
 	a.fleetFlags(c)
 	c.Flags().StringVarP(&flags.output, "output", "o", "text", "text or json")
 	c.Flags().StringVar(&flags.kube, "kube-version", "", "the Kubernetes version to check against (default: a recent one)")
+	c.Flags().BoolVar(&flags.images, "images", false, "also ask the registries for every image, with this machine's credentials")
 	return c
 }
 
@@ -57,7 +63,7 @@ func (a *app) validate(c *cobra.Command, flags validateFlags) error {
 		}
 	}
 	v := verdict{File: a.file, Findings: check.Findings{}}
-	if err := a.judge(c, caps, &v); err != nil {
+	if err := a.judge(c, caps, flags.images, &v); err != nil {
 		found, ok := check.Refused(err)
 		if !ok && flags.output == "json" {
 			found, ok = unreadable(err)
@@ -79,7 +85,7 @@ func (a *app) validate(c *cobra.Command, flags validateFlags) error {
 
 // judge reads and renders everything. What it finds beside its error goes into
 // the verdict.
-func (a *app) judge(c *cobra.Command, caps *chart.Capabilities, v *verdict) error {
+func (a *app) judge(c *cobra.Command, caps *chart.Capabilities, images bool, v *verdict) error {
 	shelf, err := a.shelf()
 	if err != nil {
 		return err
@@ -98,7 +104,24 @@ func (a *app) judge(c *cobra.Command, caps *chart.Capabilities, v *verdict) erro
 	for _, target := range targets {
 		v.Objects += len(target.Rendered.Objects)
 	}
-	return nil
+	if !images {
+		return nil
+	}
+	return a.judgeImages(c.Context(), desired, targets, v)
+}
+
+// judgeImages asks the registries for what the releases run.
+func (a *app) judgeImages(ctx context.Context, desired *rollout.Desired, targets []rollout.Target, v *verdict) error {
+	fetcher, err := a.fetcher(desired.Fleet, nil)
+	if err != nil {
+		return err
+	}
+	progress := report.NewProgress(a.err)
+	defer progress.Close()
+	fetcher.Begin = progress.Begin
+	findings, err := desired.AskRegistries(ctx, targets, fetcher)
+	v.Findings = append(v.Findings, findings...)
+	return err
 }
 
 // unreadable lists what an error says about files that could not be read as

@@ -37,6 +37,9 @@ type Input struct {
 	// KubeVersion is the Kubernetes version that objects are rendered for, such
 	// as v1.36.0.
 	KubeVersion string
+	// Images says, by image, why its registry does not give it; nil where the
+	// registries were not asked.
+	Images map[string]string
 	// Cluster is nil offline.
 	Cluster *Cluster
 
@@ -108,6 +111,9 @@ func Values(in Input) Findings { return runAll(valueRules, in) }
 
 // Objects runs the rules on rendered objects.
 func Objects(in Input) Findings { return runAll(objectRules, in) }
+
+// Images runs the rules that need to know what registries have.
+func Images(in Input) Findings { return runAll(registryRules, in) }
 
 // Live runs the rules that need to know the cluster. What could not be read
 // becomes a note that names the rules which wanted it.

@@ -17,5 +17,5 @@ func Judge(rule Rule, in Input) Findings {
 
 // OnObjects reports whether a rule looks at rendered objects.
 func OnObjects(id string) bool {
-	return slices.ContainsFunc(objectRules, func(r Rule) bool { return r.ID == id })
+	return slices.ContainsFunc(slices.Concat(objectRules, registryRules), func(r Rule) bool { return r.ID == id })
 }

@@ -143,6 +143,9 @@ func show(t *testing.T, e check.Example) string {
 	for _, path := range slices.Sorted(maps.Keys(e.Files)) {
 		block("with `charts/"+path+"`", e.Files[path])
 	}
+	for _, image := range slices.Sorted(maps.Keys(e.Images)) {
+		block("and a registry that says", e.Images[image])
+	}
 	if e.Cluster != nil {
 		data, err := yaml.Marshal(e.Cluster)
 		if err != nil {

@@ -41,6 +41,8 @@ type Example struct {
 	// Files are files that the charts have besides their own, or instead, by
 	// path: a template, a dependency in charts/.
 	Files map[string]string
+	// Images is what registries say, if they are asked.
+	Images map[string]string
 	// Cluster is what is known of the cluster; nil offline.
 	Cluster *Cluster
 }
@@ -107,6 +109,10 @@ var (
 		imagesComeFromTheMirror,
 		readinessIsSaidRight,
 	}
+	// registryRules look at rendered objects and at what registries have.
+	registryRules = []Rule{
+		imagesAreInTheirRegistries,
+	}
 	// liveRules only look at the cluster.
 	liveRules = []Rule{
 		noForeignOperator,
@@ -129,7 +135,7 @@ var (
 )
 
 // Rules lists every rule.
-func Rules() []Rule { return slices.Concat(valueRules, objectRules, liveRules) }
+func Rules() []Rule { return slices.Concat(valueRules, objectRules, registryRules, liveRules) }
 
 // Wanted is what the live rules want to know of a cluster, for one fleet.
 type Wanted struct {

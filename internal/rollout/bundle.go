@@ -2,11 +2,13 @@ package rollout
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/check"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
 
@@ -21,13 +23,15 @@ func (d *Desired) Bundle(ctx context.Context, shelf chart.Shelf) (*chart.Bundle,
 	if err := addCharts(b, d.Charts, shelf); err != nil {
 		return nil, err
 	}
-	images := map[string]bool{}
 	for _, target := range targets {
-		if err := addTarget(b, target, images); err != nil {
+		if err := addDefinitions(b, target); err != nil {
 			return nil, err
 		}
 	}
-	list := slices.Sorted(maps.Keys(images))
+	list, err := images(targets)
+	if err != nil {
+		return nil, err
+	}
 	b.Files[chart.BundleImages] = []byte(strings.Join(list, "\n") + "\n")
 	for _, image := range list {
 		b.Images = append(b.Images, chart.Image{Reference: image, Digest: chart.PinnedDigest(image)})
@@ -45,8 +49,8 @@ func addCharts(b *chart.Bundle, charts map[string]*chart.Chart, shelf chart.Shel
 	return b.AddLocked(shelf)
 }
 
-// addTarget adds the CRDs and images of a release.
-func addTarget(b *chart.Bundle, target Target, images map[string]bool) error {
+// addDefinitions adds the CRDs of a release.
+func addDefinitions(b *chart.Bundle, target Target) error {
 	objects, err := target.Source.CRDs(target.Overrides.PlainMap())
 	if err != nil {
 		return err
@@ -56,9 +60,38 @@ func addTarget(b *chart.Bundle, target Target, images map[string]bool) error {
 			b.Files[chart.BundleCRDs+object.Name+".yaml"] = []byte(object.Content + "\n")
 		}
 	}
-	found, err := target.Rendered.Images()
-	for _, image := range found {
-		images[image] = true
+	return nil
+}
+
+// images lists what all releases run, sorted.
+func images(targets []Target) ([]string, error) {
+	all := map[string]bool{}
+	for _, target := range targets {
+		found, err := target.Rendered.Images()
+		if err != nil {
+			return nil, fmt.Errorf("release %s: %w", target.Key, err)
+		}
+		for _, image := range found {
+			all[image] = true
+		}
 	}
-	return err
+	return slices.Sorted(maps.Keys(all)), nil
+}
+
+// Registries says, by image, why a registry does not give it.
+type Registries interface {
+	MissingImages(ctx context.Context, images []string) (map[string]string, error)
+}
+
+// AskRegistries runs the rules on what registries have of the images.
+func (d *Desired) AskRegistries(ctx context.Context, targets []Target, registries Registries) (check.Findings, error) {
+	list, err := images(targets)
+	if err != nil {
+		return nil, err
+	}
+	missing, err := registries.MissingImages(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	return check.Images(check.Input{Set: d.Set, Charts: d.Charts, Rendered: renderedOf(targets), Images: missing}), nil
 }
