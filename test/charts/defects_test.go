@@ -13,7 +13,7 @@ func TestTheOperatorChartRendersOnItsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rendered := inOrder(t, c, chart.Release{Name: "dynamo", Namespace: "inference"}, nil, "the operator alone")
+	rendered := inOrder(t, c, chart.Release{Name: "dynamo", Namespace: "inference"}, nil, chart.OfflineCapabilities(), "the operator alone")
 	operatorConfig(t, rendered)
 }
 

@@ -18,34 +18,38 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 )
 
-// A choice is one of the ways to have something: what it is called, and its values.
-type choice struct{ name, values string }
+// A choice is one of the ways to have something: what it is called, its values,
+// and the API that the cluster has for it.
+type choice struct{ name, values, api string }
 
 // dimensions of the platform. The first five interact, and all of their
 // combinations are rendered; the others take turns.
 var dimensions = [][]choice{
-	{{"cluster", ``}, {"namespace", `dynamo-operator: {namespaceRestriction: {enabled: true}}`}},
+	{{name: "cluster"}, {name: "namespace", values: `dynamo-operator: {namespaceRestriction: {enabled: true}}`}},
 	{
-		{"self", `dynamo-operator: {webhook: {enabled: true}}`}, {"cert-manager", `dynamo-operator: {webhook: {certManager: {enabled: true}}}`},
-		{"external-cert", `dynamo-operator: {webhook: {certificateSecret: {external: true}, caBundle: ` + someAuthority + `}}`},
-		{"no-webhook", `dynamo-operator: {webhook: {enabled: false}}`},
+		{name: "self", values: `dynamo-operator: {webhook: {enabled: true}}`},
+		{name: "cert-manager", values: `dynamo-operator: {webhook: {certManager: {enabled: true}}}`},
+		{name: "external-cert", values: `dynamo-operator: {webhook: {certificateSecret: {external: true}, caBundle: ` + someAuthority + `}}`},
+		{name: "no-webhook", values: `dynamo-operator: {webhook: {enabled: false}}`},
 	},
-	{{"nats", `nats: {enabled: true}`}, {"external-nats", `dynamo-operator: {natsAddr: "nats://bus:4222"}`}, {"no-nats", ``}},
+	{{name: "no-grove"}, {name: "grove", values: `grove: {enabled: true}`}, {name: "present-grove", values: `global: {grove: {enabled: true}}`}},
+	{{name: "no-kai"}, {name: "kai", values: `kai-scheduler: {enabled: true}`}, {name: "present-kai", values: `global: {kai-scheduler: {enabled: true}}`}},
 	{
-		{"orchestrators", `{grove: {enabled: true}, kai-scheduler: {enabled: true}}`},
-		{"present-orchestrators", `global: {grove: {enabled: true}, kai-scheduler: {enabled: true}}`}, {"no-orchestrators", ``},
+		{name: "no-monitors"},
+		{name: "monitors", values: `dynamo-operator: {dynamo: {metrics: {podMonitors: {enabled: true}}}}`},
+		{name: "auto-monitors", values: autoMonitors},
+		{name: "auto-monitors-and-their-API", values: autoMonitors, api: "monitoring.coreos.com/v1"},
 	},
-	{
-		{"monitors", `dynamo-operator: {dynamo: {metrics: {podMonitors: {enabled: true}}}}`}, {"no-monitors", ``},
-		{"auto-monitors", `dynamo-operator: {dynamo: {metrics: {podMonitors: {enabled: auto}}}, metricsService: {serviceMonitor: {enabled: auto}}}`},
-	},
-	{{"etcd", `etcd: {enabled: true}`}, {"external-etcd", `dynamo-operator: {discoveryBackend: etcd, etcdAddr: "http://etcd:2379"}`}, {"no-etcd", ``}},
-	{{"one", ``}, {"two", `dynamo-operator: {controllerManager: {replicas: 2}}`}},
-	{{"published", ``}, {"mirrored", `
+	{{name: "nats", values: `nats: {enabled: true}`}, {name: "external-nats", values: `dynamo-operator: {natsAddr: "nats://bus:4222"}`}, {name: "no-nats"}},
+	{{name: "etcd", values: `etcd: {enabled: true}`}, {name: "external-etcd", values: `dynamo-operator: {discoveryBackend: etcd, etcdAddr: "http://etcd:2379"}`}, {name: "no-etcd"}},
+	{{name: "one"}, {name: "two", values: `dynamo-operator: {controllerManager: {replicas: 2}}`}},
+	{{name: "published"}, {name: "mirrored", values: `
 global: {imageRegistry: mirror.example.com/x, image: {registry: mirror.example.com/x}}
 dynamo-operator: {controllerManager: {manager: {image: {digest: "sha256:` + strings.Repeat("a", 64) + `"}}}}`}},
-	{{"dynamo", ``}, {strings.Repeat("r", 53), ``}},
+	{{name: "dynamo"}, {name: strings.Repeat("r", 53)}},
 }
+
+const autoMonitors = `dynamo-operator: {dynamo: {metrics: {podMonitors: {enabled: auto}}}, metricsService: {serviceMonitor: {enabled: auto}}}`
 
 const interacting = 5
 
@@ -71,23 +75,36 @@ func TestEveryModeRenders(t *testing.T) {
 	}
 	linter, archive := action.NewLint(), packaged(t, with)
 	linter.Strict, linter.Namespace, linter.Quiet = true, "inference", true
+	linter.SkipSchemaValidation = true // Each rendering does it.
 	for n := range total {
 		picked := combination(n)
+		caps := chart.OfflineCapabilities()
 		values, names := map[string]any{}, []string{}
 		for i, p := range picked {
-			merge(values, parseYAML(t, dimensions[i][p].values))
-			names = append(names, dimensions[i][p].name)
+			choice := dimensions[i][p]
+			merge(values, parseYAML(t, choice.values))
+			names = append(names, choice.name)
+			if choice.api != "" {
+				caps.APIVersions = append(slices.Clone(caps.APIVersions), choice.api)
+			}
 			for j := range i {
 				pairs[fmt.Sprint(j, picked[j], i, p)] = true
 			}
 		}
-		release := chart.Release{Name: names[len(names)-1], Namespace: "inference"}
-		rendered := inOrder(t, with, release, values, strings.Join(names, "/"))
-		isLintFree(t, linter, archive, release.Name, values, strings.Join(names, "/"))
+		mode, release := strings.Join(names, "/"), chart.Release{Name: names[len(names)-1], Namespace: "inference"}
+		rendered := inOrder(t, with, release, values, caps, mode)
+		isLintFree(t, linter, archive, release.Name, values, mode)
 		if slices.Contains(names, "namespace") {
-			sharesNothing(t, with, release, values, rendered, strings.Join(names, "/"))
+			sharesNothing(t, with, release, values, rendered, mode)
 		}
-		isMirrored(t, rendered, slices.Contains(names, "mirrored"), slices.Contains(names, "orchestrators"), strings.Join(names, "/"))
+		isMirrored(t, rendered, slices.Contains(names, "mirrored"), mode)
+		if got, want := len(monitorsIn(t, rendered)) > 0, slices.Contains(names, "monitors") || slices.Contains(names, "auto-monitors-and-their-API"); got != want {
+			t.Errorf("%s: has monitors: %v, want %v", mode, got, want)
+		}
+		orchestrators := operatorConfig(t, rendered).Orchestrators
+		if grove, kai := !slices.Contains(names, "no-grove"), !slices.Contains(names, "no-kai"); orchestrators.Grove.Enabled != grove || orchestrators.KAIScheduler.Enabled != kai {
+			t.Errorf("%s: the operator is told of Grove: %v, of KAI: %v", mode, orchestrators.Grove.Enabled, orchestrators.KAIScheduler.Enabled)
+		}
 		if t.Failed() {
 			return
 		}
@@ -105,13 +122,13 @@ func TestEveryModeRenders(t *testing.T) {
 }
 
 // inOrder renders twice, and looks at every object.
-func inOrder(t *testing.T, c *chart.Chart, release chart.Release, values map[string]any, mode string) *chart.Rendered {
+func inOrder(t *testing.T, c *chart.Chart, release chart.Release, values map[string]any, caps *chart.Capabilities, mode string) *chart.Rendered {
 	t.Helper()
-	rendered, err := c.Render(release, values, chart.OfflineCapabilities())
+	rendered, err := c.Render(release, values, caps)
 	if err != nil {
 		t.Fatalf("%s: %v", mode, err)
 	}
-	again, err := c.Render(release, values, chart.OfflineCapabilities())
+	again, err := c.Render(release, values, caps)
 	if err != nil || again.Manifest != rendered.Manifest {
 		t.Errorf("%s: rendered twice, it differs (%v)", mode, err)
 	}
@@ -120,7 +137,12 @@ func inOrder(t *testing.T, c *chart.Chart, release chart.Release, values map[str
 	}
 	decoder := serializer.NewCodecFactory(scheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
 	for _, o := range rendered.Objects {
-		if _, _, err := decoder.Decode([]byte(o.Content), nil, nil); err != nil && !runtime.IsNotRegisteredError(err) {
+		_, _, err := decoder.Decode([]byte(o.Content), nil, nil)
+		if runtime.IsNotRegisteredError(err) {
+			for _, fault := range holdsToItsKind(t, o) {
+				t.Errorf("%s: %s: %s", mode, o, fault)
+			}
+		} else if err != nil {
 			t.Errorf("%s: %s: %v", mode, o, err)
 		}
 		// Names of third-party charts are theirs: the NATS chart's fit up to 49 characters of a release.
@@ -137,9 +159,8 @@ func inOrder(t *testing.T, c *chart.Chart, release chart.Release, values map[str
 	return rendered
 }
 
-// isMirrored: every image is pinned, and comes from the mirror if there is one;
-// the orchestrators have keys of their own for that.
-func isMirrored(t *testing.T, rendered *chart.Rendered, mirrored, orchestrators bool, mode string) {
+// isMirrored: every image is pinned, and comes from the mirror if there is one.
+func isMirrored(t *testing.T, rendered *chart.Rendered, mirrored bool, mode string) {
 	t.Helper()
 	images, err := rendered.Images()
 	if err != nil {
@@ -149,7 +170,7 @@ func isMirrored(t *testing.T, rendered *chart.Rendered, mirrored, orchestrators 
 		if strings.HasSuffix(image, ":latest") || !strings.ContainsAny(image[strings.LastIndex(image, "/")+1:], ":@") {
 			t.Errorf("%s: %s is not pinned", mode, image)
 		}
-		if mirrored && !orchestrators && !strings.HasPrefix(image, "mirror.example.com/x/") {
+		if mirrored && !strings.HasPrefix(image, "mirror.example.com/x/") {
 			t.Errorf("%s: %s does not come from the mirror", mode, image)
 		}
 	}
