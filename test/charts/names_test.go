@@ -56,6 +56,41 @@ func TestNamesFitForTheLongestReleaseName(t *testing.T) {
 	}
 }
 
+// TestTooLongANameOfAServiceIsRefused with what mends it, and what it says is
+// possible is: a StatefulSet with more than 52 characters never gets a pod.
+func TestTooLongANameOfAServiceIsRefused(t *testing.T) {
+	with := complete(t)
+	for _, service := range []string{"nats", "etcd"} {
+		for _, test := range []struct {
+			release, values, refusal string
+		}{
+			{strings.Repeat("a", 47), `enabled: true`, ""},
+			{strings.Repeat("a", 48), `enabled: true`, "at most 47 characters"},
+			{strings.Repeat("a", 53), `enabled: true, fullnameOverride: ` + service, ""},
+			{strings.Repeat("a", 53), `enabled: false`, ""},
+			{strings.Repeat("b", 51), `enabled: true, nameOverride: x`, "at most 50 characters"},
+			{service + strings.Repeat("a", 48), `enabled: true`, ""},
+			{service + strings.Repeat("a", 49), `enabled: true`, "at most 52 characters"},
+		} {
+			rendered, err := tryRenderAs(t, with, test.release, service+": {"+test.values+"}")
+			switch {
+			case test.refusal != "":
+				if err == nil || !strings.Contains(err.Error(), test.refusal) || !strings.Contains(err.Error(), "Set "+service+".fullnameOverride") {
+					t.Errorf("%s as %s: %v, want a refusal with %q", service, test.release, err, test.refusal)
+				}
+			case err != nil:
+				t.Errorf("%s as %s: %v", service, test.release, err)
+			default:
+				for _, object := range rendered.Objects {
+					if problems := validation.IsDNS1123Label(object.Name); len(problems) > 0 || object.Kind == "StatefulSet" && len(object.Name) > 52 {
+						t.Errorf("%s as %s: %s: %v", service, test.release, object, problems)
+					}
+				}
+			}
+		}
+	}
+}
+
 // TestReleasesShareNoObjectOfTheCluster: but for the marker of a cluster-wide
 // operator, which is there to make a second one fail.
 func TestReleasesShareNoObjectOfTheCluster(t *testing.T) {

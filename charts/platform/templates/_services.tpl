@@ -13,28 +13,30 @@
 {{- if or (include "dynamo-platform.installs" .) (dig (index . 1) "enabled" false (index . 0).Values.global) }}true{{ end -}}
 {{- end -}}
 
-{{/*
-serviceHost is the Service of a bundled third-party chart, by the rules by which
-these charts name it; arguments: root, key, name that the chart takes for its Service.
-*/}}
-{{- define "dynamo-platform.serviceHost" -}}
+{{/* fullname is what a bundled third-party chart calls its objects, by the rule of these charts; arguments: root, key. */}}
+{{- define "dynamo-platform.fullname" -}}
 {{- $root := index . 0 -}}
-{{- $key := index . 1 -}}
-{{- $values := index $root.Values $key -}}
-{{- $chart := $values.nameOverride | default $key -}}
+{{- $values := index $root.Values (index . 1) -}}
+{{- $chart := $values.nameOverride | default (index . 1) -}}
 {{- $name := printf "%s-%s" $root.Release.Name $chart -}}
 {{- if contains $chart $root.Release.Name -}}{{- $name = $root.Release.Name -}}{{- end -}}
-{{- $name = $values.fullnameOverride | default $name | trunc 63 | trimSuffix "-" -}}
-{{- $name = index . 2 | default $name -}}
+{{- $values.fullnameOverride | default $name | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* serviceHost is its Service; arguments: root, key, name that the chart takes for its Service. */}}
+{{- define "dynamo-platform.serviceHost" -}}
+{{- $root := index . 0 -}}
+{{- $name := index . 2 | default (include "dynamo-platform.fullname" .) -}}
 {{- $domain := (index $root.Values "dynamo-operator").kubernetesClusterDomain -}}
-{{- printf "%s.%s.svc%s" $name ($values.namespaceOverride | default $root.Release.Namespace) ($domain | empty | ternary "" (printf ".%s" $domain)) -}}
+{{- printf "%s.%s.svc%s" $name ((index $root.Values (index . 1)).namespaceOverride | default $root.Release.Namespace) ($domain | empty | ternary "" (printf ".%s" $domain)) -}}
 {{- end -}}
 
 {{- define "dynamo-platform.natsAddress" -}}
 {{- if include "dynamo-platform.installs" (list . "nats") -}}
 {{- $nats := .Values.nats -}}
 {{- $scheme := dig "config" "nats" "tls" "enabled" false $nats | ternary "tls" "nats" -}}
-{{- printf "%s://%s:%d" $scheme (include "dynamo-platform.serviceHost" (list . "nats" (dig "service" "name" "" $nats))) (dig "config" "nats" "port" 4222 $nats | int) -}}
+{{- $port := dig "service" "ports" "nats" "port" 0 $nats | default (dig "config" "nats" "port" 4222 $nats) -}}
+{{- printf "%s://%s:%d" $scheme (include "dynamo-platform.serviceHost" (list . "nats" (dig "service" "name" "" $nats))) (int $port) -}}
 {{- end -}}
 {{- end -}}
 

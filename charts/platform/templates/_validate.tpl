@@ -13,6 +13,14 @@
 {{- fail (printf "%s.enabled is true, but this package of dynamo-platform does not contain the %s chart. Use a package that does, or install %s separately and set %s.enabled=false." $name $name $name $name) -}}
 {{- end -}}
 {{- end -}}
+{{- range $name := list "nats" "etcd" -}}
+{{- $fullname := include "dynamo-platform.fullname" (list $ $name) -}}
+{{- if and (include "dynamo-platform.installs" (list $ $name)) (gt (len $fullname) 52) -}}
+{{- $chart := (index $.Values $name).nameOverride | default $name -}}
+{{- $room := contains $chart $.Release.Name | ternary 52 (sub 51 (len $chart)) -}}
+{{- fail (printf "%s would be called %s, which is %d characters, but with more than 52 its StatefulSet never gets a pod. Set %s.fullnameOverride to a shorter name, e.g. %s, or give the release a name of at most %d characters." $name $fullname (len $fullname) $name $name $room) -}}
+{{- end -}}
+{{- end -}}
 {{- if and (include "dynamo-platform.installs" (list . "nats")) .Values.global.imageRegistry (not (dig "image" "registry" "" .Values.global)) -}}
 {{- fail (printf "global.imageRegistry is %q, but the nats chart does not read it: set global.image.registry to the same, or to docker.io if NATS is to come from there." .Values.global.imageRegistry) -}}
 {{- end -}}
