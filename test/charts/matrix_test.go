@@ -70,6 +70,7 @@ func combination(n int) []int {
 
 func TestEveryModeRenders(t *testing.T) {
 	with, total, pairs := complete(t), 1, map[string]bool{}
+	page := readFile(t, filepath.Join(repositoryRoot, inventory))
 	for _, choices := range dimensions[:interacting] {
 		total *= len(choices)
 	}
@@ -98,6 +99,9 @@ func TestEveryModeRenders(t *testing.T) {
 			sharesNothing(t, with, release, values, rendered, mode)
 		}
 		isMirrored(t, rendered, slices.Contains(names, "mirrored"), mode)
+		if slices.Contains(names, "published") {
+			isListed(t, rendered, page, mode)
+		}
 		if got, want := len(monitorsIn(t, rendered)) > 0, slices.Contains(names, "monitors") || slices.Contains(names, "auto-monitors-and-their-API"); got != want {
 			t.Errorf("%s: has monitors: %v, want %v", mode, got, want)
 		}
