@@ -1,8 +1,10 @@
 package charts
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -27,10 +29,12 @@ import (
 // definedKinds are where the definitions of custom kinds are: those that the
 // projects themselves ship, in the modules of kinds/go.mod, and our fixtures.
 var definedKinds = map[string][]string{
-	"github.com/cert-manager/cert-manager":                     {"deploy/crds/cert-manager.io_certificates.yaml", "deploy/crds/cert-manager.io_issuers.yaml"},
-	"github.com/prometheus-operator/prometheus-operator":       {"example/prometheus-operator-crd/monitoring.coreos.com_*monitors.yaml"},
-	"github.com/wheelhouse-dev/wheelhouse/test/charts/fixture": {"kai-scheduler/crds/*.yaml", "grove-charts/crds/*.yaml"},
+	"github.com/cert-manager/cert-manager":               {"deploy/crds/cert-manager.io_certificates.yaml", "deploy/crds/cert-manager.io_issuers.yaml"},
+	"github.com/prometheus-operator/prometheus-operator": {"example/prometheus-operator-crd/monitoring.coreos.com_*monitors.yaml"},
+	fixtures: {"kai-scheduler/crds/*.yaml", "grove-charts/crds/*.yaml"},
 }
+
+const fixtures = "fixtures"
 
 // customKind treats objects of one kind as the API server does.
 type customKind struct {
@@ -49,8 +53,11 @@ func (k customKind) faults(t *testing.T, content string) (faults []string) {
 	for _, err := range validation.ValidateCustomResource(nil, object, k.validator) {
 		faults = append(faults, err.Error())
 	}
-	if found, _ := k.rules.Validate(t.Context(), nil, k.structural, object, nil, celconfig.RuntimeCELCostBudget); len(found) > 0 {
-		faults = append(faults, found.ToAggregate().Error())
+	if k.rules != nil {
+		found, _ := k.rules.Validate(t.Context(), nil, k.structural, object, nil, celconfig.RuntimeCELCostBudget)
+		for _, err := range found {
+			faults = append(faults, err.Error())
+		}
 	}
 	unknown := schema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true}
 	for _, path := range pruning.PruneWithOptions(object, k.structural, true, unknown) {
@@ -69,7 +76,7 @@ var customKinds = sync.OnceValues(func() (map[string]customKind, error) {
 		for _, pattern := range patterns {
 			files, err := filepath.Glob(filepath.Join(folders[module], pattern))
 			if err != nil || len(files) == 0 {
-				return nil, errors.Join(err, errors.New("no definitions of kinds at "+filepath.Join(folders[module], pattern)))
+				return nil, errors.Join(err, fmt.Errorf("%s has no definitions of kinds at %s", module, pattern))
 			}
 			for _, file := range files {
 				if err := addKinds(kinds, file); err != nil {
@@ -83,13 +90,13 @@ var customKinds = sync.OnceValues(func() (map[string]customKind, error) {
 
 // moduleFolders asks Go where it keeps the modules of kinds/go.mod.
 func moduleFolders() (map[string]string, error) {
-	list := exec.Command("go", "mod", "download", "-json")
+	list := exec.CommandContext(context.Background(), "go", "mod", "download", "-json")
 	list.Dir = "kinds"
 	output, err := list.Output()
 	if err != nil {
-		return nil, errors.Join(err, errors.New(string(output)))
+		return nil, fmt.Errorf("go mod download: %w\n%s", err, output)
 	}
-	folders := map[string]string{"github.com/wheelhouse-dev/wheelhouse/test/charts/fixture": filepath.Join(repositoryRoot, "test/thirdparty/charts")}
+	folders := map[string]string{fixtures: filepath.Join(repositoryRoot, "test/thirdparty/charts")}
 	for decoder := json.NewDecoder(strings.NewReader(string(output))); ; {
 		var module struct{ Path, Dir string }
 		if err := decoder.Decode(&module); errors.Is(err, io.EOF) {
@@ -108,7 +115,7 @@ func addKinds(kinds map[string]customKind, file string) error {
 	}
 	definition, err := crdsafety.Parse(string(data))
 	if err != nil {
-		return errors.Join(err, errors.New(file))
+		return fmt.Errorf("%s: %w", file, err)
 	}
 	for _, version := range definition.Spec.Versions {
 		var internal apiextensions.JSONSchemaProps

@@ -102,13 +102,7 @@ func TestEveryModeRenders(t *testing.T) {
 		if slices.Contains(names, "published") {
 			isListed(t, rendered, page, mode)
 		}
-		if got, want := len(monitorsIn(t, rendered)) > 0, slices.Contains(names, "monitors") || slices.Contains(names, "auto-monitors-and-their-API"); got != want {
-			t.Errorf("%s: has monitors: %v, want %v", mode, got, want)
-		}
-		orchestrators := operatorConfig(t, rendered).Orchestrators
-		if grove, kai := !slices.Contains(names, "no-grove"), !slices.Contains(names, "no-kai"); orchestrators.Grove.Enabled != grove || orchestrators.KAIScheduler.Enabled != kai {
-			t.Errorf("%s: the operator is told of Grove: %v, of KAI: %v", mode, orchestrators.Grove.Enabled, orchestrators.KAIScheduler.Enabled)
-		}
+		isAsAsked(t, rendered, names, mode)
 		if t.Failed() {
 			return
 		}
@@ -175,6 +169,18 @@ func isMirrored(t *testing.T, rendered *chart.Rendered, mirrored bool, mode stri
 		if mirrored && !strings.HasPrefix(image, "mirror.example.com/x/") {
 			t.Errorf("%s: %s does not come from the mirror", mode, image)
 		}
+	}
+}
+
+// isAsAsked: monitors and the use of orchestrators follow their own choices, whatever the others are.
+func isAsAsked(t *testing.T, rendered *chart.Rendered, names []string, mode string) {
+	t.Helper()
+	if got, want := len(monitorsIn(t, rendered)) > 0, slices.Contains(names, "monitors") || slices.Contains(names, "auto-monitors-and-their-API"); got != want {
+		t.Errorf("%s: has monitors: %v, want %v", mode, got, want)
+	}
+	told := operatorConfig(t, rendered).Orchestrators
+	if grove, kai := !slices.Contains(names, "no-grove"), !slices.Contains(names, "no-kai"); told.Grove.Enabled != grove || told.KAIScheduler.Enabled != kai {
+		t.Errorf("%s: the operator is told of Grove: %v, of KAI: %v", mode, told.Grove.Enabled, told.KAIScheduler.Enabled)
 	}
 }
 
