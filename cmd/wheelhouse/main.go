@@ -9,12 +9,22 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
-func main() { os.Exit(run()) }
+// gcPercent trades memory, of which a short run has enough, for processor time,
+// which a local API server may need more. GOGC has precedence.
+const gcPercent = 300
+
+func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	os.Exit(run())
+}
 
 func run() int {
 	ctx, stop := context.WithCancelCause(context.Background())

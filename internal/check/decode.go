@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/yaml"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
@@ -52,7 +53,7 @@ func (d *decoder) decode(o chart.Object) (runtime.Object, error) {
 	if t, ok := d.known(o.Content); ok {
 		return t.object, t.err
 	}
-	object, _, err := strict().Decode([]byte(o.Content), nil, nil)
+	object, err := read(o.Content)
 	if runtime.IsNotRegisteredError(err) {
 		object, err = nil, unknownKind(o)
 	}
@@ -60,6 +61,20 @@ func (d *decoder) decode(o chart.Object) (runtime.Object, error) {
 	defer d.mutex.Unlock()
 	d.done[o.Content] = typed{object, err}
 	return object, err
+}
+
+// read parses the YAML once. Kubernetes' decoder does it twice, the second time
+// for keys that are there twice; only where there are some, it is asked to.
+func read(content string) (runtime.Object, error) {
+	data := []byte(content)
+	if converted, err := yaml.YAMLToJSONStrict(data); err == nil {
+		data = converted
+	}
+	object, _, err := strict().Decode(data, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	return object, nil
 }
 
 func (d *decoder) known(content string) (typed, bool) {

@@ -83,15 +83,20 @@ func (s *Session) compareOne(ctx context.Context, object chart.Object, c rollout
 	if err != nil {
 		return nil, err
 	}
+	change := &rollout.Change{Kind: object.Kind, Namespace: id.namespace, Name: object.Name, Action: rollout.ChangeCreate}
+	unasked := client == nil || c.AbsentNamespaces[id.namespace]
+	if unasked && !c.Text {
+		// Nobody looks at the content, and parsing it is most of the work.
+		return change, nil
+	}
 	wanted, err := asApplied(object, id, c)
 	if err != nil {
 		return nil, err
 	}
-	change := &rollout.Change{Kind: object.Kind, Namespace: id.namespace, Name: object.Name, Action: rollout.ChangeCreate}
 	if c.Text {
 		change.After = readable(wanted)
 	}
-	if client == nil || c.AbsentNamespaces[id.namespace] {
+	if unasked {
 		return change, nil
 	}
 	live, err := client.Get(ctx, object.Name, metav1.GetOptions{})
