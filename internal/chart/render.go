@@ -3,13 +3,18 @@ package chart
 import (
 	"context"
 	"fmt"
+	"maps"
+	"path"
 	"regexp"
+	"slices"
+	"sort"
 	"strings"
 
 	"helm.sh/helm/v4/pkg/chart/common"
 	commonutil "helm.sh/helm/v4/pkg/chart/common/util"
 	"helm.sh/helm/v4/pkg/chart/v2/util"
 	"helm.sh/helm/v4/pkg/engine"
+	release "helm.sh/helm/v4/pkg/release/v1"
 	releaseutil "helm.sh/helm/v4/pkg/release/v1/util"
 	"sigs.k8s.io/yaml"
 )
@@ -126,40 +131,67 @@ func (c *Chart) render(with engine.Engine, rel Release, overrides map[string]any
 }
 
 func sorted(c *Chart, files map[string]string) (*Rendered, error) {
-	hooks, manifests, err := releaseutil.SortManifests(files, nil, releaseutil.InstallOrder)
+	objects, hooks, err := inOrder(files)
 	if err != nil {
 		return nil, fmt.Errorf("chart %s renders what is not a Kubernetes object: %w", c, err)
 	}
-	out := &Rendered{Hooks: len(hooks), Objects: make([]Object, 0, len(manifests))}
 	var text strings.Builder
-	for _, m := range manifests {
-		fmt.Fprintf(&text, "---\n# Source: %s\n%s\n", m.Name, m.Content)
-		object, err := parseObject(m.Content)
-		if err != nil {
-			return nil, fmt.Errorf("chart %s, %s: %w", c, m.Name, err)
-		}
-		object.Template = m.Name
-		out.Objects = append(out.Objects, object)
+	for _, o := range objects {
+		fmt.Fprintf(&text, "---\n# Source: %s\n%s\n", o.Template, o.Content)
 	}
-	out.Manifest = text.String()
-	return out, nil
+	return &Rendered{Manifest: text.String(), Objects: objects, Hooks: hooks}, nil
 }
 
 // ParseManifest splits a stored manifest into its objects.
 func ParseManifest(manifest string) ([]Object, error) {
-	_, manifests, err := releaseutil.SortManifests(releaseutil.SplitManifests(manifest), nil, releaseutil.InstallOrder)
-	if err != nil {
-		return nil, err
+	objects, _, err := inOrder(map[string]string{"": manifest})
+	for i := range objects {
+		objects[i].Template = ""
 	}
-	objects := make([]Object, 0, len(manifests))
-	for _, m := range manifests {
-		object, err := parseObject(m.Content)
-		if err != nil {
-			return nil, err
+	return objects, err
+}
+
+// inOrder lists the objects of rendered files in the order in which Helm
+// installs them, and counts hooks. Helm's own function for this parses every
+// object as a whole, twice; the order needs no more than their heads.
+func inOrder(files map[string]string) (objects []Object, hooks int, err error) {
+	for _, file := range slices.Sorted(maps.Keys(files)) {
+		if strings.HasPrefix(path.Base(file), "_") {
+			continue
 		}
-		objects = append(objects, object)
+		documents := releaseutil.SplitManifests(files[file])
+		keys := slices.Collect(maps.Keys(documents))
+		sort.Sort(releaseutil.BySplitManifestsOrder(keys))
+		for _, key := range keys {
+			object, err := parseObject(documents[key])
+			if err != nil {
+				return nil, 0, fmt.Errorf("%s: %w", file, err)
+			}
+			if object.Annotations[release.HookAnnotation] != "" {
+				hooks++
+				continue
+			}
+			object.Template = file
+			objects = append(objects, object)
+		}
 	}
-	return objects, nil
+	slices.SortStableFunc(objects, func(a, b Object) int {
+		x, y := installRank(a.Kind), installRank(b.Kind)
+		if x == len(releaseutil.InstallOrder) && y == x {
+			return strings.Compare(a.Kind, b.Kind)
+		}
+		return x - y
+	})
+	return objects, hooks, nil
+}
+
+// installRank is the place of a kind in Helm's order; kinds that Helm does not
+// know come last.
+func installRank(kind string) int {
+	if i := slices.Index(releaseutil.InstallOrder, kind); i >= 0 {
+		return i
+	}
+	return len(releaseutil.InstallOrder)
 }
 
 func parseObject(content string) (Object, error) {
