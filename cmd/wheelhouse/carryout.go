@@ -123,13 +123,13 @@ func (r operation) record(ctx context.Context, ledger rollout.Ledger, plan *roll
 	result = rollout.Execute(ctx, plan, r.store, r.session, r.options)
 	// The outcome is recorded even if the run was interrupted.
 	err = rollout.Finish(context.WithoutCancel(ctx), ledger, revision, result)
+	told = err == nil
 	if cause := r.session.Cause(); cause != nil {
 		// Whatever else went wrong, went wrong because of this.
 		result.Interrupted, result.Cause = true, cause
-		told = err == nil
-		return revision.Number, result, told, nil
+		err = nil
 	}
-	return revision.Number, result, err == nil, err
+	return revision.Number, result, told, err
 }
 
 // holder names this client to others: who, where, which process.

@@ -79,12 +79,13 @@ func (a *app) watch(ctx context.Context, look func() (*rollout.Status, error), a
 	var last *rollout.Status
 	for {
 		status, err := look()
-		if ctx.Err() != nil {
-			return last, nil
-		}
-		if err == nil {
+		switch {
+		case ctx.Err() != nil:
+			// The look was cut off; what the user saw before counts.
+			err = nil
+		case err == nil:
 			last, err = status, screen.Show(status, time.Now())
-		} else {
+		default:
 			err = screen.Fail(err, time.Now())
 		}
 		if err != nil {

@@ -9,24 +9,22 @@ import (
 // secretKey says what a value is by the name of its key, "" if nothing secret.
 // beside is the map that holds the key, or nil.
 func secretKey(key string, value any, beside map[string]any) string {
+	before, last := ending(key)
 	text := literal(value)
-	if text == "" {
+	_, isText := value.(string)
+	switch {
+	case text == "":
 		return ""
-	}
-	words := words(key)
-	if len(words) == 0 {
-		return ""
-	}
-	last, before := words[len(words)-1], ""
-	if len(words) > 1 {
-		before = words[len(words)-2]
-	}
-	if passwordWords[last] {
+	case passwordWords[last]:
 		return "a password"
+	case isText:
+		return secretText(before, last, text, beside)
 	}
-	if _, isText := value.(string); !isText {
-		return ""
-	}
+	return ""
+}
+
+// secretText says what a text is by the last two words of its key.
+func secretText(before, last, text string, beside map[string]any) string {
 	switch last {
 	case "token":
 		if !modelTokens[before] && !harmless[strings.ToLower(text)] {
@@ -135,6 +133,12 @@ func words(key string) []string {
 	}
 	flush()
 	return out
+}
+
+// ending are the last two words of a key, "" where it has fewer.
+func ending(key string) (before, last string) {
+	all := append([]string{"", ""}, words(key)...)
+	return all[len(all)-2], all[len(all)-1]
 }
 
 func set(words ...string) map[string]bool {

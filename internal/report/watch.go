@@ -85,7 +85,7 @@ func (w *Watch) lines(s *rollout.Status, now time.Time) error {
 		current[name] = text
 	}
 	for _, r := range s.Releases {
-		say("release "+r.Key.String(), releaseLine(r, now))
+		say("release "+r.String(), releaseLine(r, now))
 	}
 	for _, g := range s.Graphs {
 		say("graph "+g.Namespace+"/"+g.Name, graphLine(g))

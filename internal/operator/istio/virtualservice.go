@@ -92,7 +92,10 @@ func (v *VirtualService) DeepCopy() *VirtualService {
 }
 
 // DeepCopyObject implements runtime.Object.
-func (l *VirtualServiceList) DeepCopyObject() runtime.Object {
+func (l *VirtualServiceList) DeepCopyObject() runtime.Object { return l.DeepCopy() }
+
+// DeepCopy returns a copy that shares nothing with l.
+func (l *VirtualServiceList) DeepCopy() *VirtualServiceList {
 	if l == nil {
 		return nil
 	}
