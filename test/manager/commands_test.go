@@ -103,7 +103,7 @@ func has(ts *testscript.TestScript, neg bool, args []string) {
 
 func await(ts *testscript.TestScript, _ bool, args []string) {
 	c := client(ts, args[0], args[1])
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		_, err := c.Get(context.Background(), args[2], metav1.GetOptions{})
 		if err == nil {
 			return
@@ -117,7 +117,7 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 func remove(ts *testscript.TestScript, _ bool, args []string) {
 	c := client(ts, args[0], args[1])
 	ts.Check(c.Delete(context.Background(), args[2], metav1.DeleteOptions{}))
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		_, err := c.Get(context.Background(), args[2], metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return
