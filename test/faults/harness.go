@@ -17,8 +17,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 
 	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
@@ -32,7 +30,7 @@ type harness struct {
 	binary    string
 	charts    string
 	dir       string
-	// ends are the states that undisturbed scenarios end in, by name.
+	// ends are the states that undisturbed runs end in.
 	ends map[string]state
 	// parallel is how many fleets are swept at the same time.
 	parallel int
@@ -41,12 +39,14 @@ type harness struct {
 	speak   sync.Mutex
 	fleets  atomic.Int32
 	leaving sync.WaitGroup
+	// alone is held by the fleet whose CRDs no other can have meanwhile.
+	alone sync.Mutex
 }
 
 // newHarness builds wheelhouse and connects to a cluster. Charts is the folder
-// with the charts of the fleets.
+// with the small charts.
 func newHarness(ctx context.Context, c *cluster.Cluster, charts string, output io.Writer) (h *harness, err error) {
-	h = &harness{cluster: c, ends: map[string]state{}, parallel: 3, output: output}
+	h = &harness{cluster: c, ends: map[string]state{}, parallel: 4, output: output}
 	if h.charts, err = filepath.Abs(charts); err != nil {
 		return nil, err
 	}
@@ -73,14 +73,19 @@ func (h *harness) Close() error {
 	return errors.Join(err, os.RemoveAll(h.dir))
 }
 
+// drained waits as long as namespaces go.
 func (h *harness) drained() error {
 	const limit = 3 * time.Minute
-	for deadline := time.Now().Add(limit); ; time.Sleep(time.Second) {
+	before, since := 0, time.Now()
+	for ; ; time.Sleep(time.Second) {
 		ending, err := h.observer.ending(context.Background())
 		if err != nil || len(ending) == 0 {
 			return err
 		}
-		if time.Now().After(deadline) {
+		if len(ending) != before {
+			before, since = len(ending), time.Now()
+		}
+		if time.Since(since) > limit {
 			return fmt.Errorf("namespaces that do not end: %s", strings.Join(slices.Sorted(maps.Keys(ending)), ", "))
 		}
 	}
@@ -92,39 +97,91 @@ func (h *harness) say(format string, args ...any) {
 	fmt.Fprintf(h.output, format+"\n", args...)
 }
 
+// chartSet is what fleets are made of.
+type chartSet struct {
+	// source says in the fleet file where the charts are, in the folder %s.
+	source string
+	// one and two are the platforms' values in the two files of a fleet. Between
+	// them an object is changed, one removed and one added.
+	one, two string
+	// group is that of the CRDs. With %s, the fleet's name, each fleet has its
+	// own; without, there can be one fleet at a time.
+	group string
+	// objects is the plural of a kind of which each platform has an object.
+	objects string
+}
+
+var (
+	// smallCharts are of the same build as the real ones, with few objects.
+	smallCharts = &chartSet{
+		source: "charts: {crds: %[1]s/crds, platform: %[1]s/platform}",
+		one:    "version: one", two: "version: two",
+		group: "%s.example.com", objects: "things",
+	}
+	// realCharts are those in the binary, with large CRDs. Nothing here runs
+	// their operators, so nobody waits for them.
+	realCharts = &chartSet{
+		one:   "dynamo-operator: {controllerManager: {podDisruptionBudget: {enabled: true}}}",
+		two:   "dynamo-operator: {controllerManager: {logLevel: debug}, webhook: {enabled: true}}",
+		group: "nvidia.com",
+	}
+)
+
+// shared: their CRDs have the same names for all fleets.
+func (c *chartSet) shared() bool { return !strings.Contains(c.group, "%s") }
+
 // fleet is a fleet of three tenants with names of its own, and a folder with
-// its files: one.yaml, and two.yaml, which wants another version.
+// its files: one.yaml, and two.yaml, which wants something else.
 type fleet struct {
+	*chartSet
+	number            int32
 	name, dir, binary string
+}
+
+// crdGroup is the group of the fleet's CRDs.
+func (f *fleet) crdGroup() string {
+	if f.shared() {
+		return f.group
+	}
+	return fmt.Sprintf(f.group, f.name)
 }
 
 const fleetText = `apiVersion: wheelhouse.dev/v1alpha1
 kind: Fleet
 metadata: {name: %[1]s}
 spec:
-  charts: {crds: %[2]s/crds, platform: %[2]s/platform}
+  %[2]s
   crds: {namespace: %[1]s-crds}
-  values: [{platform: {version: %[3]s}}]
+  values: [{platform: {%[3]s}}]
   platforms: [{namespace: %[1]s-a}, {namespace: %[1]s-b}, {namespace: %[1]s-c}]
 `
 
-func (h *harness) newFleet() (*fleet, error) {
-	name := fmt.Sprintf("zz%dzz", h.fleets.Add(1))
-	f := &fleet{name: name, dir: filepath.Join(h.dir, name), binary: h.binary}
-	if err := os.Mkdir(f.dir, 0o700); err != nil {
-		return nil, err
+// newFleet writes the files of a fleet. Forget ends it.
+func (h *harness) newFleet(c *chartSet) (*fleet, error) {
+	if c.shared() {
+		h.alone.Lock()
 	}
-	for _, version := range []string{"one", "two"} {
-		text := fmt.Sprintf(fleetText, name, h.charts, version)
-		if err := os.WriteFile(filepath.Join(f.dir, version+".yaml"), []byte(text), 0o600); err != nil {
-			return nil, err
-		}
+	number := h.fleets.Add(1)
+	name := fmt.Sprintf("zz%dzz", number)
+	f := &fleet{chartSet: c, number: number, name: name, dir: filepath.Join(h.dir, name), binary: h.binary}
+	source := c.source
+	if source != "" {
+		source = fmt.Sprintf(source, h.charts)
+	}
+	err := os.Mkdir(f.dir, 0o700)
+	for file, values := range map[string]string{"one.yaml": c.one, "two.yaml": c.two} {
+		text := fmt.Sprintf(fleetText, name, source, values)
+		err = errors.Join(err, os.WriteFile(filepath.Join(f.dir, file), []byte(text), 0o600))
+	}
+	if err != nil {
+		h.forget(context.Background(), f)
+		return nil, err
 	}
 	return f, nil
 }
 
 // patience bounds one run of the client: whatever takes longer, hangs.
-const patience = 3 * time.Minute
+const patience = 10 * time.Minute
 
 // run runs wheelhouse to its end, or kills it when ctx ends.
 func (f *fleet) run(ctx context.Context, kubeconfig string, args []string) (string, error) {
@@ -140,18 +197,18 @@ func (f *fleet) run(ctx context.Context, kubeconfig string, args []string) (stri
 }
 
 // forget deletes what a fleet has left in the cluster, in the background: the
-// fleets that follow have other names.
+// fleets that follow have other names, or wait.
 func (h *harness) forget(ctx context.Context, f *fleet) {
 	_ = os.RemoveAll(f.dir)
 	ctx = context.WithoutCancel(ctx)
+	// Some go with their namespaces, to see that these end.
+	withNamespaces := f.number%10 == 0
 	h.leaving.Go(func() {
-		remove := func(resource schema.GroupVersionResource, name string) {
-			_ = h.observer.dynamic.Resource(resource).Delete(ctx, name, metav1.DeleteOptions{})
+		if f.shared() {
+			defer h.alone.Unlock()
 		}
-		remove(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}, "things."+f.name+".example.com")
-		for _, tenant := range strings.Fields("a b c crds") {
-			remove(namespaces, f.name+"-"+tenant)
-			remove(schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"}, f.name+"-"+tenant+"-worker")
+		if err := h.observer.remove(ctx, f, withNamespaces); err != nil {
+			h.say("fleet %s: %s", f.name, err)
 		}
 	})
 }

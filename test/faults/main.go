@@ -24,8 +24,8 @@ func main() {
 	every := flag.Int("every", 1, "kill after every n-th request")
 	only := flag.String("only", "", "only the scenario of this name")
 	runs := flag.Int("runs", 5, "how many runs of each scenario have random faults")
-	parallel := flag.Int("parallel", 3, "how many fleets are swept at the same time")
-	charts := flag.String("charts", "test/faults/testdata", "the folder with the charts")
+	parallel := flag.Int("parallel", 4, "how many fleets are swept at the same time")
+	charts := flag.String("charts", "test/faults/testdata", "the folder with the small charts")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -33,7 +34,33 @@ type observer struct {
 	resources []schema.GroupVersionResource
 }
 
-var namespaces = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+var (
+	namespaces  = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+	definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+	// clusterWide are the kinds of which the charts have objects outside of
+	// namespaces.
+	clusterWide = []schema.GroupVersionResource{
+		{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "mutatingwebhookconfigurations"},
+		{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingwebhookconfigurations"},
+		{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"},
+		definitions,
+	}
+	// contents are the kinds of which they have objects in namespaces, with a
+	// selector for those that Kubernetes puts there too.
+	contents = map[schema.GroupVersionResource]string{
+		{Group: "apps", Version: "v1", Resource: "deployments"}:                       "",
+		{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"}:             "",
+		{Group: "policy", Version: "v1", Resource: "poddisruptionbudgets"}:            "",
+		{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "rolebindings"}: "",
+		{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"}:        "",
+		{Version: "v1", Resource: "configmaps"}:                                       ofHelm,
+		{Version: "v1", Resource: "secrets"}:                                          "",
+		{Version: "v1", Resource: "serviceaccounts"}:                                  ofHelm,
+		{Version: "v1", Resource: "services"}:                                         "",
+	}
+)
+
+const ofHelm = "app.kubernetes.io/managed-by=Helm"
 
 // followers are kinds that controllers make and time.
 var followers = []string{"events", "endpoints", "endpointslices", "replicasets", "pods", "controllerrevisions", "componentstatuses", "podmetrics"}
@@ -68,7 +95,7 @@ func newObserver(h *harness) (*observer, error) {
 // read returns everything whose name or namespace belongs to a fleet, but for
 // namespaces on their way out and what is in them: the harness looks, at its
 // end, whether they have gone.
-func (o *observer) read(ctx context.Context, fleet string) (state, error) {
+func (o *observer) read(ctx context.Context, f *fleet) (state, error) {
 	out := state{}
 	ending, err := o.ending(ctx)
 	if err != nil {
@@ -78,8 +105,11 @@ func (o *observer) read(ctx context.Context, fleet string) (state, error) {
 	var records []unstructured.Unstructured
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
-	things := schema.GroupVersionResource{Group: fleet + ".example.com", Version: "v1", Resource: "things"}
-	for _, resource := range append(slices.Clone(o.resources), things) {
+	resources := o.resources
+	if f.objects != "" {
+		resources = append(slices.Clone(resources), schema.GroupVersionResource{Group: f.crdGroup(), Version: "v1", Resource: f.objects})
+	}
+	for _, resource := range resources {
 		group.Go(func() error {
 			list, err := o.dynamic.Resource(resource).List(ctx, metav1.ListOptions{})
 			if apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) {
@@ -92,11 +122,11 @@ func (o *observer) read(ctx context.Context, fleet string) (state, error) {
 			defer mutex.Unlock()
 			for _, item := range list.Items {
 				switch {
-				case !belongs(&item, fleet), ending[item.GetNamespace()], item.GetKind() == "Namespace" && ending[item.GetName()]:
+				case !f.has(&item), ending[item.GetNamespace()], item.GetKind() == "Namespace" && ending[item.GetName()]:
 				case isRecord(&item):
 					records = append(records, item)
 				default:
-					out[strings.ReplaceAll(resource.Resource+" "+item.GetNamespace()+"/"+item.GetName(), fleet, "FLEET")] = textOf(&item, fleet)
+					out[strings.ReplaceAll(resource.Resource+" "+item.GetNamespace()+"/"+item.GetName(), f.name, "FLEET")] = textOf(&item, f.name)
 				}
 			}
 			return nil
@@ -105,7 +135,7 @@ func (o *observer) read(ctx context.Context, fleet string) (state, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	return out, out.addRecords(records, fleet)
+	return out, out.addRecords(records, f.name)
 }
 
 // ending lists the namespaces that are being deleted.
@@ -123,12 +153,69 @@ func (o *observer) ending(ctx context.Context) (map[string]bool, error) {
 	return out, nil
 }
 
-func belongs(item *unstructured.Unstructured, fleet string) bool {
-	place := item.GetNamespace()
-	if place == "" {
-		place = item.GetName()
+// has tells whether an object belongs to the fleet. Those of the cluster are
+// called after its namespaces, or after the group of its CRDs.
+func (f *fleet) has(item *unstructured.Unstructured) bool {
+	if namespace := item.GetNamespace(); namespace != "" {
+		return strings.HasPrefix(namespace, f.name+"-")
 	}
-	return strings.HasPrefix(place, fleet+"-") || strings.HasSuffix(place, "."+fleet+".example.com")
+	return strings.Contains(item.GetName(), f.name+"-") || strings.HasSuffix(item.GetName(), "."+f.crdGroup())
+}
+
+// remove deletes what a fleet has in the cluster, and of CRDs whose names others
+// need it awaits the end. Ending namespaces is a third of all requests of a sweep, so
+// they stay, emptied, unless they are asked for: where a fleet has ended as an
+// undisturbed one does, finalizers included, they end as its namespaces do.
+func (o *observer) remove(ctx context.Context, f *fleet, withNamespaces bool) error {
+	for _, tenant := range strings.Fields("a b c crds") {
+		if err := o.empty(ctx, f.name+"-"+tenant, withNamespaces); err != nil {
+			return err
+		}
+	}
+	for {
+		left := 0
+		for _, resource := range clusterWide {
+			list, err := o.dynamic.Resource(resource).List(ctx, metav1.ListOptions{})
+			if err != nil {
+				return fmt.Errorf("list %s: %w", resource.Resource, err)
+			}
+			for _, item := range list.Items {
+				if !f.has(&item) {
+					continue
+				}
+				if resource == definitions && f.shared() {
+					left++
+				}
+				if err := o.dynamic.Resource(resource).Delete(ctx, item.GetName(), metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+					return fmt.Errorf("delete %s %s: %w", resource.Resource, item.GetName(), err)
+				}
+			}
+		}
+		if left == 0 {
+			return nil
+		}
+		pause(ctx)
+	}
+}
+
+// empty deletes a namespace, or what the charts and wheelhouse put into it.
+func (o *observer) empty(ctx context.Context, namespace string, whole bool) error {
+	if whole {
+		err := o.dynamic.Resource(namespaces).Delete(ctx, namespace, metav1.DeleteOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return fmt.Errorf("delete namespace %s: %w", namespace, err)
+		}
+		return nil
+	}
+	background := metav1.DeletePropagationBackground
+	for resource, selector := range contents {
+		err := o.dynamic.Resource(resource).Namespace(namespace).DeleteCollection(ctx,
+			metav1.DeleteOptions{PropagationPolicy: &background}, metav1.ListOptions{LabelSelector: selector})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return fmt.Errorf("empty namespace %s of %s: %w", namespace, resource.Resource, err)
+		}
+	}
+	return nil
 }
 
 func isRecord(item *unstructured.Unstructured) bool {
@@ -161,8 +248,16 @@ func textOf(item *unstructured.Unstructured, fleet string) string {
 	if err != nil {
 		return err.Error()
 	}
-	return strings.ReplaceAll(string(data), fleet, "FLEET")
+	return alike(data, fleet)
 }
+
+// alike replaces a fleet's name, and the checksums of texts that have it in
+// them: the texts are compared too.
+func alike(data []byte, fleet string) string {
+	return checksum.ReplaceAllString(strings.ReplaceAll(string(data), fleet, "FLEET"), "$1")
+}
+
+var checksum = regexp.MustCompile(`(checksum/[a-z]+\W+)[0-9a-f]{64}`)
 
 // managersOf keeps who owns which fields, but not since when, and leaves out
 // controllers, which come and go in their own time.
@@ -211,7 +306,7 @@ func (s state) addRecords(items []unstructured.Unstructured, fleet string) error
 		if err != nil {
 			return err
 		}
-		s[name] = strings.ReplaceAll(string(data), fleet, "FLEET")
+		s[name] = alike(data, fleet)
 	}
 	slices.SortFunc(journal, func(a, b journalEntry) int { return a.Revision - b.Revision })
 	for i, entry := range journal {

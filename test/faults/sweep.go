@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -12,6 +13,11 @@ import (
 // scenario is a command that is disturbed, with what comes before and after.
 type scenario struct {
 	name string
+	// charts of its fleets; the small ones if nil.
+	charts *chartSet
+	// stride is the distance between two kills, where there are too many for
+	// all; 0 means 1.
+	stride int
 	// before prepares the cluster, undisturbed.
 	before [][]string
 	// disturbed is the command that is killed.
@@ -30,14 +36,31 @@ var (
 	rollback = []string{"rollback", "-f", "one.yaml", "--yes"}
 )
 
-// scenarios are the four commands, and two changes of mind after a killed one.
-var scenarios = []scenario{
+// scenarios are the four commands, two changes of mind after a killed one, and
+// the four commands with the real charts.
+var scenarios = slices.Concat([]scenario{
 	{name: "apply", disturbed: applyOne},
-	{name: "upgrade", before: [][]string{applyOne}, disturbed: applyTwo},
+	upgrade,
 	{name: "rollback", before: [][]string{applyOne, applyTwo}, disturbed: rollback},
 	{name: "destroy", before: [][]string{applyOne}, disturbed: destroy},
 	{name: "upgrade, then back", before: [][]string{applyOne}, disturbed: applyTwo, again: applyOne, without: [][]string{applyOne}},
 	{name: "upgrade, then destroy", before: [][]string{applyOne}, disturbed: applyTwo, again: destroy, without: [][]string{applyOne, destroy}},
+}, realScenarios())
+
+var upgrade = scenario{name: "upgrade", before: [][]string{applyOne}, disturbed: applyTwo}
+
+func realScenarios() []scenario {
+	one, two := slices.Concat(applyOne, []string{"--no-wait"}), slices.Concat(applyTwo, []string{"--no-wait"})
+	list := []scenario{
+		{name: "apply, real charts", disturbed: one},
+		{name: "upgrade, real charts", before: [][]string{one}, disturbed: two},
+		{name: "rollback, real charts", before: [][]string{one, two}, disturbed: rollback},
+		{name: "destroy, real charts", before: [][]string{one}, disturbed: destroy},
+	}
+	for i := range list {
+		list[i].charts, list[i].stride = realCharts, 23
+	}
+	return list
 }
 
 // tally is how a sweep went.
@@ -66,6 +89,7 @@ func (h *harness) sweep(ctx context.Context, s scenario, step int) (*tally, erro
 	}
 	t := &tally{name: s.name, requests: total}
 	var mutex sync.Mutex
+	step *= max(s.stride, 1)
 	numbers := make(chan int)
 	var workers sync.WaitGroup
 	for range h.parallel {
@@ -96,38 +120,34 @@ func (h *harness) sweep(ctx context.Context, s scenario, step int) (*tally, erro
 
 // undisturbed returns the state that every disturbed run must lead to.
 func (h *harness) undisturbed(ctx context.Context, s scenario) (state, error) {
-	if h.ends[s.name] == nil {
-		end, err := h.readEnd(ctx, s)
+	runs := s.without
+	if runs == nil {
+		runs = slices.Concat(s.before, [][]string{s.disturbed})
+	}
+	key := fmt.Sprint(runs)
+	if h.ends[key] == nil {
+		end, err := h.readEnd(ctx, scenario{name: s.name, charts: s.charts, before: runs})
 		if err != nil {
 			return nil, err
 		}
-		h.ends[s.name] = end
+		h.ends[key] = end
 	}
-	return h.ends[s.name], nil
+	return h.ends[key], nil
 }
 
 func (h *harness) readEnd(ctx context.Context, s scenario) (state, error) {
-	f, err := h.newFleet()
+	f, err := h.prepared(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	defer h.forget(ctx, f)
-	runs := s.without
-	if runs == nil {
-		runs = append(append(runs, s.before...), s.disturbed)
-	}
-	for _, args := range runs {
-		if out, err := f.run(ctx, h.cluster.Kubeconfig, args); err != nil {
-			return nil, fmt.Errorf("undisturbed %s: %w\n%s", strings.Join(args, " "), err, out)
-		}
-	}
-	return h.observer.read(ctx, f.name)
+	return h.observer.read(ctx, f)
 }
 
 // settled reads the state, again while controllers may still be at work on it.
 func (h *harness) settled(ctx context.Context, f *fleet, want state) (state, error) {
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		got, err := h.observer.read(ctx, f.name)
+	for deadline := time.Now().Add(time.Minute); ; {
+		got, err := h.observer.read(ctx, f)
 		if err != nil || len(differences(want, got)) == 0 || time.Now().After(deadline) {
 			return got, err
 		}
@@ -162,7 +182,11 @@ func (h *harness) count(ctx context.Context, s scenario) (int, error) {
 
 // prepared makes a new fleet in the state in which the command is disturbed.
 func (h *harness) prepared(ctx context.Context, s scenario) (*fleet, error) {
-	f, err := h.newFleet()
+	charts := s.charts
+	if charts == nil {
+		charts = smallCharts
+	}
+	f, err := h.newFleet(charts)
 	if err != nil {
 		return nil, err
 	}
