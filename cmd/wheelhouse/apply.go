@@ -164,7 +164,8 @@ func summary(r *rollout.Result) error {
 	failed, left, skipped := outcomes(r)
 	switch {
 	case r.Interrupted:
-		return fmt.Errorf("%w; %d of %d steps are left (%s); run the same command again to finish", r.Cause, len(left), len(r.Outcomes), some(left))
+		// Not wrapped: a stop that ends a run is not one before its first change.
+		return fmt.Errorf("%s; %d of %d steps are left (%s); run the same command again to finish", r.Cause.Error(), len(left), len(r.Outcomes), some(left))
 	case len(failed) > 0:
 		return fmt.Errorf("%d of %d steps failed, %d were skipped because of them; see above: %s%s", len(failed), len(r.Outcomes), skipped, strings.Join(failed, ", "), takenBack(r))
 	default:
