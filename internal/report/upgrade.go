@@ -74,6 +74,9 @@ func definitionLines(w io.Writer, r *crdsafety.Report) {
 	for _, harm := range r.Harms {
 		fmt.Fprintln(w, "        breaks", harm)
 	}
+	for _, says := range r.Unjudged {
+		fmt.Fprintln(w, "        unknown", says)
+	}
 }
 
 // verdict says in a few words what a change of a CRD does to what lives.
@@ -85,6 +88,8 @@ func verdict(r *crdsafety.Report) string {
 		return "cannot change like this"
 	case len(r.Harms) > 0:
 		return fmt.Sprintf("breaks %d of %s", r.Broken(), count(r.Objects, "live object"))
+	case len(r.Unjudged) > 0:
+		return "may break what lives: nobody can tell beforehand"
 	case r.Harmful():
 		return "breaks programs that use it; it has " + count(r.Objects, "live object")
 	case r.Looked:

@@ -160,6 +160,9 @@ func harmsOf(s Step, r *crdsafety.Report) []string {
 			lines = append(lines, fmt.Sprintf("%s: CRD %s has %d live objects, and %s", s.ID, r.Name, r.Objects, change))
 		}
 	}
+	for _, says := range r.Unjudged {
+		lines = append(lines, fmt.Sprintf("%s: CRD %s: %s", s.ID, r.Name, says))
+	}
 	if len(r.Harms) == 0 {
 		return lines
 	}

@@ -54,31 +54,6 @@ func (c *changes) identity(old, wanted *Definition) {
 	}
 }
 
-func (c *changes) conversion(old, wanted *Definition) {
-	switch before, after := converts(old), converts(wanted); {
-	case before && !after && len(wanted.Spec.Versions) > 1:
-		c.add(Breaking, "", "versions are no longer converted by a webhook: what they do not have in common is lost between them")
-	case !before && after:
-		c.add(Notable, "", "versions are converted by webhook %s from now on; while it does not answer, objects are only readable as they are stored", webhook(wanted))
-	case before && after && !reflect.DeepEqual(old.Spec.Conversion.Webhook, wanted.Spec.Conversion.Webhook):
-		c.add(Notable, "", "the conversion webhook changes from %s to %s", webhook(old), webhook(wanted))
-	}
-}
-
-func webhook(crd *Definition) string {
-	hook := crd.Spec.Conversion.Webhook
-	switch {
-	case hook == nil || hook.ClientConfig == nil:
-		return "(none)"
-	case hook.ClientConfig.Service != nil:
-		return hook.ClientConfig.Service.Namespace + "/" + hook.ClientConfig.Service.Name
-	case hook.ClientConfig.URL != nil:
-		return *hook.ClientConfig.URL
-	default:
-		return "(none)"
-	}
-}
-
 // versions compares which versions there are and which are served.
 func (c *changes) versions(old, wanted *Definition) {
 	for _, before := range old.Spec.Versions {
@@ -112,6 +87,9 @@ func (c *changes) storage(old, wanted *Definition) error {
 	}
 	c.add(Notable, "", "objects are stored in version %s instead of %s; definitions without %s cannot be returned to from then on", after.Name, before.Name, after.Name)
 	if converts(wanted) {
+		if why := unseen(old, after.Name); why != "" {
+			c.add(Breaking, "", "what the conversion webhook makes of objects that are stored in version %s cannot be seen before: %s", after.Name, why)
+		}
 		return nil
 	}
 	found, err := compareSchemas(before, after, fmt.Sprintf("%s to %s", before.Name, after.Name))

@@ -11,11 +11,15 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 )
 
 // Definition is a CustomResourceDefinition as the API server keeps it.
 type Definition = apiextensionsv1.CustomResourceDefinition
+
+// owner is who wrote some fields of a definition.
+type owner = metav1.ManagedFieldsEntry
 
 // Parse reads a definition from YAML or JSON and fills in what the API server
 // would.
@@ -62,12 +66,6 @@ func served(crd *Definition) string {
 		}
 	}
 	return ""
-}
-
-// converts reports whether a webhook translates between versions. Without
-// one, objects only change their apiVersion.
-func converts(crd *Definition) bool {
-	return crd.Spec.Conversion != nil && crd.Spec.Conversion.Strategy == apiextensionsv1.WebhookConverter
 }
 
 // internalSchema is a version's schema in the form that the API server's code

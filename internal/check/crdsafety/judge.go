@@ -72,6 +72,15 @@ func (j *judge) faults(ctx context.Context, object map[string]any) []fault {
 	return out
 }
 
+// kept is what the API server makes of an object that it reads under the schema.
+func (j *judge) kept(object map[string]any) map[string]any {
+	object = runtime.DeepCopyJSON(object)
+	defaulting.PruneNonNullableNullsWithoutDefaults(object, j.structural)
+	pruning.Prune(object, j.structural, true)
+	defaulting.Default(object, j.structural)
+	return object
+}
+
 func (j *judge) validate(ctx context.Context, object map[string]any) field.ErrorList {
 	errs := validation.ValidateCustomResource(nil, object, j.validator)
 	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, j.structural, object)...)

@@ -29,6 +29,11 @@ type Report struct {
 	Objects int  `json:"objects"`
 	// Harms are what live objects would lose, by namespace and name.
 	Harms []Harm `json:"harms,omitempty"`
+	// Unjudged says what becomes of objects and cannot be told beforehand.
+	Unjudged []string `json:"unjudged,omitempty"`
+
+	// unread says that objects could not be read in some version.
+	unread bool
 }
 
 // Harm is what a change does to one field of one live object.
@@ -59,9 +64,10 @@ func (r *Report) Worst() Class {
 // Impossible reports whether the API server would refuse the change.
 func (r *Report) Impossible() bool { return r.Worst() == Forbidden }
 
-// Harmful reports whether the change hurts what lives in the cluster now.
+// Harmful reports whether the change hurts what lives in the cluster now, or
+// may do so without anybody being able to tell.
 func (r *Report) Harmful() bool {
-	return len(r.Harms) > 0 || r.Objects > 0 && r.Worst().AtLeast(Breaking)
+	return len(r.Harms) > 0 || len(r.Unjudged) > 0 || r.Objects > 0 && r.Worst().AtLeast(Breaking)
 }
 
 // Broken counts the objects that are harmed.
@@ -89,19 +95,40 @@ func Review(ctx context.Context, old, wanted *Definition, objects Objects) (*Rep
 	if err != nil {
 		return nil, fmt.Errorf("CRD %s: %w", old.Name, err)
 	}
-	if len(trials) == 0 && r.Worst().AtLeast(Breaking) {
-		return r, r.count(ctx, old, objects)
-	}
 	found := harms{}
 	for _, t := range trials {
 		n, err := t.run(ctx, objects, found)
-		if err != nil {
+		if err := r.looked(t.read, n, err); err != nil {
 			return nil, err
 		}
-		r.Looked, r.Objects = true, max(r.Objects, n)
+	}
+	if converts(old) && !converts(wanted) && len(wanted.Spec.Versions) > 1 {
+		if err := r.unconverted(ctx, old, wanted, objects, found); err != nil {
+			return nil, fmt.Errorf("CRD %s: %w", old.Name, err)
+		}
+	}
+	r.hidden(old, wanted)
+	if !r.Looked && (len(r.Unjudged) > 0 || r.Worst().AtLeast(Breaking)) {
+		if err := r.count(ctx, old, objects); err != nil {
+			return nil, err
+		}
+	}
+	if r.Objects == 0 && !r.unread {
+		r.Unjudged = nil
 	}
 	r.Harms = found.list()
 	return r, nil
+}
+
+// hidden notes versions that narrow and that objects may be stored in, although
+// nobody can read them there.
+func (r *Report) hidden(old, wanted *Definition) {
+	for name := range narrowed(r.Changes) {
+		before := version(old, name)
+		if before != nil && !before.Served && version(wanted, name) != nil && slices.Contains(stored(old), name) {
+			r.doubt("objects may be stored in version %s, which allows less and is not served: nobody can read what they lose", name)
+		}
+	}
 }
 
 func (r *Report) count(ctx context.Context, old *Definition, objects Objects) error {
@@ -109,11 +136,8 @@ func (r *Report) count(ctx context.Context, old *Definition, objects Objects) er
 	if version == "" {
 		return nil
 	}
-	r.Looked = true
-	return objects(ctx, version, func(page []map[string]any) error {
-		r.Objects += len(page)
-		return nil
-	})
+	_, err := r.read(ctx, objects, version, func(map[string]any) {})
+	return err
 }
 
 // trial reads all objects in one version and holds them against schemas.
@@ -125,30 +149,26 @@ type trial struct {
 
 // trialsOf says which versions to read and what to hold them against: each
 // narrowed version against itself, and where objects move to another storage
-// version without a webhook, the one against the other.
+// version, the one against the other, or what the webhook makes of them.
 func trialsOf(old, wanted *Definition, changes []Change) ([]trial, error) {
-	narrowed := map[string]bool{}
-	everything := false
-	for _, c := range changes {
-		if c.Class.AtLeast(Narrowing) {
-			narrowed[c.Version] = true
-			everything = everything || c.Version == "" && c.Class == Narrowing
-		}
-	}
+	narrowed := narrowed(changes)
+	everything := old.Spec.PreserveUnknownFields && !wanted.Spec.PreserveUnknownFields
 	var out []trial
 	from, to := storage(old), storage(wanted)
+	moves := from != nil && to != nil && from.Name != to.Name
+	converted := converts(old) && converts(wanted)
 	for _, before := range old.Spec.Versions {
 		t := trial{read: before.Name}
 		if !before.Served {
 			continue
 		}
 		after := version(wanted, before.Name)
-		if after != nil && (everything || narrowed[before.Name]) {
+		if after != nil && (everything || narrowed[before.Name] || moves && converted && to.Name == before.Name) {
 			if err := t.add(after.Name, wanted); err != nil {
 				return nil, err
 			}
 		}
-		if from != nil && to != nil && from.Name == before.Name && narrowed[from.Name+" to "+to.Name] {
+		if moves && from.Name == before.Name && narrowed[from.Name+" to "+to.Name] {
 			if err := t.add(to.Name, wanted); err != nil {
 				return nil, err
 			}
@@ -163,6 +183,17 @@ func trialsOf(old, wanted *Definition, changes []Change) ([]trial, error) {
 		out = append(out, t)
 	}
 	return out, nil
+}
+
+// narrowed names what narrows: versions, or moves from one to another.
+func narrowed(changes []Change) map[string]bool {
+	out := map[string]bool{}
+	for _, c := range changes {
+		if c.Class.AtLeast(Narrowing) {
+			out[c.Version] = true
+		}
+	}
+	return out
 }
 
 func (t *trial) add(name string, crd *Definition) error {
@@ -220,12 +251,18 @@ func (h harms) add(object map[string]any, faults []fault) {
 	if len(faults) == 0 {
 		return
 	}
+	name := nameOf(object)
+	for _, f := range faults {
+		h[Harm{Namespace: name[0], Name: name[1], Field: f.field, Says: f.says}] = true
+	}
+}
+
+// nameOf is the namespace and the name of an object.
+func nameOf(object map[string]any) [2]string {
 	metadata, _ := object["metadata"].(map[string]any)
 	namespace, _ := metadata["namespace"].(string)
 	name, _ := metadata["name"].(string)
-	for _, f := range faults {
-		h[Harm{Namespace: namespace, Name: name, Field: f.field, Says: f.says}] = true
-	}
+	return [2]string{namespace, name}
 }
 
 func (h harms) list() []Harm {
