@@ -100,6 +100,7 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 	if err != nil {
 		return err
 	}
+	options.Undo = flags.onFailure == onFailureRollback
 	progress := report.NewProgress(a.err)
 	defer progress.Close()
 	out := a.output(flags.output, progress)
@@ -139,7 +140,7 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 			return plan, agree(plan)
 		},
 		options: rollout.Options{Parallel: flags.parallel, Serial: flags.serial, NoWait: options.NoWait, Patience: flags.timeout, Notify: out.notify},
-		undo:    flags.onFailure == onFailureRollback,
+		undo:    options.Undo,
 	})
 	progress.Pause()
 	if result != nil {

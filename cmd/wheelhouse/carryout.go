@@ -104,13 +104,14 @@ func (r operation) journaled(ctx context.Context, ledger rollout.Ledger) (result
 	if err != nil || !r.undo || result.Interrupted || result.Err() == nil {
 		return result, told, err
 	}
-	undo, stays := rollout.Undo(r.plan, result)
-	result.Stays = stays
-	if !undo.Changes() {
+	undo := rollout.Undo(r.plan, result)
+	rollout.PreviewUndo(ctx, undo, r.store, r.session, r.store.Fields)
+	result.Stays = undo.Lost
+	if !undo.Plan.Changes() {
 		return result, told, nil
 	}
 	r.progress.Say("taking back what was changed, in reverse")
-	_, result.Undone, told, err = r.record(ctx, ledger, undo, fmt.Sprintf("undo of %d", revision))
+	_, result.Undone, told, err = r.record(ctx, ledger, undo.Plan, fmt.Sprintf("undo of %d", revision))
 	return result, told, err
 }
 

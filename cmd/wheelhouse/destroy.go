@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/report"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
@@ -59,8 +61,14 @@ func (a *app) destroy(ctx context.Context, flags destroyFlags) error {
 			return err
 		}
 	}
+	if apierrors.IsForbidden(err) {
+		err = cmp.Or(rollout.PermitDestroy(ctx, desired, session, flags.DestroyOptions), err)
+	}
+	if err == nil {
+		err = ruins.Plan.Permit(ctx, desired, session, false)
+	}
 	if err != nil {
-		return err
+		return a.explainPermissions(err)
 	}
 	progress := report.NewProgress(a.err)
 	defer progress.Close()

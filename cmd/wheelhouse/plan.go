@@ -112,8 +112,11 @@ func (a *app) preview(ctx context.Context, desired *rollout.Desired, releases ro
 	if err := rollout.Preview(ctx, plan, releases, cluster, options); err != nil {
 		return nil, err
 	}
-	if plan.Deletions() > 0 {
-		// Only the dry run knows what is deleted.
+	// Only the dry run knows what is deleted and what is new.
+	switch {
+	case options.Undo:
+		err = plan.PermitUndo(ctx, desired, cluster, !options.NoWait)
+	case plan.Deletions() > 0:
 		err = plan.Permit(ctx, desired, cluster, !options.NoWait)
 	}
 	return plan, a.explainPermissions(err)

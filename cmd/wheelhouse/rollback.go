@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/report"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
@@ -58,7 +60,6 @@ func (a *app) rollback(ctx context.Context, flags rollbackFlags) error {
 		return err
 	}
 	defer session.Close()
-	flags.Fields = store.Fields
 	ledger := session.Ledger(desired.Fleet.CRDs.Namespace.Value, desired.Set.Name, holder())
 	plan := func(ctx context.Context) (*rollout.Return, error) {
 		revisions, err := ledger.Revisions(ctx)
@@ -73,11 +74,20 @@ func (a *app) rollback(ctx context.Context, flags rollbackFlags) error {
 		if err != nil {
 			return nil, err
 		}
-		return back, rollout.PreviewReturn(ctx, back, store, session, flags.ReturnOptions)
+		if err := back.Read(ctx, store, flags.ReturnOptions); err != nil {
+			return nil, err
+		}
+		if err := back.Plan.Permit(ctx, desired, session, false); err != nil {
+			return nil, err
+		}
+		return back, rollout.PreviewReturn(ctx, back, session, store.Fields)
 	}
 	back, err := plan(ctx)
+	if apierrors.IsForbidden(err) {
+		err = cmp.Or(rollout.PermitReturn(ctx, desired, session), err)
+	}
 	if err != nil {
-		return err
+		return a.explainPermissions(err)
 	}
 	if err := report.Return(a.err, back); err != nil {
 		return err

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -19,7 +20,8 @@ const rbacGroup = rbacv1.GroupName
 // granted lists what must be held to write a role or a binding: Kubernetes lets
 // nobody grant what he does not have, unless he may escalate or bind.
 func (r *rights) granted(ctx context.Context, need rollout.Need, namespace string, roles map[identity]chart.Object) ([]want, error) {
-	if need.Object == nil || need.Object.Group() != rbacGroup {
+	// Whoever only deletes grants nothing.
+	if need.Object == nil || need.Object.Group() != rbacGroup || !slices.Contains(need.Verbs, "patch") {
 		return nil, nil
 	}
 	what := need.Object.Kind + " " + need.Object.Name + " of " + need.For

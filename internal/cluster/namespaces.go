@@ -122,32 +122,49 @@ func (s *Session) DeleteNamespace(ctx context.Context, name string) (kept string
 
 // firstObject names an object that keeps a namespace from being empty.
 func (s *Session) firstObject(ctx context.Context, namespace string) (string, error) {
-	lists, err := s.discovery.ServerPreferredNamespacedResources()
-	if err != nil && len(lists) == 0 {
-		return "", s.explain("list the cluster's APIs", err)
+	listed, err := s.listable()
+	if err != nil {
+		return "", err
 	}
 	var mutex sync.Mutex
 	var first string
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(16)
-	for _, list := range lists {
-		for _, r := range list.APIResources {
-			if !slices.Contains(r.Verbs, "list") || ignoredWhenEmpty[r.Kind] {
-				continue
+	for _, r := range listed {
+		group.Go(func() error {
+			name, err := s.firstOf(ctx, namespace, r.GroupVersionResource, r.kind)
+			if name != "" {
+				mutex.Lock()
+				defer mutex.Unlock()
+				first = "it still holds " + name
 			}
-			gvr := groupVersionKind(list.GroupVersion, "").GroupVersion().WithResource(r.Name)
-			group.Go(func() error {
-				name, err := s.firstOf(ctx, namespace, gvr, r.Kind)
-				if name != "" {
-					mutex.Lock()
-					defer mutex.Unlock()
-					first = "it still holds " + name
-				}
-				return err
-			})
-		}
+			return err
+		})
 	}
 	return first, group.Wait()
+}
+
+// listedKind is a kind of what a namespace may hold.
+type listedKind struct {
+	schema.GroupVersionResource
+	kind string
+}
+
+// listable are the kinds whose objects keep a namespace from being empty.
+func (s *Session) listable() ([]listedKind, error) {
+	lists, err := s.discovery.ServerPreferredNamespacedResources()
+	if err != nil && len(lists) == 0 {
+		return nil, s.explain("list the cluster's APIs", err)
+	}
+	var out []listedKind
+	for _, list := range lists {
+		for _, r := range list.APIResources {
+			if slices.Contains(r.Verbs, "list") && !ignoredWhenEmpty[r.Kind] {
+				out = append(out, listedKind{groupVersionKind(list.GroupVersion, "").GroupVersion().WithResource(r.Name), r.Kind})
+			}
+		}
+	}
+	return out, nil
 }
 
 func (s *Session) firstOf(ctx context.Context, namespace string, gvr schema.GroupVersionResource, kind string) (string, error) {

@@ -105,6 +105,16 @@ func (r *rights) wanted(ctx context.Context, needs []rollout.Need) ([]want, erro
 	}
 	roles := rolesIn(needs)
 	for _, need := range needs {
+		if need.Group == rollout.Everything {
+			all, err := r.session.accessToAll(need)
+			if err != nil {
+				return nil, err
+			}
+			for _, w := range all {
+				add(w)
+			}
+			continue
+		}
 		base, err := r.session.accessTo(need)
 		if err != nil {
 			return nil, err
@@ -123,6 +133,21 @@ func (r *rights) wanted(ctx context.Context, needs []rollout.Need) ([]want, erro
 		}
 		for _, w := range granted {
 			add(w)
+		}
+	}
+	return out, nil
+}
+
+// accessToAll spells out a need that is about all that a namespace may hold.
+func (s *Session) accessToAll(need rollout.Need) ([]want, error) {
+	listed, err := s.listable()
+	if err != nil {
+		return nil, err
+	}
+	var out []want
+	for _, resource := range listed {
+		for _, verb := range need.Verbs {
+			out = append(out, want{access: access{verb: verb, group: resource.Group, resource: resource.Resource, namespace: need.Namespace}, reason: need.For})
 		}
 	}
 	return out, nil

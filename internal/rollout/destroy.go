@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
 
@@ -41,6 +42,9 @@ type Ruins struct {
 	Options    DestroyOptions
 
 	crdRelease Record
+	// objects of the releases, as their newest records tell; those with a keep
+	// policy are left out.
+	objects map[fleet.Key][]chart.Object
 	// dependencyCRDs are those CRDs that no release has.
 	dependencyCRDs []string
 }
@@ -52,7 +56,7 @@ func PlanDestroy(ctx context.Context, d *Desired, releases Releases, cluster Clu
 	if err != nil {
 		return nil, err
 	}
-	r := &Ruins{Claims: map[fleet.Key][]string{}, Options: options}
+	r := &Ruins{Claims: map[fleet.Key][]string{}, Options: options, objects: map[fleet.Key][]chart.Object{}}
 	crdsKey, crdsInstalled := r.collect(d, records)
 
 	group, gctx := errgroup.WithContext(ctx)
@@ -64,6 +68,7 @@ func PlanDestroy(ctx context.Context, d *Desired, releases Releases, cluster Clu
 		return r.countCRDs(gctx, d, releases, cluster, crdsKey, crdsInstalled)
 	})
 	group.Go(func() error { return r.survey(gctx, d, cluster) })
+	group.Go(func() error { return r.read(gctx, releases) })
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
@@ -96,6 +101,26 @@ func (r *Ruins) countCRDs(ctx context.Context, d *Desired, releases Releases, cl
 		r.CRDs[name] += 0
 	}
 	return err
+}
+
+// read finds the objects of the releases.
+func (r *Ruins) read(ctx context.Context, releases Releases) error {
+	stored := make([]*Stored, len(r.Releases))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for i, record := range r.Releases {
+		group.Go(func() (err error) {
+			stored[i], err = releases.Stored(ctx, record.Key, 0)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for i, record := range r.Releases {
+		r.objects[record.Key], _ = without(stored[i].objects(), nil)
+	}
+	return nil
 }
 
 // collect finds the releases of the fleet, those it no longer names included.
@@ -223,7 +248,7 @@ func (r *Ruins) plan(d *Desired, crds fleet.Key, crdsInstalled bool) {
 				needs = append(needs, step)
 			}
 		}
-		releases = append(releases, add(Step{ID: removed[record.Key], Kind: StepRelease, Action: ActionUninstall, Key: record.Key, Needs: needs, last: record}))
+		releases = append(releases, add(Step{ID: removed[record.Key], Kind: StepRelease, Action: ActionUninstall, Key: record.Key, Needs: needs, last: record, gone: r.objects[record.Key]}))
 	}
 	if r.Options.PurgeData {
 		for _, key := range r.claimants(d.Set) {

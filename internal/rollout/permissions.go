@@ -65,9 +65,23 @@ func (e *PermissionError) Error() string {
 // Verbs by what is done.
 var (
 	recordVerbs = []string{"create", "delete", "get", "list", "update"}
+	// forgetVerbs are for the records of a release that is removed.
+	forgetVerbs = []string{"delete", "get", "list", "update"}
 	leaseVerbs  = []string{"create", "get", "update"}
 	applyVerbs  = []string{"create", "get", "patch"}
 	deleteVerbs = []string{"delete", "get"}
+	// goneVerbs are for what is waited for until it is gone.
+	goneVerbs = []string{"delete", "list", "watch"}
+)
+
+const (
+	crdGroup    = "apiextensions.k8s.io"
+	crdResource = "customresourcedefinitions"
+	graphGroup  = "nvidia.com"
+	graphs      = "dynamographdeployments"
+	claims      = "persistentvolumeclaims"
+	// Everything stands for all resources of a namespace.
+	Everything = "*"
 )
 
 // needs lists the rights that executing the plan takes. The journal is where
@@ -86,6 +100,8 @@ func (p *Plan) needs(journal string, wait bool) []Need {
 			out = append(out, Need{Verbs: []string{"create"}, Resource: "namespaces", For: "namespace " + step.Namespace})
 		case step.Kind == StepRelease && step.Action.Changes():
 			out = append(out, step.needs(wait)...)
+		case step.Action == ActionDelete:
+			out = append(out, step.deletes()...)
 		case step.Kind == StepCRDs && step.Action.Changes() && step.target.Rendered != nil:
 			out = append(out, objectNeeds(step.ID, step.Key, step.target.Rendered.Objects, wait)...)
 		}
@@ -95,12 +111,67 @@ func (p *Plan) needs(journal string, wait bool) []Need {
 
 func (s Step) needs(wait bool) []Need {
 	reason := "release " + s.Key.String()
-	out := []Need{{Verbs: recordVerbs, Resource: "secrets", Namespace: s.Key.Namespace, For: reason}}
+	records := recordVerbs
+	if s.Action == ActionUninstall {
+		records = forgetVerbs
+	}
+	out := []Need{{Verbs: records, Resource: "secrets", Namespace: s.Key.Namespace, For: reason}}
 	if s.target.Rendered != nil {
 		out = append(out, objectNeeds(reason, s.Key, s.target.Rendered.Objects, wait)...)
 	}
-	for _, gone := range s.gone {
-		out = append(out, Need{Verbs: deleteVerbs, Object: &gone, Namespace: namespaceIn(gone, s.Key), For: reason})
+	return append(out, goneNeeds(reason, s.Key, s.gone)...)
+}
+
+// deletes lists what a step of a destroy needs that is not about a release.
+func (s Step) deletes() []Need {
+	switch s.Kind {
+	case StepGraph:
+		return []Need{{Verbs: goneVerbs, Group: graphGroup, Resource: graphs, Namespace: s.Namespace, For: "graphs in " + s.Namespace}}
+	case StepClaims:
+		return []Need{{Verbs: []string{"delete"}, Resource: claims, Namespace: s.Namespace, For: s.ID}}
+	case StepCRDs:
+		return []Need{{Verbs: goneVerbs, Group: crdGroup, Resource: crdResource, For: "the CRDs"}}
+	case StepNamespace:
+		return []Need{
+			{Verbs: deleteVerbs, Resource: "namespaces", For: s.ID},
+			{Verbs: []string{"list"}, Group: Everything, Resource: Everything, Namespace: s.Namespace, For: "whether " + s.ID + " is empty"},
+		}
+	default:
+		return nil
+	}
+}
+
+func goneNeeds(reason string, key fleet.Key, objects []chart.Object) []Need {
+	var out []Need
+	for i := range objects {
+		out = append(out, Need{Verbs: deleteVerbs, Object: &objects[i], Namespace: namespaceIn(objects[i], key), For: reason})
+	}
+	return out
+}
+
+// undoNeeds lists what taking the plan back takes beyond executing it: new
+// objects are deleted again, deleted ones come back.
+func (p *Plan) undoNeeds() []Need {
+	var out []Need
+	for _, step := range p.Steps {
+		if step.Kind != StepRelease || step.target.Rendered == nil || !step.Action.Changes() {
+			continue
+		}
+		reason := "taking release " + step.Key.String() + " back"
+		created := map[string]bool{}
+		for _, change := range step.Changes {
+			created[change.String()] = change.Action == ChangeCreate
+		}
+		var fresh []chart.Object
+		for _, o := range step.target.Rendered.Objects {
+			named := Change{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
+			inside := Change{Kind: o.Kind, Namespace: step.Key.Namespace, Name: o.Name}
+			if !o.Kept() && (created[named.String()] || created[inside.String()]) {
+				fresh = append(fresh, o)
+			}
+		}
+		out = append(out, goneNeeds(reason, step.Key, fresh)...)
+		out = append(out, objectNeeds(reason, step.Key, step.gone, false)...)
 	}
 	return out
 }
@@ -125,15 +196,21 @@ func namespaceIn(o chart.Object, key fleet.Key) string {
 
 // readNeeds lists what planning itself takes.
 func readNeeds(d *Desired, targets []Target) []Need {
+	out := recordNeeds(d)
+	for _, target := range targets {
+		out = append(out, objectNeeds("release "+target.String(), target.Key, target.Rendered.Objects, true)...)
+	}
+	return out
+}
+
+// recordNeeds lists what it takes to read which releases there are.
+func recordNeeds(d *Desired) []Need {
 	journal := d.Fleet.CRDs.Namespace.Value
 	out := []Need{{Verbs: []string{"get", "list"}, Resource: "secrets", Namespace: journal, For: "the fleet's history"}}
 	for _, namespace := range namespacesOf(d.Set) {
 		out = append(out,
 			Need{Verbs: []string{"get"}, Resource: "namespaces", For: "namespace " + namespace},
 			Need{Verbs: []string{"get", "list"}, Resource: "secrets", Namespace: namespace, For: "the releases in " + namespace})
-	}
-	for _, target := range targets {
-		out = append(out, objectNeeds("release "+target.String(), target.Key, target.Rendered.Objects, true)...)
 	}
 	return out
 }
@@ -142,6 +219,68 @@ func readNeeds(d *Desired, targets []Target) []Need {
 // done. The error is a *PermissionError if he may not.
 func (p *Plan) Permit(ctx context.Context, d *Desired, cluster Cluster, wait bool) error {
 	return permit(ctx, d.Set.Name, cluster, p.needs(d.Fleet.CRDs.Namespace.Value, wait))
+}
+
+// PermitUndo makes sure, after Preview, that the user may also take back what
+// the plan does.
+func (p *Plan) PermitUndo(ctx context.Context, d *Desired, cluster Cluster, wait bool) error {
+	return permit(ctx, d.Set.Name, cluster, append(p.needs(d.Fleet.CRDs.Namespace.Value, wait), p.undoNeeds()...))
+}
+
+// PermitReturn is for a user who may not even read what going back needs: it
+// names everything that going back to what the file describes takes.
+func PermitReturn(ctx context.Context, d *Desired, cluster Cluster) error {
+	targets, err := d.Targets(ctx, chart.OfflineCapabilities())
+	if err != nil {
+		return err
+	}
+	plan := &Plan{}
+	for _, target := range targets {
+		gone, _ := without(target.Rendered.Objects, nil)
+		plan.Steps = append(plan.Steps, Step{Kind: StepRelease, Action: ActionRollback, Key: target.Key, target: target, gone: gone})
+	}
+	return permit(ctx, d.Set.Name, cluster, append(readNeeds(d, targets), plan.needs(d.Fleet.CRDs.Namespace.Value, false)...))
+}
+
+// PermitDestroy is for a user who may not even read what is to be destroyed: it
+// names everything that removing what the file describes takes.
+func PermitDestroy(ctx context.Context, d *Desired, cluster Cluster, options DestroyOptions) error {
+	targets, err := d.Targets(ctx, chart.OfflineCapabilities())
+	if err != nil {
+		return err
+	}
+	needs := ruinNeeds(d)
+	ruins := &Ruins{Options: options, Claims: map[fleet.Key][]string{}, Namespaces: namespacesOf(d.Set), objects: map[fleet.Key][]chart.Object{}}
+	var crds fleet.Key
+	for _, target := range targets {
+		if target.Chart == fleet.ChartCRDs {
+			crds = target.Key
+			continue
+		}
+		ruins.Releases = append(ruins.Releases, Record{Key: target.Key})
+		ruins.objects[target.Key], _ = without(target.Rendered.Objects, nil)
+		ruins.Claims[target.Key] = []string{Everything}
+		ruins.Graphs = append(ruins.Graphs, Graph{Namespace: target.Namespace})
+	}
+	ruins.plan(d, crds, true)
+	return permit(ctx, d.Set.Name, cluster, append(needs, ruins.Plan.needs(d.Fleet.CRDs.Namespace.Value, false)...))
+}
+
+// ruinNeeds lists what it takes to find out what there is to destroy.
+func ruinNeeds(d *Desired) []Need {
+	out := recordNeeds(d)
+	out = append(out, Need{Verbs: []string{"get", "list"}, Group: crdGroup, Resource: crdResource, For: "the CRDs"})
+	served := servedNamespaces(d.Set)
+	if served == nil {
+		served = []string{""}
+	}
+	for _, namespace := range served {
+		out = append(out, Need{Verbs: []string{"list"}, Group: graphGroup, Resource: graphs, Namespace: namespace, For: "which graphs run"})
+	}
+	for _, namespace := range namespacesOf(d.Set) {
+		out = append(out, Need{Verbs: []string{"list"}, Resource: claims, Namespace: namespace, For: "the volume claims in " + namespace})
+	}
+	return out
 }
 
 // PermitAll is for a user who may not even read what a plan needs: it names

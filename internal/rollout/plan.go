@@ -90,6 +90,8 @@ type Step struct {
 	last   Record
 	// gone are the objects that the release had and no longer has.
 	gone []chart.Object
+	// kept are those of them that a keep policy holds.
+	kept []chart.Object
 	// newer is the version of applied CRDs that is newer than the step's.
 	newer string
 	// fields says what a step on CRDs does about fields that others own.

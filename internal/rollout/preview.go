@@ -86,6 +86,8 @@ type PreviewOptions struct {
 	Drift bool
 	// Prune removes releases of the fleet that the file no longer names.
 	Prune bool
+	// Undo says that what is done is taken back if a step fails.
+	Undo bool
 	// Text fills in what objects look like before and after.
 	Text bool
 	// AcceptBreakage consents to breaking live objects by changing their CRDs.
@@ -141,7 +143,7 @@ func preview(ctx context.Context, step *Step, releases Releases, cluster Cluster
 		}
 	}
 	wanted := step.target.Rendered.Objects
-	step.gone = without(stored.objects(), wanted)
+	step.gone, _ = without(stored.objects(), wanted)
 	changes, err := cluster.Compare(ctx, Comparison{
 		Release: step.Key, Wanted: wanted, Gone: step.gone,
 		AbsentNamespaces: absent, Migrate: step.target.Migrate, Fields: options.Fields, Text: options.Text,
@@ -172,21 +174,25 @@ func changedByOthers(changes []Change) string {
 	return fmt.Sprintf("%s and maybe more was changed by another program", changes[0])
 }
 
-// without lists the objects that another list does not have, in any version.
-func without(objects, others []chart.Object) []chart.Object {
+// without lists the objects that another list does not have, in any version:
+// those that go, and those that a keep policy holds.
+func without(objects, others []chart.Object) (gone, kept []chart.Object) {
 	type identity struct{ group, kind, namespace, name string }
 	id := func(o chart.Object) identity { return identity{o.Group(), o.Kind, o.Namespace, o.Name} }
 	have := map[identity]bool{}
 	for _, o := range others {
 		have[id(o)] = true
 	}
-	var out []chart.Object
 	for _, o := range objects {
-		if !have[id(o)] && !o.Kept() {
-			out = append(out, o)
+		switch {
+		case have[id(o)]:
+		case o.Kept():
+			kept = append(kept, o)
+		default:
+			gone = append(gone, o)
 		}
 	}
-	return out
+	return gone, kept
 }
 
 // Deletions counts the objects that the plan deletes.

@@ -37,7 +37,7 @@ func pruneStep(ctx context.Context, orphan Record, releases Releases, cluster Cl
 	if err != nil {
 		return step, err
 	}
-	step.gone = without(stored.objects(), nil)
+	step.gone, _ = without(stored.objects(), nil)
 	if step.Changes, err = cluster.Compare(ctx, Comparison{Release: orphan.Key, Gone: step.gone}); err != nil {
 		return step, fmt.Errorf("release %s: %w", orphan.Key, err)
 	}

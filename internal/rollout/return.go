@@ -28,18 +28,14 @@ type ReturnOptions struct {
 	// AcceptBreakage consents to breaking live objects by going back to CRDs
 	// that do not fit them.
 	AcceptBreakage bool
-	// Fields says what to do about fields that others own.
-	Fields Fields
 }
 
-// PreviewReturn fills in what going back changes, from what Helm recorded of
-// the revisions and by server-side dry run. CRDs go back last if they know
-// less than those of now, else first. What Blocked says forbids the
-// rollback. Nothing is written.
-func PreviewReturn(ctx context.Context, r *Return, releases Releases, cluster Cluster, options ReturnOptions) error {
+// Read fills in, from what Helm recorded of the revisions, which objects come
+// back and which go. It fails if a revision is no longer kept.
+func (r *Return) Read(ctx context.Context, releases Releases, options ReturnOptions) error {
 	r.Plan.AcceptBreakage = options.AcceptBreakage
-	if options.KeepCRDs {
-		r.keepCRDs()
+	if i := r.crds(); i >= 0 && options.KeepCRDs {
+		r.keepCRDs(i, "")
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
@@ -50,7 +46,7 @@ func PreviewReturn(ctx context.Context, r *Return, releases Releases, cluster Cl
 			continue
 		}
 		group.Go(func() (err error) {
-			gone[i], err = previewReturn(gctx, step, releases, cluster, options.Fields)
+			gone[i], err = readReturn(gctx, step, releases)
 			return err
 		})
 	}
@@ -59,6 +55,26 @@ func PreviewReturn(ctx context.Context, r *Return, releases Releases, cluster Cl
 	}
 	if gone = slices.DeleteFunc(gone, func(reason string) bool { return reason == "" }); len(gone) > 0 {
 		return fmt.Errorf("nothing was written: %s; apply the fleet file of that time instead", strings.Join(gone, ", "))
+	}
+	return nil
+}
+
+// PreviewReturn fills in what going back changes, by server-side dry run. CRDs
+// go back last if they know less than those of now, else first. What Blocked
+// says forbids the rollback. Nothing is written.
+func PreviewReturn(ctx context.Context, r *Return, cluster Cluster, fields Fields) error {
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for i := range r.Plan.Steps {
+		if step := &r.Plan.Steps[i]; step.Kind == StepRelease && step.Action.Changes() {
+			group.Go(func() error { return previewReturn(gctx, step, cluster, fields) })
+		}
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, step := range r.Plan.Steps {
+		r.lost(step)
 	}
 	r.order()
 	return r.ownership(ctx, cluster)
@@ -76,9 +92,9 @@ func (r *Return) Blocked() error {
 	return err
 }
 
-// previewReturn fills in one step. It returns a reason if its revision is no
-// longer kept.
-func previewReturn(ctx context.Context, step *Step, releases Releases, cluster Cluster, fields Fields) (gone string, err error) {
+// readReturn fills in the objects of one step. It returns a reason if its
+// revision is no longer kept.
+func readReturn(ctx context.Context, step *Step, releases Releases) (gone string, err error) {
 	now, err := releases.Stored(ctx, step.Key, 0)
 	if err != nil {
 		return "", err
@@ -95,16 +111,34 @@ func previewReturn(ctx context.Context, step *Step, releases Releases, cluster C
 		wanted = then.Objects
 	}
 	step.target = Target{Release: fleet.Release{Key: step.Key}, Rendered: &chart.Rendered{Objects: wanted}}
-	removed := without(now.objects(), wanted)
-	step.Changes, err = cluster.Compare(ctx, Comparison{Release: step.Key, Wanted: wanted, Gone: removed, Fields: fields})
-	if err != nil {
-		return "", fmt.Errorf("release %s: %w", step.Key, err)
-	}
-	step.Definitions, err = definitions(ctx, cluster, step.Changes, wanted, removed)
-	if err != nil {
-		return "", fmt.Errorf("release %s: %w", step.Key, err)
-	}
+	step.gone, step.kept = without(now.objects(), wanted)
 	return "", nil
+}
+
+// previewReturn asks the server what one step changes.
+func previewReturn(ctx context.Context, step *Step, cluster Cluster, fields Fields) (err error) {
+	wanted := step.target.Rendered.Objects
+	step.Changes, err = cluster.Compare(ctx, Comparison{Release: step.Key, Wanted: wanted, Gone: step.gone, Fields: fields})
+	if err != nil {
+		return fmt.Errorf("release %s: %w", step.Key, err)
+	}
+	step.Definitions, err = definitions(ctx, cluster, step.Changes, wanted, step.gone)
+	if err != nil {
+		return fmt.Errorf("release %s: %w", step.Key, err)
+	}
+	return nil
+}
+
+// lost notes what a step leaves behind because of a keep policy.
+func (r *Return) lost(step Step) {
+	if len(step.kept) == 0 || !step.Action.Changes() {
+		return
+	}
+	names := make([]string, 0, len(step.kept))
+	for _, o := range step.kept {
+		names = append(names, o.String())
+	}
+	r.Lost = append(r.Lost, fmt.Sprintf("release %s: what carries a keep policy stays (%s)", step.Key, strings.Join(shortened(names), ", ")))
 }
 
 // ownership notes what others have made meanwhile under the names of objects
@@ -134,22 +168,27 @@ func (r *Return) ownership(ctx context.Context, cluster Cluster) error {
 	return nil
 }
 
-// keepCRDs takes CRDs out of the plan and says so.
-func (r *Return) keepCRDs() {
-	for i := range r.Plan.Steps {
-		step := &r.Plan.Steps[i]
-		if step.crds && step.Action == ActionRollback {
-			r.Lost = append(r.Lost, fmt.Sprintf("CRDs stay as they are (release %s, Helm revision %d)", step.Key, step.last.Revision))
-			step.Action, step.Reason = ActionUnchanged, ""
-		}
+// crds is the index of the step that takes CRDs back; -1 if there is none.
+func (r *Return) crds() int {
+	return slices.IndexFunc(r.Plan.Steps, func(s Step) bool { return s.crds && s.Action == ActionRollback })
+}
+
+// keepCRDs takes CRDs out of the plan and says so, and why.
+func (r *Return) keepCRDs(i int, because string) {
+	step := &r.Plan.Steps[i]
+	says := fmt.Sprintf("CRDs stay as they are (release %s, Helm revision %d)", step.Key, step.last.Revision)
+	if because != "" {
+		says += ": " + because
 	}
+	r.Lost = append(r.Lost, says)
+	step.Action, step.Reason = ActionUnchanged, ""
 }
 
 // order puts CRDs where they belong. Definitions that know less than those of
 // now go back when no program of now writes objects any more; others, before
 // the programs that need them.
 func (r *Return) order() {
-	i := slices.IndexFunc(r.Plan.Steps, func(s Step) bool { return s.crds && s.Action == ActionRollback })
+	i := r.crds()
 	if i < 0 {
 		return
 	}

@@ -1,8 +1,10 @@
 package rollout
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
@@ -11,27 +13,75 @@ import (
 // its dependencies: releases that it upgraded go back, releases that it
 // installed are removed. Namespaces stay, so that the next run need not wait
 // until they are gone. The plan also lists, as unchanged, what it leaves: it is
-// the state of the set. The second result says what was changed and stays so.
-func Undo(plan *Plan, result *Result) (undo *Plan, stays []string) {
-	undo = &Plan{Fleet: plan.Fleet}
-	var kept []Step
+// the state of the set. What is lost was changed and stays so. PreviewUndo must
+// follow.
+func Undo(plan *Plan, result *Result) *Return {
+	undo := &Return{Plan: &Plan{Fleet: plan.Fleet}}
+	var kept, crds []Step
 	for _, o := range slices.Backward(result.Outcomes) {
+		if o.Step.Kind == StepCRDs && o.Step.Action.Changes() && o.State != StateSkipped {
+			undo.Lost = append(undo.Lost, o.Step.ID+": they belong to no release, and others may use them")
+		}
 		if o.Step.Kind != StepRelease {
 			continue
 		}
 		step, reason := undoStep(o)
 		if reason != "" {
-			stays = append(stays, fmt.Sprintf("release %s: %s", step.Key, reason))
+			undo.Lost = append(undo.Lost, fmt.Sprintf("release %s: %s", step.Key, reason))
 		}
-		if step.Action.Changes() {
-			undo.Steps = append(undo.Steps, step)
-			continue
+		switch {
+		case !step.Action.Changes():
+			kept = append(kept, step)
+		case step.crds:
+			crds = append(crds, step)
+		default:
+			undo.Plan.Steps = append(undo.Plan.Steps, step)
 		}
-		kept = append(kept, step)
 	}
-	reverse(undo.Steps, plan)
-	undo.Steps = append(undo.Steps, kept...)
-	return undo, stays
+	reverse(undo.Plan.Steps, plan)
+	undo.Plan.Steps = slices.Concat(undo.Plan.Steps, crds, kept)
+	return undo
+}
+
+// PreviewUndo gives CRDs their place among the steps of an undo, after the check
+// that a rollback makes. CRDs that would hurt live objects by going back stay,
+// and so do those that cannot be checked: the rest is taken back all the same.
+func PreviewUndo(ctx context.Context, undo *Return, releases Releases, cluster Cluster, fields Fields) {
+	i := undo.crds()
+	if i < 0 {
+		return
+	}
+	step := &undo.Plan.Steps[i]
+	if because := unfit(ctx, step, releases, cluster, fields); because != "" {
+		undo.keepCRDs(i, because)
+		return
+	}
+	undo.lost(*step)
+	undo.order()
+}
+
+// unfit says why CRDs cannot go back; empty if they can.
+func unfit(ctx context.Context, step *Step, releases Releases, cluster Cluster, fields Fields) string {
+	gone, err := readReturn(ctx, step, releases)
+	if err == nil && gone == "" {
+		err = previewReturn(ctx, step, cluster, fields)
+	}
+	switch {
+	case err != nil:
+		return err.Error()
+	case gone != "":
+		return gone
+	}
+	one := &Plan{Steps: []Step{*step}}
+	lines := slices.Concat(step.harmLines(false), one.refused())
+	for _, change := range step.Changes {
+		for _, f := range change.Conflicts {
+			lines = append(lines, fmt.Sprintf("%s: %s", change, f))
+		}
+	}
+	// Lines that begin with a space go on what the one before says.
+	text := strings.ReplaceAll(strings.Join(lines, "\n"), step.ID+": ", "")
+	return strings.NewReplacer(":\n  ", ": ", "\n  ", ", ", "\n", "; ").Replace(text)
 }
 
 // undoStep reverses what was done to a release, or says why it stays.
@@ -46,10 +96,10 @@ func undoStep(o Outcome) (step Step, stays string) {
 		return step, ""
 	}
 	switch {
-	case step.crds:
-		return step, "CRDs stay as they are, and with them the objects of their kinds"
 	case o.Step.Action == ActionUninstall:
 		return step, "it was uninstalled, and its history with it"
+	case o.Step.Action == ActionInstall && step.crds:
+		return step, "its CRDs are new, and stay: they carry a keep policy, and the next apply goes on from them"
 	case o.Step.Action == ActionInstall:
 		step.Action, step.Reason = ActionUninstall, "it was new"
 	case before.Status == "deployed":

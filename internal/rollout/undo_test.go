@@ -34,9 +34,10 @@ func TestUndoReversesWhatAnApplyDid(t *testing.T) {
 		Namespaces: map[string]NamespaceState{"default": NamespaceAbsent, "a": NamespaceAbsent, "c": NamespaceAbsent},
 	})
 	w := &world{fail: map[string]error{"await a/later": errors.New("boom"), "await d/p": errors.New("boom"), "apply e/p": errors.New("boom")}}
-	undo, stays := Undo(plan, Execute(context.Background(), plan, w, w, Options{}))
+	undo := Undo(plan, Execute(context.Background(), plan, w, w, Options{}))
+	stays := undo.Lost
 	var got []string
-	for _, s := range undo.Steps {
+	for _, s := range undo.Plan.Steps {
 		slices.Sort(s.Needs)
 		got = append(got, string(s.Action)+" "+s.ID+" ("+s.Reason+") after "+strings.Join(s.Needs, ", "))
 	}
@@ -53,7 +54,7 @@ func TestUndoReversesWhatAnApplyDid(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	wantStays := []string{"release d/p: it was failed before", "release default/crds: CRDs stay as they are, and with them the objects of their kinds"}
+	wantStays := []string{"release d/p: it was failed before", "release default/crds: its CRDs are new, and stay: they carry a keep policy, and the next apply goes on from them"}
 	if diff := cmp.Diff(wantStays, stays); diff != "" {
 		t.Error(diff)
 	}
@@ -65,9 +66,9 @@ func TestUndoSaysWhatStays(t *testing.T) {
 	for action, want := range map[Action]string{ActionAdopt: "existed before", ActionUninstall: "its history with it"} {
 		plan := &Plan{Steps: []Step{{ID: "release a/p", Kind: StepRelease, Action: action, Key: key("a"), target: platform("a")}}}
 		result := &Result{Outcomes: []Outcome{{Step: plan.Steps[0], State: StateDone, Record: Record{Key: key("a"), Revision: 1, Status: "deployed"}}}}
-		undo, stays := Undo(plan, result)
-		if undo.Changes() || len(stays) != 1 || !strings.Contains(stays[0], want) {
-			t.Errorf("%s: %+v %q", action, undo.Steps, stays)
+		undo := Undo(plan, result)
+		if undo.Plan.Changes() || len(undo.Lost) != 1 || !strings.Contains(undo.Lost[0], want) {
+			t.Errorf("%s: %+v %q", action, undo.Plan.Steps, undo.Lost)
 		}
 	}
 }
