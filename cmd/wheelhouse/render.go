@@ -21,8 +21,8 @@ func (a *app) newRender() *cobra.Command {
 		Use:   "render",
 		Short: "Print the manifests of every release",
 		Long: `Print the manifests of every release, in the order of the fleet file. The same
-input gives the same bytes. No cluster is asked. What was encrypted in a values
-file is in the manifests, readably.`,
+input gives the same bytes. No cluster is asked. Where a release has values that
+are encrypted in their file, its Secrets are printed without their content.`,
 		Example: `  wheelhouse render -f fleet.yaml
   wheelhouse render -f fleet.yaml -n team-a --chart platform
   wheelhouse render -f fleet.yaml -o json`,
@@ -66,7 +66,11 @@ func (a *app) render(ctx context.Context, flags renderFlags) error {
 		return a.renderJSON(chosen)
 	}
 	for _, target := range chosen {
-		fmt.Fprintf(a.out, "---\n# Release: %s, chart %s\n%s", target.Key, target.Source, target.Rendered.Manifest)
+		shown, err := target.Shown()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(a.out, "---\n# Release: %s, chart %s\n%s", target.Key, target.Source, shown.Manifest)
 	}
 	return nil
 }
@@ -82,7 +86,11 @@ func (a *app) renderJSON(targets []rollout.Target) error {
 	out := make([]renderedRelease, 0, len(targets))
 	for _, target := range targets {
 		rel := renderedRelease{Key: target.Key, Chart: target.Source.String(), Objects: []any{}}
-		for _, object := range target.Rendered.Objects {
+		shown, err := target.Shown()
+		if err != nil {
+			return err
+		}
+		for _, object := range shown.Objects {
 			var content any
 			if err := yaml.Unmarshal([]byte(object.Content), &content); err != nil {
 				return fmt.Errorf("release %s, %s: %w", target.Key, object, err)

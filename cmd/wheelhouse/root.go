@@ -18,6 +18,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/release"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+	"github.com/wheelhouse-dev/wheelhouse/internal/sops"
 )
 
 // app is what all commands share: streams and flags.
@@ -91,7 +92,7 @@ func (a *app) warn(findings check.Findings) {
 func (a *app) source(dependencies rollout.Dependencies) rollout.Source {
 	return rollout.Source{
 		File: a.file, Files: fleet.Disk{}, Charts: charts.FS(), Profiles: charts.Profiles(), Set: a.set,
-		Dependencies: dependencies,
+		Dependencies: dependencies, Opener: sops.NewOpener(),
 	}
 }
 

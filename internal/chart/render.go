@@ -137,7 +137,7 @@ func sorted(c *Chart, files map[string]string) (*Rendered, error) {
 	}
 	var text strings.Builder
 	for _, o := range objects {
-		fmt.Fprintf(&text, "---\n# Source: %s\n%s\n", o.Template, o.Content)
+		writeObject(&text, o.Template, o.Content)
 	}
 	return &Rendered{Manifest: text.String(), Objects: objects, Hooks: hooks}, nil
 }

@@ -40,6 +40,8 @@ type Input struct {
 	// Images says, by image, why its registry does not give it; nil where the
 	// registries were not asked.
 	Images map[string]string
+	// Caps is what objects are rendered for; nil: OfflineCapabilities.
+	Caps *chart.Capabilities
 	// Cluster is nil offline.
 	Cluster *Cluster
 
@@ -138,7 +140,7 @@ func Live(in Input) Findings {
 			Problem: fleet.Problem{Message: "not checked: " + reason},
 		})
 	}
-	return out
+	return hideSealed(in.Set, out)
 }
 
 // index lists all rules.
@@ -162,7 +164,17 @@ func runAll(rules []Rule, in Input) Findings {
 			out = append(out, rule.findings(rule.Find(in))...)
 		}
 	}
-	return out
+	return hideSealed(in.Set, out)
+}
+
+// hideSealed keeps what was encrypted out of whatever a rule says.
+func hideSealed(set *fleet.Set, findings Findings) Findings {
+	for _, rel := range set.Releases {
+		for i := range findings {
+			findings[i].Message, findings[i].Fix = rel.Overrides.HideSealed(findings[i].Message), rel.Overrides.HideSealed(findings[i].Fix)
+		}
+	}
+	return findings
 }
 
 func (r Rule) findings(problems []fleet.Problem) Findings {

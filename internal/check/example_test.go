@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/wheelhouse-dev/wheelhouse/charts"
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/check"
@@ -32,6 +34,25 @@ func fleetFile(e check.Example) string {
 		strings.ReplaceAll(e.Fleet, "\n", "\n  ") + "\n"
 }
 
+// sealEverything takes what is plain in an example for what was encrypted.
+type sealEverything struct{}
+
+func (sealEverything) Open(_ string, _ []byte, documents []*yaml.Node) (map[*yaml.Node]string, error) {
+	documents[0].Content = documents[0].Content[2:] // the notes of SOPS
+	sealed := map[*yaml.Node]string{}
+	var walk func(n *yaml.Node, isValue bool)
+	walk = func(n *yaml.Node, isValue bool) {
+		if n.Kind == yaml.ScalarNode && isValue {
+			sealed[n] = "ENC[...]"
+		}
+		for i, below := range n.Content {
+			walk(below, n.Kind != yaml.MappingNode || i%2 == 1)
+		}
+	}
+	walk(documents[0], false)
+	return sealed, nil
+}
+
 // resolved is what rules see of an example before it is rendered.
 func resolved(t *testing.T, e check.Example) check.Input {
 	t.Helper()
@@ -44,7 +65,9 @@ func resolved(t *testing.T, e check.Example) check.Input {
 	for key, c := range in.Charts {
 		defaults[key] = c.Defaults()
 	}
-	in.Set, err = fleet.Resolve(f, fleet.Input{Files: files{}, Profiles: charts.Profiles(), Defaults: defaults})
+	in.Set, err = fleet.Resolve(f, fleet.Input{
+		Files: files{"sealed.yaml": "sops: {}\n" + e.Sealed}, Opener: sealEverything{}, Profiles: charts.Profiles(), Defaults: defaults,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -140,6 +140,9 @@ func show(t *testing.T, e check.Example) string {
 	var b strings.Builder
 	block := func(title, text string) { fmt.Fprintf(&b, "\n%s\n\n```yaml\n%s```\n", title, cut(text)) }
 	block("`fleet.yaml`", fleetFile(e))
+	if e.Sealed != "" {
+		block("with `sealed.yaml`, encrypted by SOPS, in which stands", e.Sealed)
+	}
 	for _, path := range slices.Sorted(maps.Keys(e.Files)) {
 		block("with `charts/"+path+"`", e.Files[path])
 	}

@@ -43,6 +43,9 @@ type Example struct {
 	Files map[string]string
 	// Images is what registries say, if they are asked.
 	Images map[string]string
+	// Sealed is the values file sealed.yaml, in which everything is encrypted, as
+	// it is decrypted.
+	Sealed string
 	// Cluster is what is known of the cluster; nil offline.
 	Cluster *Cluster
 }
@@ -108,6 +111,7 @@ var (
 		agentsHaveTheirOwnNetwork,
 		imagesComeFromTheMirror,
 		readinessIsSaidRight,
+		sealedEndsInSecrets,
 	}
 	// registryRules look at rendered objects and at what registries have.
 	registryRules = []Rule{

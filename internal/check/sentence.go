@@ -34,6 +34,9 @@ func describe(c *compiledSchema, e *jsonschema.ValidationError, schema chart.Sch
 		}
 	}
 	value := rel.Values.At(path...)
+	if len(value.SealedLeaves()) > 0 {
+		return []fleet.Problem{problemAt(rel, path, "is not what the schema allows; the value is not shown, because it is encrypted in its file")}
+	}
 	if value != nil && len(fleet.Credentials(value, path...)) > 0 {
 		return []fleet.Problem{problemAt(rel, path, "is not what the schema allows; the value is not shown, because it looks like a credential")}
 	}

@@ -27,12 +27,13 @@ type Credential struct {
 }
 
 // Credentials lists what looks like a credential among the values at a path,
-// also among those that a stronger layer overrode.
+// also among those that a stronger layer overrode. What was encrypted is where it
+// belongs.
 func Credentials(v *Value, at ...string) []Credential {
 	var out []Credential
 	Mask(at, v.Plain(), func(path []string, why string, _ any) any {
 		below := path[len(at):]
-		if leaf := v.At(below...); leaf == nil || !leaf.Vouched {
+		if leaf := v.At(below...); leaf == nil || !leaf.Vouched && leaf.Sealed == "" {
 			out = append(out, Credential{Path: path, Why: why, Origin: v.Nearest(below...).Origin})
 		}
 		return nil

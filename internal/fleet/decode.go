@@ -93,6 +93,8 @@ func (d *decoder) unknownField(key *yaml.Node, path string, known []string) {
 	p := Problem{Origin: d.origin(key), Message: fmt.Sprintf("unknown field %q in %s", key.Value, orTop(path))}
 	if meant := Closest(key.Value, known); meant != "" {
 		p.Fix = fmt.Sprintf("did you mean %q?", meant)
+	} else if key.Value == SOPSKey && path == "" {
+		p.Fix = "SOPS may encrypt values files only: put the values into one and name it under values"
 	} else {
 		p.Fix = fmt.Sprintf("known fields: %s", join(known))
 	}

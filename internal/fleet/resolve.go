@@ -3,6 +3,7 @@ package fleet
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -48,9 +49,19 @@ type Release struct {
 	Origin Origin
 }
 
+// Hide is an error of the release without what was encrypted.
+func (r Release) Hide(err error) error {
+	if text := err.Error(); r.Overrides.HideSealed(text) != text {
+		return errors.New(r.Overrides.HideSealed(text))
+	}
+	return err
+}
+
 // Input is what Resolve needs besides the fleet file.
 type Input struct {
 	Files Files
+	// Opener decrypts values files; nil: an encrypted one is a problem.
+	Opener Opener
 	// Profiles holds the shipped profiles, as NAME.yaml.
 	Profiles fs.FS
 	// Defaults are the default values of each chart, by chart key.
@@ -205,13 +216,32 @@ func (r *resolver) file(source ValuesSource, asking string, layer Layer) *Value 
 
 // parse reads values that are keyed by chart.
 func (r *resolver) parse(name string, layer Layer, data []byte) *Value {
-	v, err := ParseValues(name, layer, data)
+	v, err := r.values(name, layer, data)
 	if err != nil {
 		r.problems = appendProblems(r.problems, err)
 		return nil
 	}
 	r.problems = append(r.problems, unknownCharts(v)...)
 	return v
+}
+
+// values is ParseValues for a file that SOPS may have encrypted.
+func (r *resolver) values(name string, layer Layer, data []byte) (*Value, error) {
+	documents, err := parseDocuments(name, data)
+	if err != nil {
+		return nil, err
+	}
+	if !isEncrypted(documents) {
+		return mergeDocuments(name, layer, documents, nil)
+	}
+	if r.Opener == nil {
+		return nil, Problems{{Origin: Origin{File: name, Line: 1, Column: 1}, Message: "the file is encrypted, and nothing here decrypts it"}}
+	}
+	sealed, err := r.Opener.Open(name, data, documents)
+	if err != nil {
+		return nil, err
+	}
+	return mergeDocuments(name, layer, documents, sealed)
 }
 
 // setFlags reads --set in Helm's syntax.

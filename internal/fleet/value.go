@@ -35,9 +35,9 @@ type Value struct {
 	Subchart bool
 	// Vouched says that a person called the value no credential.
 	Vouched bool
-	// Sealed says that the value was encrypted where it is written, so it is not
-	// shown.
-	Sealed bool
+	// Sealed is the text that stands where the value is written, if it was
+	// encrypted there: the value is then not shown.
+	Sealed string
 }
 
 // Candidate is a value that lost against a stronger layer.
@@ -98,22 +98,25 @@ func (v *Value) vouched() bool {
 }
 
 // open is Plain with what was sealed hidden.
-func (v *Value) open() any {
+func (v *Value) open() any { return v.show(func(*Value) any { return Hidden }) }
+
+// show is Plain with something instead of what was sealed, key by key in order.
+func (v *Value) show(instead func(*Value) any) any {
 	switch {
 	case v == nil:
 		return nil
-	case v.Sealed:
-		return Hidden
+	case v.Sealed != "":
+		return instead(v)
 	case v.Kind == Map:
 		out := make(map[string]any, len(v.Fields))
-		for key, field := range v.Fields {
-			out[key] = field.open()
+		for _, key := range v.Keys() {
+			out[key] = v.Fields[key].show(instead)
 		}
 		return out
 	case v.Kind == List:
 		items := make([]any, len(v.Items))
 		for i, item := range v.Items {
-			items[i] = item.open()
+			items[i] = item.show(instead)
 		}
 		return items
 	default:

@@ -24,9 +24,15 @@ func ParseValues(file string, layer Layer, data []byte) (*Value, error) {
 	if err != nil {
 		return nil, err
 	}
+	return mergeDocuments(file, layer, documents, nil)
+}
+
+// mergeDocuments turns the documents of a file into values; sealed holds the
+// leaves that were encrypted.
+func mergeDocuments(file string, layer Layer, documents []*yaml.Node, sealed map[*yaml.Node]string) (*Value, error) {
 	out := NewMap(Origin{File: file, Line: 1, Column: 1, Layer: layer})
 	for _, document := range documents {
-		c := converter{file: file, layer: layer}
+		c := converter{file: file, layer: layer, sealed: sealed}
 		v := c.convert(document, 0)
 		if v.Kind != Map && !v.IsNull() {
 			c.fail(document, "expected a mapping of values, found %s", describe(document))
@@ -75,8 +81,10 @@ func syntaxProblem(file string, err error) error {
 
 // converter turns YAML nodes into values and collects every problem.
 type converter struct {
-	file     string
-	layer    Layer
+	file  string
+	layer Layer
+	// sealed are the leaves that were encrypted, with the text that stood there.
+	sealed   map[*yaml.Node]string
 	nodes    int
 	problems Problems
 }
@@ -115,7 +123,9 @@ func (c *converter) convert(n *yaml.Node, depth int) *Value {
 		if err != nil {
 			c.fail(n, "%v", err)
 		}
-		return NewScalar(leaf, c.origin(n))
+		v := NewScalar(leaf, c.origin(n))
+		v.Sealed = c.sealed[n]
+		return v
 	default:
 		return null
 	}

@@ -22,6 +22,8 @@ type Source struct {
 	// File is the path of the fleet file.
 	File  string
 	Files fleet.Files
+	// Opener decrypts values files.
+	Opener fleet.Opener
 	// Charts holds the charts of the binary, one folder per chart key.
 	Charts   fs.FS
 	Profiles fs.FS
@@ -71,7 +73,7 @@ func (d *Desired) Namespaces() []string { return namespacesOf(d.Set) }
 // resolve layers the values, again if they turn on third-party charts that are
 // at hand: those bring defaults of their own.
 func (d *Desired) resolve(source Source, defaults map[string]*fleet.Value) (err error) {
-	in := fleet.Input{Files: source.Files, Profiles: source.Profiles, Defaults: defaults, Set: source.Set}
+	in := fleet.Input{Files: source.Files, Opener: source.Opener, Profiles: source.Profiles, Defaults: defaults, Set: source.Set}
 	if d.Set, err = fleet.Resolve(d.Fleet, in); err != nil || source.Dependencies == nil {
 		return err
 	}
@@ -138,9 +140,22 @@ func (d *Desired) Targets(ctx context.Context, caps *chart.Capabilities) ([]Targ
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	findings := check.Objects(check.Input{Set: d.Set, Charts: d.Charts, Rendered: renderedOf(targets), KubeVersion: caps.KubeVersion.Version})
+	findings := check.Objects(check.Input{Set: d.Set, Charts: d.Charts, Rendered: renderedOf(targets), KubeVersion: caps.KubeVersion.Version, Caps: caps})
 	d.ObjectWarnings = findings.Warnings()
 	return targets, findings.Err()
+}
+
+// Shown is what the release renders, with the content of Secrets hidden if any
+// value was encrypted in its file: Secrets are where those values end.
+func (t Target) Shown() (*chart.Rendered, error) {
+	if len(t.Overrides.SealedLeaves()) == 0 {
+		return t.Rendered, nil
+	}
+	shown, err := t.Rendered.HideSecrets()
+	if err != nil {
+		return nil, fmt.Errorf("release %s: %w", t.Key, err)
+	}
+	return shown, nil
 }
 
 func renderedOf(targets []Target) map[fleet.Key]*chart.Rendered {
@@ -152,12 +167,11 @@ func renderedOf(targets []Target) map[fleet.Key]*chart.Rendered {
 }
 
 func newTarget(fleetName string, rel fleet.Release, c *chart.Chart, caps *chart.Capabilities) (Target, error) {
-	overrides := rel.Overrides.PlainMap()
-	rendered, err := c.Render(chart.Release{Name: rel.Name, Namespace: rel.Namespace}, overrides, caps)
+	rendered, err := c.Render(chart.Release{Name: rel.Name, Namespace: rel.Namespace}, rel.Overrides.PlainMap(), caps)
 	if err != nil {
-		return Target{}, fmt.Errorf("%srelease %s: %w", place(rel), rel.Key, err)
+		return Target{}, fmt.Errorf("%srelease %s: %w", place(rel), rel.Key, rel.Hide(err))
 	}
-	values, err := valuesDigest(overrides)
+	values, err := valuesDigest(rel.Overrides.Locked())
 	if err != nil {
 		return Target{}, fmt.Errorf("%srelease %s: %w", place(rel), rel.Key, err)
 	}

@@ -121,13 +121,23 @@ func (p *Plan) seen() map[string]string {
 		if step.target.Rendered != nil {
 			out["chart of "+step.ID] = step.target.Digest.Chart
 			out["values of "+step.ID] = step.target.Digest.Values
-			out["objects of "+step.ID] = digestOf(step.target.Rendered.Manifest)
+			out["objects of "+step.ID] = objectsDigest(step.target)
 		}
 	}
 	for _, row := range append(p.Adoptions(), p.Foreign()...) {
 		out["owner of "+row.Object()] = string(row.Standing) + " " + row.Owner
 	}
 	return out
+}
+
+// objectsDigest lets nobody test guesses of what was encrypted: what a Secret
+// holds then follows from the digests of the chart and the values.
+func objectsDigest(t Target) string {
+	shown, err := t.Shown()
+	if err != nil {
+		return err.Error()
+	}
+	return digestOf(shown.Manifest)
 }
 
 func digestOf(text string) string {

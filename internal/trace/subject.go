@@ -22,7 +22,7 @@ func NewSubject(rel fleet.Release, source *chart.Chart, caps *chart.Capabilities
 	s := Subject{Release: rel, Source: source, Caps: caps}
 	rendered, err := source.Render(chart.Release{Name: rel.Name, Namespace: rel.Namespace}, rel.Overrides.PlainMap(), caps)
 	if err != nil {
-		return s, fmt.Errorf("%s: release %s: %w", rel.Origin, rel.Key, err)
+		return s, fmt.Errorf("%s: release %s: %w", rel.Origin, rel.Key, rel.Hide(err))
 	}
 	s.Rendered = rendered
 	return s, nil

@@ -98,7 +98,7 @@ func Explain(ctx context.Context, s Subject, object chart.Object, path Path) (*F
 // data, what looks like a credential, what comes from a hidden value.
 func (f *Field) shown(content any) any {
 	secret := f.Kind == "Secret" && (strings.HasPrefix(f.Path, "data") || strings.HasPrefix(f.Path, "stringData"))
-	if content != nil && (secret || slices.ContainsFunc(f.Causes, func(c Cause) bool { return c.Effect == Content && c.Value == fleet.Hidden })) {
+	if content != nil && (secret || slices.ContainsFunc(f.Causes, func(c Cause) bool { return c.Effect == Content && holds(c.Value, fleet.Hidden) })) {
 		return fleet.Hidden
 	}
 	return fleet.Mask(fleet.SplitPath(f.Path), content, func([]string, string, any) any { return fleet.Hidden })
