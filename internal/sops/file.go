@@ -12,6 +12,7 @@ import (
 	"hash"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,6 +37,18 @@ const (
 	changedFix = "restore it, or edit it with `sops edit`"
 	changed    = "it was changed after it was encrypted, so it is not used"
 )
+
+// dropComments removes the comments within lists, which SOPS encrypts to items.
+func dropComments(n *yaml.Node) {
+	if n.Kind == yaml.SequenceNode {
+		n.Content = slices.DeleteFunc(n.Content, func(item *yaml.Node) bool {
+			return isSealed(item) && strings.HasSuffix(item.Value, ",type:comment]")
+		})
+	}
+	for _, below := range n.Content {
+		dropComments(below)
+	}
+}
 
 // decrypt opens every encrypted leaf and compares the sum over all leaves with
 // the one that was made when the file was written.

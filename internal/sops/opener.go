@@ -34,6 +34,9 @@ func (o *Opener) Open(file string, data []byte, documents []*yaml.Node) (map[*ya
 	if err != nil {
 		return nil, problem(file, at, err.Error(), "restore the file from before it was changed")
 	}
+	for _, document := range documents {
+		dropComments(document)
+	}
 	f := &sealedFile{name: file, notes: notes, sealed: map[*yaml.Node]string{}}
 	if !notes.openHere() {
 		decrypted, err := byProgram(data)
