@@ -14,6 +14,8 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
 
+const keepItClosed = "name a Secret to the chart instead; a value that is no secret belongs into a file, or under a key, that is not encrypted"
+
 var sealedEndsInSecrets = Rule{
 	ID:       "W-23",
 	Severity: Error,
@@ -60,7 +62,9 @@ func exposed(in Input, rel fleet.Release, leaves []fleet.SealedLeaf, rendered *c
 	var problems []fleet.Problem
 	for i, leaf := range leaves {
 		if places[i] != "" {
-			problems = append(problems, problem(leaf.Origin, "%s is encrypted in its file, and %s", dotted(rel.Chart, leaf.Path), places[i]))
+			p := problem(leaf.Origin, "%s is encrypted in its file, and %s", dotted(rel.Chart, leaf.Path), places[i])
+			p.Fix = keepItClosed
+			problems = append(problems, p)
 		}
 	}
 	return problems
@@ -113,11 +117,12 @@ func markOf(i int, leaf any) []string {
 
 // showsForm looks for a form in any case, as it is or within base64.
 func showsForm(text, form string) bool {
-	if strings.Contains(strings.ToLower(text), strings.ToLower(form)) {
+	has := func(text string) bool { return strings.Contains(strings.ToLower(text), strings.ToLower(form)) }
+	if has(text) {
 		return true
 	}
 	decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
-	return err == nil && strings.Contains(string(decoded), form)
+	return err == nil && has(string(decoded))
 }
 
 // openTexts are the texts of an object by path, without the content of a Secret.
