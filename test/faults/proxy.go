@@ -52,8 +52,9 @@ type proxy struct {
 	closed   chan struct{}
 	running  sync.WaitGroup
 
-	mutex sync.Mutex
-	log   []string
+	mutex   sync.Mutex
+	closing bool
+	log     []string
 }
 
 // behaviour is what a proxy does with requests. Its functions are called by many
@@ -98,6 +99,9 @@ func (h *harness) newProxy(dir string, b behaviour) (*proxy, error) {
 
 // Close ends the proxy after everything that it forwarded has been executed.
 func (p *proxy) Close() {
+	p.mutex.Lock()
+	p.closing = true
+	p.mutex.Unlock()
 	close(p.closed)
 	_ = p.server.Close()
 	p.running.Wait()
@@ -115,9 +119,13 @@ func (p *proxy) request(n int) string {
 }
 
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.mutex.Lock()
+	if p.closing {
+		p.mutex.Unlock()
+		panic(http.ErrAbortHandler)
+	}
 	p.running.Add(1)
 	defer p.running.Done()
-	p.mutex.Lock()
 	n := int(p.requests.Add(1))
 	p.log = append(p.log, r.Method+" "+r.URL.RequestURI())
 	p.mutex.Unlock()
