@@ -101,7 +101,7 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 		return err
 	}
 	options.Undo = flags.onFailure == onFailureRollback
-	progress := report.NewProgress(a.err)
+	progress := a.progress()
 	defer progress.Close()
 	out := a.output(flags.output, progress)
 	done := progress.Begin("reading the cluster")
@@ -121,13 +121,13 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 	if err := report.Warnings(a.err, plan); err != nil {
 		return err
 	}
-	agree := func(plan *rollout.Plan) error {
+	agree := func(ctx context.Context, plan *rollout.Plan) error {
 		if flags.saved != nil {
 			return checkSaved(flags.saved, plan, session.Describe())
 		}
-		return a.consent(plan, flags, progress)
+		return a.consent(ctx, plan, flags, progress)
 	}
-	if err := agree(plan); err != nil {
+	if err := agree(ctx, plan); err != nil {
 		return err
 	}
 	result, err := a.carryOut(ctx, operation{
@@ -137,7 +137,7 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 			if err != nil {
 				return nil, err
 			}
-			return plan, agree(plan)
+			return plan, agree(ctx, plan)
 		},
 		options: rollout.Options{Parallel: flags.parallel, Serial: flags.serial, NoWait: options.NoWait, Patience: flags.timeout, Notify: out.notify},
 		undo:    options.Undo,

@@ -101,7 +101,7 @@ func writeBundle(to string, bundle *chart.Bundle) (digest string, err error) {
 
 // askDigests fills in what the references do not say.
 func (a *app) askDigests(ctx context.Context, fetcher *chart.Fetcher, images []chart.Image) (err error) {
-	progress := report.NewProgress(a.err)
+	progress := a.progress()
 	defer progress.Close()
 	for i := range images {
 		done := progress.Begin("asking for the digest of " + images[i].Reference)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -51,7 +52,7 @@ func questions(plan *rollout.Plan, flags applyFlags) []question {
 
 // consent stops a plan that cannot be carried out, and asks for what needs a
 // person's consent, all at once, after showing the plan.
-func (a *app) consent(plan *rollout.Plan, flags applyFlags, progress *report.Progress) error {
+func (a *app) consent(ctx context.Context, plan *rollout.Plan, flags applyFlags, progress *report.Progress) error {
 	if err := plan.Blocked(); err != nil {
 		progress.Pause()
 		return errors.Join(report.OwnershipTable(a.err, plan.Foreign()), err)
@@ -64,12 +65,12 @@ func (a *app) consent(plan *rollout.Plan, flags applyFlags, progress *report.Pro
 	if err := report.PlanTable(a.err, plan); err != nil {
 		return err
 	}
-	return a.ask(plan.Fleet, asked...)
+	return a.ask(ctx, plan.Fleet, asked...)
 }
 
-// ask asks a person, who confirms with the name of the fleet. Without a
-// terminal there is nobody to ask.
-func (a *app) ask(fleet string, questions ...question) error {
+// ask asks a person, who confirms with the name of the fleet. Where nobody can
+// see the question or type an answer, there is nobody to ask.
+func (a *app) ask(ctx context.Context, fleet string, questions ...question) error {
 	asked := open(questions)
 	if len(asked) == 0 {
 		return nil
@@ -81,16 +82,45 @@ func (a *app) ask(fleet string, questions ...question) error {
 			flags = append(flags, q.flag)
 		}
 	}
-	if !report.IsTerminal(a.out) {
+	if !report.IsTerminal(a.in) || !report.IsTerminal(a.err) {
 		return fmt.Errorf("nothing was done: %s, and there is no terminal to ask on, confirm with %s", strings.Join(about, "; "), strings.Join(flags, " "))
 	}
-	fmt.Fprintf(a.out, "\n%s. Type the name of the fleet (%s) to confirm: ", strings.Join(about, "; "), fleet)
-	answer, err := bufio.NewReader(a.in).ReadString('\n')
-	if strings.TrimSpace(answer) == fleet {
+	fmt.Fprintf(a.err, "\n%s.\nType the name of the fleet (%s) to confirm: ", strings.Join(about, "; "), fleet)
+	answer, err := readLine(ctx, a.in)
+	switch {
+	case err == nil && strings.TrimSpace(answer) == fleet:
 		return nil
+	case err == nil:
+		return errors.New("nothing was done: not confirmed")
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
+	// Nobody pressed Enter: the cursor is still behind the question.
+	fmt.Fprintln(a.err)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, io.EOF):
+		return errors.New("nothing was done: not confirmed")
+	default:
 		return fmt.Errorf("nothing was done: %w", err)
 	}
-	return errors.New("nothing was done: not confirmed")
+}
+
+// readLine reads until Enter, or until ctx ends. A read of a terminal cannot be
+// cancelled: it is left behind, and ends with the program.
+func readLine(ctx context.Context, r io.Reader) (string, error) {
+	type line struct {
+		text string
+		err  error
+	}
+	read := make(chan line, 1)
+	go func() {
+		text, err := bufio.NewReader(r).ReadString('\n')
+		read <- line{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case l := <-read:
+		return l.text, l.err
+	}
 }

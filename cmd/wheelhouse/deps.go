@@ -172,7 +172,7 @@ func (a *app) depsMirror(ctx context.Context, flags depsFlags, to string) error 
 	if _, err := a.fetch(ctx, fetcher, lock.Charts); err != nil {
 		return err
 	}
-	progress := report.NewProgress(a.err)
+	progress := a.progress()
 	fetcher.Begin = progress.Begin
 	mirrored, err := fetcher.Mirror(ctx, lock.Charts, to)
 	progress.Close()
@@ -240,7 +240,7 @@ func (a *app) completeLock(ctx context.Context, deps []chart.Dependency, fetcher
 		return nil, err
 	}
 	before := slices.Clone(lock.Charts)
-	progress := report.NewProgress(a.err)
+	progress := a.progress()
 	fetcher.Begin = progress.Begin
 	err = fetcher.Lock(ctx, deps, lock, update)
 	progress.Close()
@@ -259,7 +259,7 @@ func (a *app) completeLock(ctx context.Context, deps []chart.Dependency, fetcher
 }
 
 func (a *app) fetch(ctx context.Context, fetcher *chart.Fetcher, charts []chart.Locked) ([]chart.Fetched, error) {
-	progress := report.NewProgress(a.err)
+	progress := a.progress()
 	defer progress.Close()
 	fetcher.Begin = progress.Begin
 	return fetcher.Pull(ctx, charts)

@@ -70,7 +70,7 @@ func (a *app) destroy(ctx context.Context, flags destroyFlags) error {
 	if err != nil {
 		return a.explainPermissions(err)
 	}
-	progress := report.NewProgress(a.err)
+	progress := a.progress()
 	defer progress.Close()
 	run := operation{
 		desired: desired, plan: ruins.Plan, session: session, store: store, progress: progress, description: "destroy",
@@ -84,7 +84,7 @@ func (a *app) destroy(ctx context.Context, flags destroyFlags) error {
 		_, err := a.carryOut(ctx, run)
 		return err
 	}
-	if err := a.ask(desired.Set.Name, question{about: "what is listed is removed from the cluster", flag: "--yes", given: flags.yes}); err != nil {
+	if err := a.ask(ctx, desired.Set.Name, question{about: "what is listed is removed from the cluster", flag: "--yes", given: flags.yes}); err != nil {
 		return err
 	}
 	result, err := a.carryOut(ctx, run)

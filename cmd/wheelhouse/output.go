@@ -15,6 +15,15 @@ type output struct {
 	result func(*rollout.Result) error
 }
 
+// progress begins to tell people what goes on.
+func (a *app) progress() *report.Progress {
+	progress := report.NewProgress(a.err)
+	if a.verbose {
+		progress.Lines()
+	}
+	return progress
+}
+
 // output makes the output of a format: table, json or events. People get lines
 // of progress with each.
 func (a *app) output(format string, progress *report.Progress) output {
@@ -22,6 +31,9 @@ func (a *app) output(format string, progress *report.Progress) output {
 	case "json":
 		return output{notify: progress.Notify, result: func(r *rollout.Result) error { return report.JSON(a.out, report.NewRun(r)) }}
 	case "events":
+		if report.IsTerminal(a.out) {
+			progress.Lines()
+		}
 		events := report.NewEvents(a.out)
 		notify := func(e rollout.Event) {
 			progress.Notify(e)

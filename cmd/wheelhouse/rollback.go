@@ -95,7 +95,7 @@ func (a *app) rollback(ctx context.Context, flags rollbackFlags) error {
 	if err := back.Blocked(); err != nil {
 		return err
 	}
-	progress := report.NewProgress(a.err)
+	progress := a.progress()
 	defer progress.Close()
 	out := a.output(flags.output, progress)
 	run := operation{
@@ -111,7 +111,7 @@ func (a *app) rollback(ctx context.Context, flags rollbackFlags) error {
 		_, err := a.carryOut(ctx, run)
 		return err
 	}
-	if err := a.ask(desired.Set.Name, question{about: fmt.Sprintf("the set returns to revision %d", back.To.Number), flag: "--yes", given: flags.yes}); err != nil {
+	if err := a.ask(ctx, desired.Set.Name, question{about: fmt.Sprintf("the set returns to revision %d", back.To.Number), flag: "--yes", given: flags.yes}); err != nil {
 		return err
 	}
 	result, err := a.carryOut(ctx, run)

@@ -116,7 +116,7 @@ func (a *app) judgeImages(ctx context.Context, desired *rollout.Desired, targets
 	if err != nil {
 		return err
 	}
-	progress := report.NewProgress(a.err)
+	progress := a.progress()
 	defer progress.Close()
 	fetcher.Begin = progress.Begin
 	findings, err := desired.AskRegistries(ctx, targets, fetcher)

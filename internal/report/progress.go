@@ -3,12 +3,8 @@ package report
 import (
 	"fmt"
 	"io"
-	"os"
-	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
@@ -20,6 +16,7 @@ type Progress struct {
 	mutex   sync.Mutex
 	out     io.Writer
 	live    bool
+	dim     bool
 	started time.Time
 	// running holds the latest message of each step that has begun, in order.
 	running []*active
@@ -38,11 +35,20 @@ type active struct {
 // NewProgress starts printing to w. Close ends it.
 func NewProgress(w io.Writer) *Progress {
 	p := &Progress{
-		out: w, live: IsTerminal(w), started: time.Now(), spoke: time.Now(),
+		out: w, live: redraws(w), dim: dims(w), started: time.Now(), spoke: time.Now(),
 		quiet: 2 * time.Second, stop: make(chan struct{}),
 	}
 	p.stopped.Go(p.tick)
 	return p
+}
+
+// Lines keeps a terminal to lines too, for when others write to it meanwhile:
+// what they write would be taken for what is to be redrawn.
+func (p *Progress) Lines() {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.erase()
+	p.live = false
 }
 
 // Say prints one line that belongs to no step.
@@ -202,59 +208,55 @@ func (p *Progress) finish(id string) {
 
 // line prints one permanent line with the time since the start.
 func (p *Progress) line(text string) {
-	p.erase()
-	fmt.Fprintf(p.out, "%7s  %s\n", Seconds(time.Since(p.started)), text)
+	fmt.Fprintf(p.out, "%s%7s  %s\n", p.erasure(), Seconds(time.Since(p.started)), text)
 	p.spoke, p.quiet = time.Now(), 2*time.Second
 }
 
 // mostShown is how many running steps a terminal shows.
 const mostShown = 8
 
-// repaint redraws the running steps below the permanent lines.
+// repaint redraws the running steps below the permanent lines, in one write so
+// that nothing flickers and no signal finds it half-done.
 func (p *Progress) repaint() {
 	if !p.live {
 		return
 	}
-	p.erase()
-	width := terminalWidth(p.out)
+	frame := p.erasure()
+	width, height := screenSize(p.out)
+	// What has scrolled off the screen cannot be redrawn.
+	shown := max(1, min(mostShown, height-3))
 	for i, a := range p.running {
 		text := fmt.Sprintf("%7s  %s %s", Seconds(time.Since(a.since)), spinner(), a.describe())
-		if i == mostShown {
-			text = fmt.Sprintf("         ... and %d more", len(p.running)-mostShown)
+		if i == shown {
+			text = fmt.Sprintf("%7s  ... and %d more", "", len(p.running)-shown)
 		}
-		fmt.Fprintf(p.out, "\x1b[2m%s\x1b[0m\n", shorten(text, width))
+		text = fit(text, width)
+		if p.dim {
+			text = "\x1b[2m" + text + "\x1b[0m"
+		}
+		frame += text + "\n"
 		p.painted++
-		if i == mostShown {
-			return
+		if i == shown {
+			break
 		}
 	}
+	_, _ = io.WriteString(p.out, frame)
 }
 
-func (p *Progress) erase() {
-	if p.painted > 0 {
-		fmt.Fprintf(p.out, "\x1b[%dA\x1b[J", p.painted)
-		p.painted = 0
+func (p *Progress) erase() { _, _ = io.WriteString(p.out, p.erasure()) }
+
+// erasure takes back what is painted. The cursor may have left its column: a
+// terminal shows what is typed, such as ^C.
+func (p *Progress) erasure() string {
+	if p.painted == 0 {
+		return ""
 	}
+	rows := p.painted
+	p.painted = 0
+	return fmt.Sprintf("\r\x1b[%dA\x1b[J", rows)
 }
 
 func spinner() string {
 	frames := []string{"|", "/", "-", "\\"}
 	return frames[time.Now().UnixMilli()/200%int64(len(frames))]
-}
-
-func terminalWidth(w io.Writer) int {
-	if file, ok := w.(*os.File); ok {
-		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 20 {
-			return width
-		}
-	}
-	return 80
-}
-
-func shorten(text string, width int) string {
-	runes := []rune(strings.ReplaceAll(text, "\n", " "))
-	if len(runes) < width {
-		return string(runes)
-	}
-	return string(runes[:width-2]) + "…"
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mattn/go-runewidth"
+
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
@@ -17,6 +19,8 @@ type Watch struct {
 	out      io.Writer
 	terminal bool
 	json     bool
+	// cleared says that the screen is the watch's.
+	cleared bool
 	// last is what was said of each thing, by its name.
 	last map[string]string
 	// failed is the last failure that was told.
@@ -25,7 +29,7 @@ type Watch struct {
 
 // NewWatch shows on w.
 func NewWatch(w io.Writer, asJSON bool) *Watch {
-	return &Watch{out: w, terminal: IsTerminal(w) && !asJSON, json: asJSON, last: map[string]string{}}
+	return &Watch{out: w, terminal: redraws(w) && !asJSON, json: asJSON, last: map[string]string{}}
 }
 
 // Show shows the status as it is now.
@@ -72,8 +76,31 @@ func (w *Watch) redraw(s *rollout.Status, now time.Time) error {
 		return err
 	}
 	text := fmt.Sprintf("Fleet %s at %s. Ctrl-C ends.\n\n%s", s.Fleet, now.Format(time.TimeOnly), tables.String())
-	_, err := io.WriteString(w.out, "\x1b[H"+strings.ReplaceAll(text, "\n", "\x1b[K\n")+"\x1b[J")
+	width, height := screenSize(w.out)
+	text = strings.ReplaceAll(clip(text, width, height), "\n", "\x1b[K\n")
+	if !w.cleared {
+		text = "\x1b[2J\x1b[H" + text
+		w.cleared = true
+	} else {
+		text = "\x1b[H" + text
+	}
+	_, err := io.WriteString(w.out, text+"\x1b[J")
 	return err
+}
+
+// clip keeps the lines that a screen can show without scrolling, because what
+// has scrolled away cannot be written over. The last row is the cursor's.
+func clip(text string, width, height int) string {
+	lines := strings.SplitAfter(strings.TrimSuffix(text, "\n"), "\n")
+	room := height - 1
+	for i, line := range lines {
+		rows := max(1, (runewidth.StringWidth(line)+width-1)/width)
+		if last := i == len(lines)-1; rows > room || rows == room && !last {
+			return strings.Join(lines[:i], "") + fmt.Sprintf("... and %d more lines\n", len(lines)-i)
+		}
+		room -= rows
+	}
+	return text
 }
 
 // lines tells what is new: at first everything.

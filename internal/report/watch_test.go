@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+	"github.com/wheelhouse-dev/wheelhouse/test/terminal"
 )
 
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
@@ -67,6 +69,31 @@ func TestWatchRedrawsOnATerminal(t *testing.T) {
 	screens := strings.Split(out.String(), "\x1b[H")
 	if len(screens) != 3 || screens[1] != screens[2] || !strings.HasPrefix(screens[1], "Fleet f at 12:00:00. Ctrl-C ends.\x1b[K\n") || !strings.HasSuffix(screens[1], "\x1b[J") {
 		t.Errorf("%q", screens)
+	}
+}
+
+// A status that is longer than the window neither scrolls nor leaves anything
+// of the one before.
+func TestWatchStaysInTheWindow(t *testing.T) {
+	capable(t)
+	screen := terminal.Open(t, 80, 12)
+	long, short := statusOf("deployed", strings.Repeat("Deployment x waits ", 8)), statusOf("deployed", "")
+	for i := range 20 {
+		long.Releases = append(long.Releases, rollout.ReleaseStatus{Key: fleet.Key{Namespace: fmt.Sprintf("more-%d", i), Name: "p"}, Status: "deployed"})
+	}
+	w := NewWatch(screen.Stream, false)
+	for _, step := range []struct {
+		status *rollout.Status
+		rows   int
+		end    string
+	}{{long, 11, "more lines"}, {short, 6, "nstalled"}, {long, 11, "more lines"}} {
+		if err := w.Show(step.status, noon); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(screen.Settled(t), "\n")
+		if len(lines) != step.rows || !strings.HasPrefix(lines[0], "Fleet f at") || !strings.HasSuffix(lines[len(lines)-1], step.end) {
+			t.Errorf("%d rows, want %d:\n%s", len(lines), step.rows, screen.Screen())
+		}
 	}
 }
 
