@@ -15,7 +15,9 @@ import (
 var folders = []string{
 	"/etc/cni/net.d",
 	"/opt/cni/bin",
+	"/opt/containerd", // where containerd looks for plugins, and makes the folder if it is not there
 	"/run/containerd",
+	"/run/mount", // where the program mount keeps notes
 	"/var/lib/cni",
 	"/var/lib/containerd",
 	"/var/lib/kubelet",
