@@ -2,10 +2,12 @@ package sops
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
+	"time"
 
 	"github.com/getsops/sops/v3/age"
 	"github.com/getsops/sops/v3/keys"
@@ -32,6 +34,9 @@ func (n notes) dataKey() ([]byte, error) {
 	return nil, errors.New(strings.Join(reasons, "; "))
 }
 
+// programLimit leaves a person the time to log in to a service.
+const programLimit = 2 * time.Minute
+
 // byProgram lets the sops program decrypt a file, which knows the services and
 // their credentials.
 func byProgram(data []byte) ([]byte, error) {
@@ -40,7 +45,10 @@ func byProgram(data []byte) ([]byte, error) {
 		return nil, errors.New("install the program sops (https://getsops.io), which is asked to decrypt with keys other than age and PGP")
 	}
 	var out, complaint bytes.Buffer
-	c := exec.Command(program, "decrypt", "--input-type", "yaml", "--output-type", "yaml", "/dev/stdin")
+	// Ctrl-C reaches it too; the limit is for one that waits for nobody.
+	ctx, cancel := context.WithTimeout(context.Background(), programLimit)
+	defer cancel()
+	c := exec.CommandContext(ctx, program, "decrypt", "--input-type", "yaml", "--output-type", "yaml", "/dev/stdin")
 	c.Stdin, c.Stdout, c.Stderr = bytes.NewReader(data), &out, &complaint
 	if err := c.Run(); err != nil {
 		return nil, fmt.Errorf("%s could not decrypt it: %s", program, oneLine(complaint.String()))

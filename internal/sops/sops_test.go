@@ -195,8 +195,8 @@ func TestTamperedFilesAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(data)
-	sealed := text[strings.Index(text, "ENC["):]
-	sealed, _, _ = strings.Cut(sealed, "\n")
+	_, sealed, _ := strings.Cut(text, "ENC[")
+	sealed, _, _ = strings.Cut("ENC["+sealed, "\n")
 	for name, changed := range map[string]string{
 		"a plain value":                   strings.Replace(text, "queue.example.com", "evil.example.com", 1),
 		"a value that was left out":       strings.Replace(text, "        port: 5432\n", "", 1),

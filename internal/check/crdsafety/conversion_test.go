@@ -23,8 +23,9 @@ func conversion(more string) string {
 	return "conversion: {strategy: Webhook, webhook: {conversionReviewVersions: [v1], clientConfig: {" + more + "}}}"
 }
 
-func moved2(versions string) string {
-	versions = strings.ReplaceAll(versions, "storage: true", "storage: was")
+// swapped is both versions, with the storage in the second.
+func swapped() string {
+	versions := strings.ReplaceAll(both1+","+both2, "storage: true", "storage: was")
 	versions = strings.ReplaceAll(versions, "storage: false", "storage: true")
 	return strings.ReplaceAll(versions, "storage: was", "storage: false")
 }
@@ -94,24 +95,24 @@ func TestConversions(t *testing.T) {
 			spec: map[string]string{"v1": "{a: x}"}, class: Safe,
 		},
 		{
-			name: "a webhook comes and objects are stored as it makes them", old: both1 + "," + both2, wanted: moved2(both1 + "," + both2), is: conversion(service),
+			name: "a webhook comes and objects are stored as it makes them", old: both1 + "," + both2, wanted: swapped(), is: conversion(service),
 			spec:  map[string]string{"v1": "{a: x}", "v2": "{a: x}"},
 			class: Breaking, harmful: true,
 			says: "what the conversion webhook makes of objects that are stored in version v2 cannot be seen before: the webhook does not convert yet; let it convert first, and store in v2 once objects read well in it",
 		},
 		{
-			name: "objects are stored in a version that is new", old: both1, wanted: moved2(both1 + "," + both2), was: conversion(service), is: conversion(service),
+			name: "objects are stored in a version that is new", old: both1, wanted: swapped(), was: conversion(service), is: conversion(service),
 			spec:  map[string]string{"v1": "{a: x}"},
 			class: Breaking, harmful: true,
 			says: "what the conversion webhook makes of objects that are stored in version v2 cannot be seen before: version v2 is not served yet; serve it first, and store in it once objects read well in it",
 		},
 		{
-			name: "objects are stored in a version that the webhook converts to", old: both1 + "," + both2, wanted: moved2(both1 + "," + both2), was: conversion(service), is: conversion(service),
+			name: "objects are stored in a version that the webhook converts to", old: both1 + "," + both2, wanted: swapped(), was: conversion(service), is: conversion(service),
 			spec:  map[string]string{"v1": "{a: x}", "v2": "{b: x}"},
 			class: Notable, says: "objects are stored in version v2 instead of v1; definitions without v2 cannot be returned to from then on",
 		},
 		{
-			name: "objects are stored in a version that the webhook fails to convert to", old: both1 + "," + both2, wanted: moved2(both1 + "," + both2), was: conversion(service), is: conversion(service), failing: "v2",
+			name: "objects are stored in a version that the webhook fails to convert to", old: both1 + "," + both2, wanted: swapped(), was: conversion(service), is: conversion(service), failing: "v2",
 			spec:  map[string]string{"v1": "{a: x}"},
 			class: Notable, says: "objects are stored in version v2 instead of v1; definitions without v2 cannot be returned to from then on",
 			unjudged: "objects cannot be read in version v2", harmful: true,
