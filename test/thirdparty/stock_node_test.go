@@ -22,9 +22,9 @@ func (s *site) lifecycle(t *testing.T, scope string) {
 		restricted = "dynamo-operator.namespaceRestriction.enabled=false"
 	}
 	platform := []string{"--set", restricted, "--set", "nats.enabled=true,etcd.enabled=true"}
-	helm := func(verb, release string, more ...string) string {
+	helm := func(verb, release string, more ...string) {
 		args := append([]string{"helm", verb, release}, more...)
-		return run(t, append(args, "-n", namespace, "--wait", "--timeout", "4m")...)
+		run(t, append(args, "-n", namespace, "--wait", "--timeout", "4m")...)
 	}
 
 	run(t, "helm", "upgrade", "--install", "dynamo-crds", charts["dynamo-crds"], "-n", "default", "--wait")

@@ -45,7 +45,7 @@ func tableOf(values *key) (string, error) {
 // rowsOf describes a key, or those below it if it is a mapping of fixed keys. In
 // what is passed on to another chart, a key with a comment is one row.
 func rowsOf(k *key, passedOn bool) ([]string, error) {
-	if len(k.children) > 0 && (k.isPassedOn() || k.hasFixedKeys() && !(passedOn && k.prose != "")) {
+	if len(k.children) > 0 && (k.isPassedOn() || k.hasFixedKeys() && (!passedOn || k.prose == "")) {
 		var rows []string
 		for _, child := range k.children {
 			below, err := rowsOf(child, passedOn || k.isPassedOn())
