@@ -21,6 +21,9 @@ var imagesAreInTheirRegistries = Rule{
 		}
 		users := map[string][]fleet.Release{}
 		for _, rel := range in.Set.Releases {
+			if in.Rendered[rel.Key] == nil {
+				continue
+			}
 			images, err := in.Rendered[rel.Key].Images()
 			if err != nil {
 				problems = append(problems, problem(rel.Origin, "release %s: %v", rel.Key, err))
@@ -29,7 +32,10 @@ var imagesAreInTheirRegistries = Rule{
 				users[image] = append(users[image], rel)
 			}
 		}
-		for _, image := range slices.Sorted(maps.Keys(in.Images)) {
+		for _, image := range slices.Sorted(maps.Keys(users)) {
+			if in.Images[image] == "" {
+				continue
+			}
 			first, others := users[image][0], ""
 			if n := len(users[image]) - 1; n > 0 {
 				others = fmt.Sprintf(" and %d more releases", n)
