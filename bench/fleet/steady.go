@@ -20,6 +20,9 @@ func (b *bench) steady(ctx context.Context, tenants int) error {
 		return err
 	}
 	peak := first.Peak
+	if err := b.settle(ctx); err != nil {
+		return err
+	}
 	for _, m := range []struct {
 		what  string
 		args  []string

@@ -68,7 +68,7 @@ releases that were left half-done, uninstalled or damaged are repaired.`,
 	a.fleetFlags(c)
 	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table, json, or events (JSON lines while it runs)")
 	c.Flags().StringVar(&flags.wave, "wave", "", "roll out this wave and those before it only")
-	c.Flags().IntVar(&flags.parallel, "parallel", 16, "how many releases are written at the same time")
+	c.Flags().IntVar(&flags.parallel, "parallel", rollout.DefaultParallel, "how many releases are written at the same time")
 	c.Flags().BoolVar(&flags.serial, "serial", false, "do one step at a time, in the order of the plan")
 	c.Flags().BoolVar(&flags.noWait, "no-wait", false, "do not wait until operators are ready (CRDs are always waited for)")
 	c.Flags().DurationVar(&flags.timeout, "timeout", 5*time.Minute, "how long a gate may make no progress before it fails")

@@ -48,12 +48,12 @@ func (a *app) carryOut(ctx context.Context, r operation) (*rollout.Result, error
 	}
 	done := true
 	defer func() { lock.Release(done) }()
-	stale, err := rollout.Stale(ctx, r.plan, r.store)
+	stale, err := rollout.Stale(ctx, r.plan, r.store, r.session)
 	if err != nil {
 		return nil, err
 	}
 	if stale {
-		r.progress.Say("the fleet has changed meanwhile; planning again")
+		r.progress.Say("the cluster has changed meanwhile; planning again")
 		if r.plan, err = r.replan(ctx); err != nil {
 			return nil, err
 		}

@@ -9,20 +9,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
+	_ "github.com/wheelhouse-dev/wheelhouse/internal/garbage" // first of all
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
-// gcPercent trades memory, of which a short run has enough, for processor time,
-// which a local API server may need more. GOGC has precedence.
-const gcPercent = 300
-
 func main() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
 	os.Exit(run())
 }
 

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
@@ -9,9 +10,11 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"helm.sh/helm/v4/pkg/chart/common"
 	commonutil "helm.sh/helm/v4/pkg/chart/common/util"
+	helmchart "helm.sh/helm/v4/pkg/chart/v2"
 	"helm.sh/helm/v4/pkg/chart/v2/util"
 	"helm.sh/helm/v4/pkg/engine"
 	release "helm.sh/helm/v4/pkg/release/v1"
@@ -54,6 +57,9 @@ type Rendered struct {
 	Objects  []Object
 	// Hooks counts objects that Helm runs apart from the manifest.
 	Hooks int
+	// Notes is what Helm prints after an install.
+	Notes  string
+	source *helmchart.Chart
 }
 
 // Object is one Kubernetes object of a manifest.
@@ -69,6 +75,26 @@ type Object struct {
 	Content string
 	// Template is the file that rendered the object; empty for a stored one.
 	Template string
+	// converted is the content as JSON; nil if it has not been kept.
+	converted *conversion
+}
+
+// conversion is made once, because nothing of a check costs more.
+type conversion struct {
+	content string
+	json    func() ([]byte, error)
+}
+
+func newConversion(content string) *conversion {
+	return &conversion{content, sync.OnceValues(func() ([]byte, error) { return yaml.YAMLToJSONStrict([]byte(content)) })}
+}
+
+// JSON is the object's content. A key that is there twice is an error.
+func (o Object) JSON() ([]byte, error) {
+	if o.converted == nil || o.converted.content != o.Content {
+		return yaml.YAMLToJSONStrict([]byte(o.Content))
+	}
+	return o.converted.json()
 }
 
 // Kept reports whether the object outlives its release.
@@ -122,12 +148,18 @@ func (c *Chart) render(with engine.Engine, rel Release, overrides map[string]any
 	if err != nil {
 		return nil, fmt.Errorf("chart %s: %s", c, templateMessage(err))
 	}
+	notes := files[path.Join(c.Name(), "templates", "NOTES.txt")]
 	for name := range files {
 		if strings.HasSuffix(name, "NOTES.txt") {
 			delete(files, name)
 		}
 	}
-	return sorted(c, files)
+	rendered, err := sorted(c, files)
+	if err != nil {
+		return nil, err
+	}
+	rendered.Notes, rendered.source = notes, work
+	return rendered, nil
 }
 
 func sorted(c *Chart, files map[string]string) (*Rendered, error) {
@@ -195,26 +227,47 @@ func installRank(kind string) int {
 }
 
 func parseObject(content string) (Object, error) {
-	var head struct {
-		APIVersion string `json:"apiVersion"`
-		Kind       string `json:"kind"`
-		Metadata   struct {
-			Name        string            `json:"name"`
-			Namespace   string            `json:"namespace"`
-			Labels      map[string]string `json:"labels"`
-			Annotations map[string]string `json:"annotations"`
-		} `json:"metadata"`
-	}
-	if err := yaml.Unmarshal(headOf(content), &head); err != nil {
+	converted := newConversion(content)
+	h, err := parseHead(converted)
+	if err != nil {
 		return Object{}, err
 	}
 	return Object{
-		APIVersion: head.APIVersion, Kind: head.Kind,
-		Namespace: head.Metadata.Namespace, Name: head.Metadata.Name,
-		Labels: head.Metadata.Labels, Annotations: head.Metadata.Annotations,
-		Content: content,
+		APIVersion: h.APIVersion, Kind: h.Kind,
+		Namespace: h.Metadata.Namespace, Name: h.Metadata.Name,
+		Labels: h.Metadata.Labels, Annotations: h.Metadata.Annotations,
+		Content: content, converted: converted,
 	}, nil
 }
+
+// head is what every object has.
+type head struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Metadata   struct {
+		Name        string            `json:"name"`
+		Namespace   string            `json:"namespace"`
+		Labels      map[string]string `json:"labels"`
+		Annotations map[string]string `json:"annotations"`
+	} `json:"metadata"`
+}
+
+// parseHead reads the YAML as a whole, once, unless it is large or not strictly
+// right: then it is for others to say so.
+func parseHead(c *conversion) (head, error) {
+	if len(c.content) < largeObject {
+		var h head
+		if data, err := c.json(); err == nil && json.Unmarshal(data, &h) == nil {
+			return h, nil
+		}
+	}
+	var h head
+	err := yaml.Unmarshal(headOf(c.content), &h)
+	return h, err
+}
+
+// largeObject is about where CRDs begin. Most commands never read them whole.
+const largeObject = 64 << 10
 
 // headOf keeps the top-level fields apiVersion, kind and metadata, because
 // parsing the rest of a large object costs more than everything else here.

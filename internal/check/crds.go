@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
-	"sigs.k8s.io/yaml"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
@@ -114,7 +113,7 @@ var definitionsFitAnyTool = Rule{
 				if o.Kind != "CustomResourceDefinition" || len(o.Content) < annotationLimit {
 					continue
 				}
-				data, err := yaml.YAMLToJSON([]byte(o.Content))
+				data, err := o.JSON()
 				if err == nil && len(data) > annotationLimit {
 					problems = append(problems, problem(rel.Origin, "release %s renders %s of %d KiB", rel.Key, o, len(data)>>10))
 				}

@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/kubernetes/scheme"
-	"sigs.k8s.io/yaml"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
@@ -53,7 +52,7 @@ func (d *decoder) decode(o chart.Object) (runtime.Object, error) {
 	if t, ok := d.known(o.Content); ok {
 		return t.object, t.err
 	}
-	object, err := read(o.Content)
+	object, err := read(o)
 	if runtime.IsNotRegisteredError(err) {
 		object, err = nil, unknownKind(o)
 	}
@@ -65,10 +64,10 @@ func (d *decoder) decode(o chart.Object) (runtime.Object, error) {
 
 // read parses the YAML once. Kubernetes' decoder does it twice, the second time
 // for keys that are there twice; only where there are some, it is asked to.
-func read(content string) (runtime.Object, error) {
-	data := []byte(content)
-	if converted, err := yaml.YAMLToJSONStrict(data); err == nil {
-		data = converted
+func read(o chart.Object) (runtime.Object, error) {
+	data, err := o.JSON()
+	if err != nil {
+		data = []byte(o.Content)
 	}
 	object, _, err := strict().Decode(data, nil, nil)
 	if err != nil {

@@ -80,11 +80,13 @@ type compiledSchema struct {
 
 const schemaURL = "mem:///values.schema.json"
 
-var compiledSchemas sync.Map
+var compiledSchemas sync.Map // where the schema lies, to *compiledSchema
 
-// compile keeps compiled schemas, which a fleet uses once per tenant.
+// compile keeps compiled schemas, which a fleet uses many times per tenant.
+// Charts are never changed, so a schema is known by its place in memory.
 func compile(schema chart.Schema) (*compiledSchema, error) {
-	if c, ok := compiledSchemas.Load(string(schema.JSON)); ok {
+	place := &schema.JSON[0]
+	if c, ok := compiledSchemas.Load(place); ok {
 		return c.(*compiledSchema), nil
 	}
 	source, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema.JSON))
@@ -101,7 +103,7 @@ func compile(schema chart.Schema) (*compiledSchema, error) {
 		return nil, err
 	}
 	c := &compiledSchema{schema: s, source: source}
-	compiledSchemas.Store(string(schema.JSON), c)
+	compiledSchemas.Store(place, c)
 	return c, nil
 }
 

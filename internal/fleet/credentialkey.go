@@ -31,15 +31,15 @@ func secretText(before, last, text string, beside map[string]any) string {
 			return "a token"
 		}
 	case "secret":
-		if (secretOf[before] || !nameLike.MatchString(text)) && !harmless[strings.ToLower(text)] {
+		if (secretOf[before] || !objectName.matches(text)) && !harmless[strings.ToLower(text)] {
 			return "a secret"
 		}
 	case "key":
-		if (keyOf[before] || before == "access" && !nameLike.MatchString(text)) && !referenced(text, beside) {
+		if (keyOf[before] || before == "access" && !objectName.matches(text)) && !referenced(text, beside) {
 			return "a key"
 		}
 	case "credential", "credentials", "creds":
-		if !nameLike.MatchString(text) {
+		if !objectName.matches(text) {
 			return "credentials"
 		}
 	case "dockerconfigjson", "dockercfg":
@@ -63,8 +63,6 @@ var (
 	keyOf    = set("api", "private", "secret", "encryption", "signing", "master", "ssh", "rsa", "account", "apikey", "license")
 	// harmless values switch something, and are no secrets.
 	harmless = set("true", "false", "auto", "none", "null", "default", "enabled", "disabled", "required", "optional")
-	// nameLike is what objects of Kubernetes are called.
-	nameLike = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
 	// fileLike is an entry of a Secret, or a file.
 	fileLike = regexp.MustCompile(`^[\w.-]+\.(key|pem|crt|cert|p12|jks|json|txt)$`)
 	// elsewhere is a value that says where the secret is, in the syntax of shells,
@@ -77,7 +75,7 @@ func referenced(text string, beside map[string]any) bool {
 	if fileLike.MatchString(text) {
 		return true
 	}
-	if !nameLike.MatchString(strings.ToLower(strings.ReplaceAll(text, "_", "-"))) {
+	if !objectName.matches(strings.ToLower(strings.ReplaceAll(text, "_", "-"))) {
 		return false
 	}
 	for key, value := range beside {

@@ -140,16 +140,26 @@ func (d *decoder) boolean(n *yaml.Node, path string) Located[bool] {
 	return Located[bool]{Origin: d.origin(n)}
 }
 
+// form is what a name looks like and how long it may be. A pattern that counts
+// would take longer to compile than everything else at the start.
+type form struct {
+	longest int
+	pattern *regexp.Regexp
+}
+
 var (
-	dnsLabel  = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
-	helmName  = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,51}[a-z0-9])?$`)
-	labelText = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`)
+	dnsLabel   = form{63, regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)}
+	helmName   = form{53, regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`)}
+	labelText  = form{63, regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`)}
+	objectName = form{253, helmName.pattern}
 )
 
+func (f form) matches(text string) bool { return len(text) <= f.longest && f.pattern.MatchString(text) }
+
 // matching reads a text that has a form; says names the form for the message.
-func (d *decoder) matching(n *yaml.Node, path string, form *regexp.Regexp, says string) Located[string] {
+func (d *decoder) matching(n *yaml.Node, path string, form form, says string) Located[string] {
 	t := d.text(n, path)
-	if t.Value != "" && !form.MatchString(t.Value) {
+	if t.Value != "" && !form.matches(t.Value) {
 		d.fail(n, "%s %q is not %s", path, t.Value, says)
 	}
 	return t

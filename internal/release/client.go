@@ -1,6 +1,7 @@
 package release
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"log/slog"
@@ -20,6 +21,7 @@ import (
 	"k8s.io/cli-runtime/pkg/resource"
 	"k8s.io/client-go/util/retry"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/cluster"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
@@ -44,6 +46,8 @@ type client struct {
 	migrate bool
 	// fresh is set for an install into a namespace that has just been created.
 	fresh bool
+	// planned is what is built in place of a placeholder.
+	planned *chart.Rendered
 	// strays are manifests of interrupted attempts, whose objects an update
 	// deletes too if the target has no use for them.
 	strays string
@@ -72,7 +76,16 @@ func (c *client) IsReachable() error { return nil }
 
 // Build parses a manifest. The API server validates what is applied.
 func (c *client) Build(manifest io.Reader, _ bool) (kube.ResourceList, error) {
-	objects, err := c.Client.Build(manifest, false)
+	text, err := io.ReadAll(manifest)
+	if err != nil {
+		return nil, err
+	}
+	if c.planned != nil && string(text) == placeholderFor(c.planned) {
+		if text, err = c.planned.JSON(); err != nil {
+			return nil, err
+		}
+	}
+	objects, err := c.Client.Build(bytes.NewReader(text), false)
 	if c.fresh {
 		unasked(objects)
 	}

@@ -1,10 +1,7 @@
 package release
 
 import (
-	"bytes"
 	"cmp"
-	"compress/gzip"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -29,20 +26,15 @@ func (s *Store) Forecast(target rollout.Target) (rollout.RecordSize, error) {
 		return most, nil
 	}
 	now := time.Now()
-	rel := &helmrelease.Release{
+	record, err := encode(&helmrelease.Release{
 		Name: target.Name, Namespace: target.Namespace, Version: 1, ApplyMethod: string(helmrelease.ApplyMethodServerSideApply),
 		Info:  &helmrelease.Info{FirstDeployed: now, LastDeployed: now, Status: common.StatusDeployed, Description: "Install complete"},
-		Chart: target.Source.Helm(), Config: target.Overrides.PlainMap(), Manifest: target.Rendered.Manifest,
-	}
-	text, err := json.Marshal(rel)
+		Chart: target.Rendered.Source(), Config: target.Overrides.PlainMap(), Manifest: target.Rendered.Manifest,
+	})
 	if err != nil {
 		return rollout.RecordSize{}, fmt.Errorf("forecast the record of release %s: %w", target.Key, err)
 	}
-	size, err := compressed(text)
-	if err != nil {
-		return rollout.RecordSize{}, fmt.Errorf("forecast the record of release %s: %w", target.Key, err)
-	}
-	out := rollout.RecordSize{Bytes: base64.StdEncoding.EncodedLen(size)}
+	out := rollout.RecordSize{Bytes: len(record)}
 	if out.Percent() > 50 {
 		out.Biggest, err = biggest(target)
 	}
@@ -53,7 +45,7 @@ func (s *Store) Forecast(target rollout.Target) (rollout.RecordSize, error) {
 // again around it.
 func uncompressed(target rollout.Target) int {
 	// JSON writes a line break or a quote as two characters.
-	size := weight(target.Source.Helm()) + len(target.Rendered.Manifest)*5/4
+	size := weight(target.Rendered.Source()) + len(target.Rendered.Manifest)*5/4
 	if config, err := json.Marshal(target.Overrides.PlainMap()); err == nil {
 		size += len(config)
 	}
@@ -75,26 +67,11 @@ func weight(c *helmchart.Chart) int {
 	return size
 }
 
-func compressed(text []byte) (int, error) {
-	var out bytes.Buffer
-	w, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
-	if err != nil {
-		return 0, err
-	}
-	if _, err := w.Write(text); err != nil {
-		return 0, err
-	}
-	if err := w.Close(); err != nil {
-		return 0, err
-	}
-	return out.Len(), nil
-}
-
 // biggest names the templates that take most room, by themselves and by what
 // they render.
 func biggest(target rollout.Target) ([]string, error) {
 	texts := map[string]string{}
-	for _, template := range target.Source.Helm().Templates {
+	for _, template := range target.Rendered.Source().Templates {
 		texts[template.Name] += string(template.Data)
 	}
 	for part := range strings.SplitSeq(target.Rendered.Manifest, "---\n# Source: ") {
@@ -105,11 +82,11 @@ func biggest(target rollout.Target) ([]string, error) {
 	}
 	sizes, names := map[string]int{}, make([]string, 0, len(texts))
 	for name, text := range texts {
-		size, err := compressed([]byte(text))
+		packed, err := compress([]byte(text))
 		if err != nil {
 			return nil, err
 		}
-		sizes[name], names = size, append(names, name)
+		sizes[name], names = len(packed), append(names, name)
 	}
 	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(sizes[b], sizes[a]), cmp.Compare(a, b)) })
 	return names[:min(namedTemplates, len(names))], nil

@@ -8,8 +8,6 @@ import (
 	"net/url"
 
 	"helm.sh/helm/v4/pkg/kube"
-	"helm.sh/helm/v4/pkg/release"
-	"helm.sh/helm/v4/pkg/storage/driver"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/resource"
@@ -20,14 +18,6 @@ import (
 // Before an install, Helm asks for every object and for the history of the
 // release. In a namespace that this run has just created there is neither, so
 // the answer is given here: it is most of what an install would ask.
-
-// freshDriver is the release store of a namespace that has no releases.
-type freshDriver struct{ driver.Driver }
-
-// Query finds nothing.
-func (freshDriver) Query(map[string]string) ([]release.Releaser, error) {
-	return nil, driver.ErrReleaseNotFound
-}
 
 // unasked answers reads of the namespaced objects: there are none.
 func unasked(objects kube.ResourceList) {

@@ -3,13 +3,10 @@ package release
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"helm.sh/helm/v4/pkg/action"
-	"helm.sh/helm/v4/pkg/release"
 	"helm.sh/helm/v4/pkg/release/common"
 	helmrelease "helm.sh/helm/v4/pkg/release/v1"
 	"helm.sh/helm/v4/pkg/storage/driver"
@@ -68,18 +65,4 @@ func (p past) strays() string {
 // complete tells revisions of which everything was written.
 func complete(status common.Status) bool {
 	return status == common.StatusDeployed || status == common.StatusSuperseded
-}
-
-// records keeps our labels true: Helm copies those of the revision that a
-// rollback returns to, its number included.
-type records struct{ driver.Driver }
-
-// Create stores a new revision.
-func (r records) Create(key string, rel release.Releaser) error {
-	ours, ok := rel.(*helmrelease.Release)
-	if ok && ours.Info.RollbackRevision > 0 && ours.Labels[labelRevision] == strconv.Itoa(ours.Info.RollbackRevision) {
-		ours.Labels = maps.Clone(ours.Labels)
-		ours.Labels[labelRevision] = strconv.Itoa(ours.Version)
-	}
-	return r.Driver.Create(key, rel)
 }

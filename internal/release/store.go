@@ -108,7 +108,7 @@ func (s *Store) install(ctx context.Context, cfg *action.Configuration, target r
 	act.WaitStrategy = kube.HookOnlyStrategy
 	act.Timeout = hookTimeout
 	act.Labels = labels
-	done, err := act.RunWithContext(context.WithoutCancel(ctx), target.Source.Helm(), target.Overrides.PlainMap())
+	done, err := act.RunWithContext(context.WithoutCancel(ctx), chartFor(cfg, target), target.Overrides.PlainMap())
 	return asRelease(done, err)
 }
 
@@ -125,7 +125,7 @@ func (s *Store) upgrade(ctx context.Context, cfg *action.Configuration, target r
 	act.MaxHistory = s.History
 	act.ResetValues = true
 	act.Labels = labels
-	done, err := act.RunWithContext(context.WithoutCancel(ctx), target.Name, target.Source.Helm(), target.Overrides.PlainMap())
+	done, err := act.RunWithContext(context.WithoutCancel(ctx), target.Name, chartFor(cfg, target), target.Overrides.PlainMap())
 	return asRelease(done, err)
 }
 
@@ -178,16 +178,23 @@ func (s *Store) configuration(ctx context.Context, key fleet.Key, migrate bool) 
 	cfg.RESTClientGetter = s.lookups
 	cfg.Capabilities = caps
 	cfg.KubeClient = newClient(s.session, key, s.log, s.Fields, migrate)
-	secrets := driver.NewSecrets(s.session.Kube.CoreV1().Secrets(key.Namespace))
-	secrets.SetLogger(s.log)
-	cfg.Releases = storage.Init(records{secrets})
+	secrets := s.session.Kube.CoreV1().Secrets(key.Namespace)
+	kept := &records{Secrets: driver.NewSecrets(secrets), secrets: secrets}
+	kept.SetLogger(s.log)
+	cfg.Releases = storage.Init(kept)
 	return cfg, nil
 }
 
 // expectNothing is for the first install into a namespace that is new.
 func expectNothing(cfg *action.Configuration) {
-	cfg.Releases.Driver = freshDriver{cfg.Releases.Driver}
+	recordsIn(cfg).fresh = true
 	clientOf(cfg).fresh = true
+}
+
+// recordsIn are the records of a configuration that this package has made.
+func recordsIn(cfg *action.Configuration) *records {
+	r, _ := cfg.Releases.Driver.(*records)
+	return r
 }
 
 func recordOf(rel *helmrelease.Release) rollout.Record {

@@ -34,9 +34,14 @@ type Event struct {
 	Record Record `json:"record,omitzero"`
 }
 
+// DefaultParallel is how many steps write at the same time: as many as keep a
+// small API server busy. A large one queues what is too much for it.
+const DefaultParallel = 32
+
 // Options of an execution.
 type Options struct {
-	// Parallel bounds the steps that write at the same time; default 16.
+	// Parallel bounds the steps that write at the same time; the default is
+	// DefaultParallel.
 	// Waiting is not bounded.
 	Parallel int
 	// Serial does one step at a time, in the order of the plan.
@@ -77,7 +82,7 @@ func causeOf(ctx context.Context) error {
 // half of one is what must never be left behind.
 func Execute(ctx context.Context, plan *Plan, releases Releases, cluster Cluster, options Options) *Result {
 	if options.Parallel <= 0 {
-		options.Parallel = 16
+		options.Parallel = DefaultParallel
 	}
 	if options.Patience <= 0 {
 		options.Patience = 5 * time.Minute

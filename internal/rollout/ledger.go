@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/check"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
 
@@ -239,8 +240,9 @@ func (r *Return) lose(key fleet.Key) {
 	r.Lost = append(r.Lost, fmt.Sprintf("release %s was uninstalled and its history is gone; install it with `wheelhouse apply` and the fleet file of that time", key))
 }
 
-// Stale reports whether a release has changed since the plan was made.
-func Stale(ctx context.Context, plan *Plan, releases Releases) (bool, error) {
+// Stale reports whether a release has changed since the plan was made, or an
+// operator of somebody else has come or gone.
+func Stale(ctx context.Context, plan *Plan, releases Releases, cluster Cluster) (bool, error) {
 	records, err := releases.Inventory(ctx)
 	if err != nil {
 		return false, err
@@ -253,5 +255,32 @@ func Stale(ctx context.Context, plan *Plan, releases Releases) (bool, error) {
 			return true, nil
 		}
 	}
-	return false, nil
+	if plan.judged == nil {
+		return false, nil
+	}
+	facts, err := cluster.Facts(ctx, plan.judged.wanted)
+	if err != nil {
+		return false, err
+	}
+	return !slices.Equal(plan.judged.operators, operatorsBeside(plan.judged.set, facts)), nil
+}
+
+// judged is what the rules were told of the operators in the cluster.
+type judged struct {
+	set    *fleet.Set
+	wanted check.Wanted
+	// operators are those of others.
+	operators []check.Operator
+}
+
+func judgedBy(set *fleet.Set, facts *check.Cluster) *judged {
+	wanted := check.Wanted{Facts: map[check.Fact]bool{check.FactOperators: true}, Namespaces: namespacesOf(set)}
+	return &judged{set: set, wanted: wanted, operators: operatorsBeside(set, facts)}
+}
+
+func operatorsBeside(set *fleet.Set, facts *check.Cluster) []check.Operator {
+	if others := facts.Foreign(set); others != nil {
+		return others.Operators
+	}
+	return nil
 }

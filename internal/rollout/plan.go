@@ -119,6 +119,9 @@ type Plan struct {
 	Others *check.Cluster `json:"others,omitempty"`
 	// AcceptBreakage consents to breaking live objects by changing their CRDs.
 	AcceptBreakage bool `json:"acceptBreakage,omitempty"`
+
+	// judged is nil for a plan that no rules have judged.
+	judged *judged
 }
 
 // Changes reports whether executing the plan would write anything.
@@ -221,7 +224,7 @@ func NewPlan(d *Desired, s *Snapshot) (*Plan, error) {
 	}
 	plan := &Plan{Fleet: d.Set.Name, Findings: findings}
 	if s.Facts != nil {
-		plan.Others = s.Facts.Foreign(d.Set)
+		plan.Others, plan.judged = s.Facts.Foreign(d.Set), judgedBy(d.Set, s.Facts)
 	}
 	for _, name := range namespacesOf(d.Set) {
 		if s.Namespaces[name] == NamespaceAbsent {
