@@ -74,11 +74,10 @@ func biggest(target rollout.Target) ([]string, error) {
 	for _, template := range target.Rendered.Source().Templates {
 		texts[template.Name] += string(template.Data)
 	}
-	for part := range strings.SplitSeq(target.Rendered.Manifest, "---\n# Source: ") {
-		name, text, _ := strings.Cut(part, "\n")
+	for _, object := range target.Rendered.Objects {
 		// Sources start with the chart's name, templates do not.
-		_, name, _ = strings.Cut(name, "/")
-		texts[name] += text
+		_, name, _ := strings.Cut(object.Template, "/")
+		texts[name] += object.Content
 	}
 	sizes, names := map[string]int{}, make([]string, 0, len(texts))
 	for name, text := range texts {

@@ -138,20 +138,38 @@ func encodeChart(c *helmchart.Chart) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	pack := sync.OnceValues(func() ([]byte, error) { return compress(append([]byte(`{"chart":`), text...)) })
+	pack := sync.OnceValues(func() ([]byte, error) { return compressWell(append([]byte(`{"chart":`), text...)) })
 	shared, _ := encodedCharts.LoadOrStore(sha256.Sum256(text), pack)
 	return shared.(func() ([]byte, error))()
 }
+
+// largeText is from where on size counts more than time: a Secret holds 1 MiB.
+const largeText = 256 << 10
 
 // compressors keep their tables, of a megabyte each, between records.
 var compressors = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 
 func compress(text []byte) ([]byte, error) {
+	if len(text) > largeText {
+		return compressWell(text)
+	}
 	w, ok := compressors.Get().(*gzip.Writer)
 	if !ok {
 		return nil, errors.New("no compressor")
 	}
 	defer compressors.Put(w)
+	return compressWith(w, text)
+}
+
+func compressWell(text []byte) ([]byte, error) {
+	w, err := gzip.NewWriterLevel(nil, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	return compressWith(w, text)
+}
+
+func compressWith(w *gzip.Writer, text []byte) ([]byte, error) {
 	var out bytes.Buffer
 	w.Reset(&out)
 	if _, err := w.Write(text); err != nil {
