@@ -169,10 +169,13 @@ func runAll(rules []Rule, in Input) Findings {
 
 // hideSealed keeps what was encrypted out of whatever a rule says.
 func hideSealed(set *fleet.Set, findings Findings) Findings {
+	values := make([]*fleet.Value, 0, len(set.Releases))
 	for _, rel := range set.Releases {
-		for i := range findings {
-			findings[i].Message, findings[i].Fix = rel.Overrides.HideSealed(findings[i].Message), rel.Overrides.HideSealed(findings[i].Fix)
-		}
+		values = append(values, rel.Overrides)
+	}
+	hide := fleet.HidingSealed(values...)
+	for i := range findings {
+		findings[i].Message, findings[i].Fix = hide(findings[i].Message), hide(findings[i].Fix)
 	}
 	return findings
 }

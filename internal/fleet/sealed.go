@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"slices"
@@ -92,13 +93,23 @@ func (v *Value) instead(of func(*Value) any) map[string]any {
 const shortestHidden = 4
 
 // HideSealed removes from a message what was encrypted.
-func (v *Value) HideSealed(message string) string {
-	for _, leaf := range v.SealedLeaves() {
-		for _, form := range leaf.Forms() {
-			message = strings.ReplaceAll(message, form, Hidden)
+func (v *Value) HideSealed(message string) string { return HidingSealed(v)(message) }
+
+// HidingSealed removes from messages what was encrypted in any of the values.
+func HidingSealed(values ...*Value) func(message string) string {
+	var forms []string
+	for _, v := range values {
+		for _, leaf := range v.SealedLeaves() {
+			forms = append(forms, leaf.Forms()...)
 		}
 	}
-	return message
+	// The longest first: one may begin as another does.
+	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	var pairs []string
+	for _, form := range slices.Compact(forms) {
+		pairs = append(pairs, form, Hidden)
+	}
+	return strings.NewReplacer(pairs...).Replace
 }
 
 // Forms are the ways in which a text shows the value: as it is, quoted, and in
