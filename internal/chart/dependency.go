@@ -111,6 +111,9 @@ func (c *Chart) Helm() *helmchart.Chart {
 			kept = append(kept, d)
 		}
 	}
+	if len(kept) < len(out.Metadata.Dependencies) {
+		out.Lock = nil // it would not fit
+	}
 	out.Metadata.Dependencies = kept
 	return out
 }
