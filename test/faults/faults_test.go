@@ -45,6 +45,9 @@ func runTests(m *testing.M) int {
 
 // A part of what `make fault-sweep` does.
 func TestAKilledClientIsForgiven(t *testing.T) {
+	if err := cluster.OpenSources("../.."); err != nil {
+		t.Fatal(err)
+	}
 	h := shared
 	const every = 17
 	for _, s := range scenarios {

@@ -44,6 +44,9 @@ func run(m *testing.M) int {
 // Each script has namespaces, a fleet and CRDs of its own; $ID tells them
 // apart, so that scripts share one cluster and run side by side.
 func TestScripts(t *testing.T) {
+	if err := cluster.OpenSources("../.."); err != nil {
+		t.Fatal(err)
+	}
 	charts, err := filepath.Abs("testdata/charts")
 	if err != nil {
 		t.Fatal(err)
