@@ -61,6 +61,9 @@ func (s *Session) AwaitReady(ctx context.Context, gate rollout.Gate, report func
 			return err
 		}
 	}
+	if err := s.awaitWebhooks(ctx, gate, report); err != nil {
+		return err
+	}
 	return s.glance(ctx, gate, optional)
 }
 
