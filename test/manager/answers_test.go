@@ -51,7 +51,8 @@ func TestAnApplyWaitsUntilItsWebhooksAnswer(t *testing.T) {
 
 	started := make(chan error, 1)
 	time.AfterFunc(2*time.Second, func() {
-		listener, err := net.Listen("tcp", address)
+		var config net.ListenConfig
+		listener, err := config.Listen(t.Context(), "tcp", address)
 		if err == nil {
 			hook.Listener = listener
 			hook.StartTLS()
