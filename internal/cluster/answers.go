@@ -94,6 +94,7 @@ func created(rule admissionv1.RuleWithOperations) (schema.GroupVersionResource, 
 }
 
 func (p *probe) await(ctx context.Context, configuration chart.Object, gate rollout.Gate, report func(string)) error {
+	said := ""
 	for began := time.Now(); ; {
 		_, err := p.client.Create(ctx, p.object, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 		if ctx.Err() != nil {
@@ -105,7 +106,10 @@ func (p *probe) await(ctx context.Context, configuration chart.Object, gate roll
 		if time.Since(began) > gate.Patience {
 			return fmt.Errorf("%s does not answer: %w", configuration, err)
 		}
-		report(fmt.Sprintf("%s does not answer yet: %v", configuration, err))
+		if now := fmt.Sprintf("%s does not answer yet: %v", configuration, err); now != said {
+			said = now
+			report(now)
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"golang.org/x/sync/errgroup"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -28,6 +30,9 @@ var leases = schema.GroupVersionResource{Group: "coordination.k8s.io", Version: 
 
 // askPodsEvery is how often the pods of a workload that is not ready are looked at.
 const askPodsEvery = 5 * time.Second
+
+// unservedIsUsual is how long discovery may lag without a word about it.
+const unservedIsUsual = 2 * time.Second
 
 // gatedKinds have a readiness worth waiting for.
 var gatedKinds = []string{"CustomResourceDefinition", "DaemonSet", "Deployment", "Job", "StatefulSet"}
@@ -53,7 +58,7 @@ func (s *Session) AwaitReady(ctx context.Context, gate rollout.Gate, report func
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	if err := s.awaitServed(ctx, gate.Objects); err != nil {
+	if err := s.awaitServed(ctx, gate, report); err != nil {
 		return err
 	}
 	if gate.Marker {
@@ -215,24 +220,30 @@ func judgeMarker(u *unstructured.Unstructured) verdict {
 	return verdict{ready: true}
 }
 
-// awaitServed waits until CRDs that are Established are also in discovery, so
-// that the next release finds their kinds.
-func (s *Session) awaitServed(ctx context.Context, objects []chart.Object) error {
-	wanted := map[string][]string{}
-	for _, object := range objects {
-		if object.Kind == "CustomResourceDefinition" {
-			plural, group, _ := cut(object.Name)
-			wanted[group] = append(wanted[group], plural)
-		}
+// awaitServed waits until CRDs that are Established are also in discovery, in
+// each version that they serve, so that the next release finds their kinds.
+func (s *Session) awaitServed(ctx context.Context, gate rollout.Gate, report func(string)) error {
+	wanted, err := servedBy(gate.Objects)
+	if err != nil {
+		return err
 	}
-	for group, plurals := range wanted {
-		for {
-			served, err := s.serves(ctx, group, plurals)
+	for version, plurals := range wanted {
+		told := false
+		for began := time.Now(); ; {
+			missing, err := s.unserved(version, plurals)
 			if err != nil {
-				return s.explain("ask which kinds of "+group+" are served", err)
+				return s.explain("ask which kinds of "+version+" are served", err)
 			}
-			if served {
+			if len(missing) == 0 {
 				break
+			}
+			message := fmt.Sprintf("the API server does not serve %s of %s", strings.Join(missing, ", "), version)
+			switch waited := time.Since(began); {
+			case waited > gate.Patience:
+				return errors.New(message)
+			case waited > unservedIsUsual && !told:
+				told = true
+				report(message + " yet")
 			}
 			select {
 			case <-time.After(100 * time.Millisecond):
@@ -244,29 +255,44 @@ func (s *Session) awaitServed(ctx context.Context, objects []chart.Object) error
 	return nil
 }
 
-// serves asks discovery itself, past the cache, whether a group serves all of
-// some resources at its preferred version.
-func (s *Session) serves(ctx context.Context, name string, plurals []string) (bool, error) {
-	var group metav1.APIGroup
-	err := s.Kube.Discovery().RESTClient().Get().AbsPath("/apis", name).Do(ctx).Into(&group)
+// servedBy lists, by group and version, the resources that CRDs define.
+func servedBy(objects []chart.Object) (map[string][]string, error) {
+	wanted := map[string][]string{}
+	for _, object := range objects {
+		if object.Kind != "CustomResourceDefinition" {
+			continue
+		}
+		data, err := object.JSON()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", object, err)
+		}
+		var crd apiextensionsv1.CustomResourceDefinition
+		if err := json.Unmarshal(data, &crd); err != nil {
+			return nil, fmt.Errorf("%s: %w", object, err)
+		}
+		for _, version := range crd.Spec.Versions {
+			if version.Served {
+				gv := crd.Spec.Group + "/" + version.Name
+				wanted[gv] = append(wanted[gv], crd.Spec.Names.Plural)
+			}
+		}
+	}
+	return wanted, nil
+}
+
+// unserved asks discovery itself, past the cache, which resources of a version
+// are not there.
+func (s *Session) unserved(version string, plurals []string) ([]string, error) {
+	list, err := s.Kube.Discovery().ServerResourcesForGroupVersion(version)
 	if apierrors.IsNotFound(err) {
-		return false, nil
+		return plurals, nil
 	}
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	list, err := s.Kube.Discovery().ServerResourcesForGroupVersion(group.PreferredVersion.GroupVersion)
-	if apierrors.IsNotFound(err) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	served := map[string]bool{}
-	for _, r := range list.APIResources {
-		served[r.Name] = true
-	}
-	return !slices.ContainsFunc(plurals, func(p string) bool { return !served[p] }), nil
+	return slices.DeleteFunc(slices.Clone(plurals), func(plural string) bool {
+		return slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Name == plural })
+	}), nil
 }
 
 func joinName(namespace, name string) string {
