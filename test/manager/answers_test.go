@@ -72,10 +72,6 @@ func TestAnApplyWaitsUntilItsWebhooksAnswer(t *testing.T) {
 // hooked is a fleet with a webhook that refuses each creation of a Thing.
 func hooked(t *testing.T, address string) string {
 	t.Helper()
-	charts := t.TempDir()
-	if err := os.CopyFS(charts, os.DirFS("testdata/charts")); err != nil {
-		t.Fatal(err)
-	}
 	other := httptest.NewTLSServer(nil)
 	defer other.Close()
 	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: other.Certificate().Raw})
@@ -89,13 +85,24 @@ webhooks:
     clientConfig: {url: "https://%s", caBundle: %s}
     rules: [{apiGroups: [late.example.com], apiVersions: [v1], operations: [CREATE], resources: [things]}]
 `, address, base64.StdEncoding.EncodeToString(authority))
-	if err := os.WriteFile(filepath.Join(charts, "platform", "templates", "late.yaml"), []byte(configuration), 0o600); err != nil {
+	return fleetWith(t, "late", "platform/templates/late.yaml", configuration)
+}
+
+// fleetWith is a fleet of the test's charts with one more template. Its kinds
+// are in the group NAME.example.com, as are those that a template may add.
+func fleetWith(t *testing.T, name, file, template string) string {
+	t.Helper()
+	charts := t.TempDir()
+	if err := os.CopyFS(charts, os.DirFS("testdata/charts")); err != nil {
 		t.Fatal(err)
 	}
-	return writeFleet(t, fmt.Sprintf(`metadata: {name: late}
+	if err := os.WriteFile(filepath.Join(charts, file), []byte(template), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return writeFleet(t, fmt.Sprintf(`metadata: {name: %[1]s}
 spec:
-  charts: {crds: %s/crds, platform: %s/platform}
-  values: [{crds: {group: late.example.com}, platform: {group: late.example.com}}]
-  platforms: [{namespace: late-a}]
-`, charts, charts))
+  charts: {crds: %[2]s/crds, platform: %[2]s/platform}
+  values: [{crds: {group: %[1]s.example.com}, platform: {group: %[1]s.example.com}}]
+  platforms: [{namespace: %[1]s-a}]
+`, name, charts))
 }

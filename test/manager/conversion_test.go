@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -96,10 +94,6 @@ func convert(w http.ResponseWriter, r *http.Request) {
 // converting is a fleet whose CRD has two versions; fields are those of v2.
 func converting(t *testing.T, conversion, fields string) string {
 	t.Helper()
-	charts := t.TempDir()
-	if err := os.CopyFS(charts, os.DirFS("testdata/charts")); err != nil {
-		t.Fatal(err)
-	}
 	version := "{name: %s, served: true, storage: %t, schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {%s}}}}}}"
 	crd := fmt.Sprintf(`apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
@@ -113,15 +107,7 @@ spec:
     - %s
     - %s
 `, conversion, fmt.Sprintf(version, "v1", true, "a: {type: string}, b: {type: string}"), fmt.Sprintf(version, "v2", false, fields))
-	if err := os.WriteFile(filepath.Join(charts, "crds", "templates", "chats.yaml"), []byte(crd), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return writeFleet(t, fmt.Sprintf(`metadata: {name: convert}
-spec:
-  charts: {crds: %s/crds, platform: %s/platform}
-  values: [{crds: {group: things.example.com}, platform: {group: things.example.com}}]
-  platforms: [{namespace: convert-a}]
-`, charts, charts))
+	return fleetWith(t, "convert", "crds/templates/chats.yaml", crd)
 }
 
 func createChat(t *testing.T, c *cluster.Cluster) {
