@@ -15,21 +15,15 @@ import (
 
 type applyFlags struct {
 	fieldFlags
+	rollout.PlanOptions
 	output   string
 	parallel int
 	// serial does one step at a time.
-	serial bool
-	// wave is the last wave to roll out; empty: all.
-	wave    string
-	noWait  bool
+	serial  bool
 	timeout time.Duration
-	// acceptBreakage consents to breaking live objects by changing their CRDs.
-	acceptBreakage bool
-	yes            bool
+	yes     bool
 	// adopt consents to taking over what exists without this fleet.
 	adopt bool
-	// prune removes releases that the file no longer names.
-	prune bool
 	// plan is a saved plan to execute; saved is what it says.
 	plan  string
 	saved *rollout.SavedPlan
@@ -67,15 +61,15 @@ releases that were left half-done, uninstalled or damaged are repaired.`,
 	}
 	a.fleetFlags(c)
 	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table, json, or events (JSON lines while it runs)")
-	c.Flags().StringVar(&flags.wave, "wave", "", "roll out this wave and those before it only")
+	c.Flags().StringVar(&flags.Wave, "wave", "", "roll out this wave and those before it only")
 	c.Flags().IntVar(&flags.parallel, "parallel", rollout.DefaultParallel, "how many releases are written at the same time")
 	c.Flags().BoolVar(&flags.serial, "serial", false, "do one step at a time, in the order of the plan")
-	c.Flags().BoolVar(&flags.noWait, "no-wait", false, "do not wait until operators are ready (CRDs are always waited for)")
+	c.Flags().BoolVar(&flags.NoWait, "no-wait", false, "do not wait until operators are ready (CRDs are always waited for)")
 	c.Flags().DurationVar(&flags.timeout, "timeout", 5*time.Minute, "how long a gate may make no progress before it fails")
-	c.Flags().BoolVar(&flags.prune, "prune", false, "remove releases of the fleet that the file no longer names")
+	c.Flags().BoolVar(&flags.Prune, "prune", false, "remove releases of the fleet that the file no longer names")
 	c.Flags().StringVar(&flags.plan, "plan", "", "execute a saved plan, exactly or not at all; saving it was consent to what it says")
 	flags.add(c)
-	c.Flags().BoolVar(&flags.acceptBreakage, "accept-crd-breakage", false, "change CRDs although that breaks the live objects that the plan lists")
+	c.Flags().BoolVar(&flags.AcceptBreakage, "accept-crd-breakage", false, "change CRDs although that breaks the live objects that the plan lists")
 	c.Flags().StringVar(&flags.onFailure, "on-failure", onFailureKeep, "what becomes of what this apply changed if a step fails: keep, or rollback (take it back, in reverse)")
 	c.Flags().BoolVar(&flags.adopt, "adopt", false, "take over releases and objects of others, as they are")
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do not ask before something is deleted or a value of yours loses its effect")
@@ -96,68 +90,57 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 	if err != nil {
 		return err
 	}
-	options, err := flags.preview(desired)
+	options, err := flags.options(desired)
 	if err != nil {
 		return err
 	}
-	options.Undo = flags.onFailure == onFailureRollback
 	progress := a.progress()
 	defer progress.Close()
 	out := a.output(flags.output, progress)
 	done := progress.Begin("reading the cluster")
-	session, store, err := a.connect(ctx, desired)
+	m, err := a.open(ctx, desired)
 	if err != nil {
 		return err
 	}
-	defer session.Close()
-	session.Tell(func(message string) { progress.Say("%s", message) })
-	store.Fields = options.Fields
-	plan, err := a.preview(ctx, desired, store, session, options)
+	defer m.Close()
+	m.Say = func(message string) { progress.Say("%s", message) }
+	plan, err := m.Plan(ctx, options)
 	if err != nil {
-		return err
+		return a.refused(plan, err)
 	}
 	done()
 	a.warn(plan.Findings)
 	if err := report.Warnings(a.err, plan); err != nil {
 		return err
 	}
-	agree := func(ctx context.Context, plan *rollout.Plan) error {
+	agree := func(plan *rollout.Plan) error {
 		if flags.saved != nil {
-			return checkSaved(flags.saved, plan, session.Describe())
+			return checkSaved(flags.saved, plan, m.Cluster())
 		}
 		return a.consent(ctx, plan, flags, progress)
 	}
-	if err := agree(ctx, plan); err != nil {
+	if err := agree(plan); err != nil {
 		return err
 	}
-	result, err := a.carryOut(ctx, operation{
-		desired: desired, plan: plan, session: session, store: store, progress: progress, description: "apply",
-		replan: func(ctx context.Context) (*rollout.Plan, error) {
-			plan, err := a.preview(ctx, desired, store, session, options)
-			if err != nil {
-				return nil, err
-			}
-			return plan, agree(ctx, plan)
-		},
-		options: rollout.Options{Parallel: flags.parallel, Serial: flags.serial, NoWait: options.NoWait, Patience: flags.timeout, Notify: out.notify},
-		undo:    options.Undo,
-	})
+	result, err := m.Apply(ctx, plan, options, agree, rollout.Options{Parallel: flags.parallel, Serial: flags.serial, Patience: flags.timeout, Notify: out.notify})
 	progress.Pause()
 	if result != nil {
-		err = errors.Join(out.result(result), err, summary(result))
+		return errors.Join(out.result(result), err, summary(result))
 	}
-	return err
+	return a.refused(nil, err)
 }
 
-// preview are the options of the plan: the flags', or those of a saved plan.
-func (f *applyFlags) preview(desired *rollout.Desired) (rollout.PreviewOptions, error) {
+// options of the plan: the flags', or those of a saved plan.
+func (f *applyFlags) options(desired *rollout.Desired) (rollout.PreviewOptions, error) {
+	options := rollout.PreviewOptions{PlanOptions: f.PlanOptions, Undo: f.onFailure == onFailureRollback}
 	if f.saved != nil {
-		options := f.saved.Options.Preview()
+		options.PlanOptions = f.saved.Options
 		options.Fields.Leave = desired.Fleet.LeaveFields
 		return options, nil
 	}
-	fields, err := f.fields(desired)
-	return rollout.PreviewOptions{Fields: fields, Wave: f.wave, AcceptBreakage: f.acceptBreakage, NoWait: f.noWait, Prune: f.prune}, err
+	var err error
+	options.Fields, err = f.fields(desired)
+	return options, err
 }
 
 // summary is short: progress has told each failure when it happened.

@@ -1,15 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/report"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
@@ -50,44 +47,33 @@ func (a *app) destroy(ctx context.Context, flags destroyFlags) error {
 	if err != nil {
 		return err
 	}
-	session, store, err := a.connect(ctx, desired)
+	m, err := a.open(ctx, desired)
 	if err != nil {
 		return err
 	}
-	defer session.Close()
-	ruins, err := rollout.PlanDestroy(ctx, desired, store, session, flags.DestroyOptions)
+	defer m.Close()
+	ruins, err := m.PlanDestroy(ctx, flags.DestroyOptions)
 	if ruins != nil {
 		if err := report.Ruins(a.out, ruins); err != nil {
 			return err
 		}
-	}
-	if apierrors.IsForbidden(err) {
-		err = cmp.Or(rollout.PermitDestroy(ctx, desired, session, flags.DestroyOptions), err)
-	}
-	if err == nil {
-		err = ruins.Plan.Permit(ctx, desired, session, false)
 	}
 	if err != nil {
 		return a.explainPermissions(err)
 	}
 	progress := a.progress()
 	defer progress.Close()
-	run := operation{
-		desired: desired, plan: ruins.Plan, session: session, store: store, progress: progress, description: "destroy",
-		replan: func(context.Context) (*rollout.Plan, error) {
-			return nil, errors.New("nothing was done: the fleet has changed meanwhile; look at it again")
-		},
-		options: rollout.Options{Patience: flags.timeout, Notify: progress.Notify},
-	}
+	m.Say = func(message string) { progress.Say("%s", message) }
+	execution := rollout.Options{Patience: flags.timeout, Notify: progress.Notify}
 	if !ruins.Plan.Changes() {
 		fmt.Fprintln(a.out, "\nNothing to remove.")
-		_, err := a.carryOut(ctx, run)
+		_, err := m.Destroy(ctx, ruins, execution)
 		return err
 	}
 	if err := a.ask(ctx, desired.Set.Name, question{about: "what is listed is removed from the cluster", flag: "--yes", given: flags.yes}); err != nil {
 		return err
 	}
-	result, err := a.carryOut(ctx, run)
+	result, err := m.Destroy(ctx, ruins, execution)
 	progress.Pause()
 	if err != nil {
 		return err

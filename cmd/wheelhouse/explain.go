@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
-	"github.com/wheelhouse-dev/wheelhouse/internal/cluster"
+	"github.com/wheelhouse-dev/wheelhouse/internal/manager"
 	"github.com/wheelhouse-dev/wheelhouse/internal/report"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 	"github.com/wheelhouse-dev/wheelhouse/internal/trace"
@@ -58,13 +58,13 @@ func (a *app) explain(ctx context.Context, reference, field string, flags explai
 	if err != nil {
 		return err
 	}
-	caps, session := chart.OfflineCapabilities(), (*cluster.Session)(nil)
+	caps, m := chart.OfflineCapabilities(), (*manager.Manager)(nil)
 	if !flags.offline {
-		if session, _, err = a.connect(ctx, desired); err != nil {
+		if m, err = a.open(ctx, desired); err != nil {
 			return fmt.Errorf("%w; --offline explains what is rendered", err)
 		}
-		defer session.Close()
-		if caps, err = session.Capabilities(ctx); err != nil {
+		defer m.Close()
+		if caps, err = m.Capabilities(ctx); err != nil {
 			return err
 		}
 	}
@@ -80,8 +80,8 @@ func (a *app) explain(ctx context.Context, reference, field string, flags explai
 	if err != nil {
 		return err
 	}
-	if session != nil {
-		live, err := session.Live(ctx, object, subject.Key)
+	if m != nil {
+		live, err := m.Live(ctx, object, subject.Key)
 		if err != nil {
 			return err
 		}

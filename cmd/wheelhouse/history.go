@@ -22,12 +22,12 @@ func (a *app) newHistory() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			session, _, err := a.connect(c.Context(), desired)
+			m, err := a.open(c.Context(), desired)
 			if err != nil {
 				return err
 			}
-			defer session.Close()
-			revisions, err := session.Ledger(desired.Fleet.CRDs.Namespace.Value, desired.Set.Name, holder()).Revisions(c.Context())
+			defer m.Close()
+			revisions, err := m.History(c.Context())
 			if err != nil {
 				return err
 			}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/report"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
@@ -58,15 +57,15 @@ func (a *app) plan(ctx context.Context, flags planFlags) error {
 	if flags.Fields, err = flags.fields(desired); err != nil {
 		return err
 	}
-	session, store, err := a.connect(ctx, desired)
+	m, err := a.open(ctx, desired)
 	if err != nil {
 		return err
 	}
-	defer session.Close()
+	defer m.Close()
 	flags.Text = flags.output != "table" || flags.out != ""
-	plan, err := a.preview(ctx, desired, store, session, flags.PreviewOptions)
+	plan, err := m.Plan(ctx, flags.PreviewOptions)
 	if err != nil {
-		return err
+		return a.refused(plan, err)
 	}
 	a.warn(plan.Findings)
 	if err := a.printPlan(plan, flags.output); err != nil {
@@ -76,7 +75,7 @@ func (a *app) plan(ctx context.Context, flags planFlags) error {
 		return plan.Blocked()
 	}
 	if flags.out != "" {
-		if err := a.savePlan(flags.out, plan, flags.PreviewOptions, session.Describe()); err != nil {
+		if err := a.savePlan(flags.out, plan, flags.PlanOptions, m.Cluster()); err != nil {
 			return err
 		}
 	}
@@ -86,40 +85,13 @@ func (a *app) plan(ctx context.Context, flags planFlags) error {
 	return nil
 }
 
-// preview plans, makes sure that the user may do it, and asks the server what
-// each step would change.
-func (a *app) preview(ctx context.Context, desired *rollout.Desired, releases rollout.Releases, cluster rollout.Cluster, options rollout.PreviewOptions) (*rollout.Plan, error) {
-	snapshot, err := rollout.Observe(ctx, desired, releases, cluster)
-	if apierrors.IsForbidden(err) {
-		if denied := rollout.PermitAll(ctx, desired, cluster); denied != nil {
-			err = denied
-		}
-	}
-	if err != nil {
-		return nil, a.explainPermissions(err)
-	}
-	plan, err := rollout.NewPlan(desired, snapshot)
-	if err != nil {
-		return nil, a.explainConflict(err)
-	}
-	if err := plan.Until(options.Wave, desired.Set.Waves); err != nil {
-		return nil, err
-	}
-	if err := plan.Permit(ctx, desired, cluster, !options.NoWait); err != nil {
+// refused shows what a refusal to plan is about: what the rules found, who else
+// is in the cluster, the rights that lack.
+func (a *app) refused(plan *rollout.Plan, err error) error {
+	if plan != nil {
 		a.warn(plan.Findings)
-		return nil, a.explainPermissions(err)
 	}
-	if err := rollout.Preview(ctx, plan, releases, cluster, options); err != nil {
-		return nil, err
-	}
-	// Only the dry run knows what is deleted and what is new.
-	switch {
-	case options.Undo:
-		err = plan.PermitUndo(ctx, desired, cluster, !options.NoWait)
-	case plan.Deletions() > 0:
-		err = plan.Permit(ctx, desired, cluster, !options.NoWait)
-	}
-	return plan, a.explainPermissions(err)
+	return a.explainPermissions(a.explainConflict(err))
 }
 
 // explainPermissions shows the rights that a refusal is about.

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/report"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
@@ -55,37 +53,12 @@ func (a *app) rollback(ctx context.Context, flags rollbackFlags) error {
 	if err != nil {
 		return err
 	}
-	session, store, err := a.connect(ctx, desired)
+	m, err := a.open(ctx, desired)
 	if err != nil {
 		return err
 	}
-	defer session.Close()
-	ledger := session.Ledger(desired.Fleet.CRDs.Namespace.Value, desired.Set.Name, holder())
-	plan := func(ctx context.Context) (*rollout.Return, error) {
-		revisions, err := ledger.Revisions(ctx)
-		if err != nil {
-			return nil, err
-		}
-		records, err := store.Inventory(ctx)
-		if err != nil {
-			return nil, err
-		}
-		back, err := rollout.PlanRollback(desired.Set.Name, flags.to, revisions, records)
-		if err != nil {
-			return nil, err
-		}
-		if err := back.Read(ctx, store, flags.ReturnOptions); err != nil {
-			return nil, err
-		}
-		if err := back.Plan.Permit(ctx, desired, session, false); err != nil {
-			return nil, err
-		}
-		return back, rollout.PreviewReturn(ctx, back, session, store.Fields)
-	}
-	back, err := plan(ctx)
-	if apierrors.IsForbidden(err) {
-		err = cmp.Or(rollout.PermitReturn(ctx, desired, session), err)
-	}
+	defer m.Close()
+	back, err := m.PlanRollback(ctx, flags.to, flags.ReturnOptions)
 	if err != nil {
 		return a.explainPermissions(err)
 	}
@@ -98,23 +71,17 @@ func (a *app) rollback(ctx context.Context, flags rollbackFlags) error {
 	progress := a.progress()
 	defer progress.Close()
 	out := a.output(flags.output, progress)
-	run := operation{
-		desired: desired, plan: back.Plan, session: session, store: store, progress: progress,
-		description: fmt.Sprintf("rollback to %d", back.To.Number),
-		replan: func(context.Context) (*rollout.Plan, error) {
-			return nil, errors.New("nothing was done: the fleet has changed meanwhile; look at it again")
-		},
-		options: rollout.Options{Patience: flags.timeout, Notify: out.notify},
-	}
+	m.Say = func(message string) { progress.Say("%s", message) }
+	execution := rollout.Options{Patience: flags.timeout, Notify: out.notify}
 	if !back.Plan.Changes() {
 		fmt.Fprintf(a.out, "Nothing to do: the set is at revision %d. To go to another, name it with --to.\n", back.To.Number)
-		_, err := a.carryOut(ctx, run)
+		_, err := m.Rollback(ctx, back, execution)
 		return err
 	}
 	if err := a.ask(ctx, desired.Set.Name, question{about: fmt.Sprintf("the set returns to revision %d", back.To.Number), flag: "--yes", given: flags.yes}); err != nil {
 		return err
 	}
-	result, err := a.carryOut(ctx, run)
+	result, err := m.Rollback(ctx, back, execution)
 	progress.Pause()
 	if result != nil {
 		err = errors.Join(out.result(result), err, summary(result))

@@ -14,9 +14,8 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/charts"
 	"github.com/wheelhouse-dev/wheelhouse/internal/check"
-	"github.com/wheelhouse-dev/wheelhouse/internal/cluster"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
-	"github.com/wheelhouse-dev/wheelhouse/internal/release"
+	"github.com/wheelhouse-dev/wheelhouse/internal/manager"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 	"github.com/wheelhouse-dev/wheelhouse/internal/sops"
 )
@@ -96,15 +95,9 @@ func (a *app) source(dependencies rollout.Dependencies) rollout.Source {
 	}
 }
 
-// connect opens the cluster and its releases.
-func (a *app) connect(ctx context.Context, desired *rollout.Desired) (*cluster.Session, *release.Store, error) {
-	session, err := cluster.Connect(ctx, a.kube)
-	if err != nil {
-		return nil, nil, err
-	}
-	store := release.NewStore(session, a.logHandler())
-	store.Namespaces, store.Fields.Leave, store.History = desired.Namespaces(), desired.Fleet.LeaveFields, desired.Fleet.History
-	return session, store, nil
+// open connects to the cluster, to work on the fleet.
+func (a *app) open(ctx context.Context, desired *rollout.Desired) (*manager.Manager, error) {
+	return manager.Open(ctx, a.kube, desired, a.logHandler())
 }
 
 func (a *app) logHandler() slog.Handler {

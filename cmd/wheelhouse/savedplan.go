@@ -12,7 +12,7 @@ import (
 )
 
 // savePlan writes a plan for a later `apply --plan`, readable by its owner only.
-func (a *app) savePlan(path string, plan *rollout.Plan, options rollout.PreviewOptions, cluster string) error {
+func (a *app) savePlan(path string, plan *rollout.Plan, options rollout.PlanOptions, cluster string) error {
 	file, err := filepath.Abs(a.file)
 	if err != nil {
 		return fmt.Errorf("save the plan: %w", err)

@@ -47,12 +47,12 @@ func (a *app) status(ctx context.Context, flags statusFlags) error {
 	if err != nil {
 		return err
 	}
-	session, store, err := a.connect(ctx, desired)
+	m, err := a.open(ctx, desired)
 	if err != nil {
 		return err
 	}
-	defer session.Close()
-	look := func() (*rollout.Status, error) { return rollout.ReadStatus(ctx, desired, store, session) }
+	defer m.Close()
+	look := func() (*rollout.Status, error) { return m.Status(ctx) }
 	var status *rollout.Status
 	if flags.watch {
 		status, err = a.watch(ctx, look, flags.output == "json")

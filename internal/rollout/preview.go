@@ -76,22 +76,11 @@ type Comparison struct {
 
 // PreviewOptions of a preview.
 type PreviewOptions struct {
-	// Fields says what to do about fields that others own.
-	Fields Fields
-	// Wave leaves the waves after it for another run; empty: none.
-	Wave string
-	// NoWait says that nothing is waited for.
-	NoWait bool
-	// Drift also compares releases whose digests say that nothing changed.
-	Drift bool
-	// Prune removes releases of the fleet that the file no longer names.
-	Prune bool
+	PlanOptions
 	// Undo says that what is done is taken back if a step fails.
 	Undo bool
 	// Text fills in what objects look like before and after.
 	Text bool
-	// AcceptBreakage consents to breaking live objects by changing their CRDs.
-	AcceptBreakage bool
 }
 
 // Preview fills in what each step of the plan changes, by server-side dry run.

@@ -37,28 +37,29 @@ type SavedPlan struct {
 
 // PlanOptions are the options of a plan that its execution repeats.
 type PlanOptions struct {
-	Fields         Fields `json:"fields"`
-	Wave           string `json:"wave,omitempty"`
-	NoWait         bool   `json:"noWait,omitempty"`
-	Drift          bool   `json:"drift,omitempty"`
-	AcceptBreakage bool   `json:"acceptBreakage,omitempty"`
-	Prune          bool   `json:"prune,omitempty"`
-}
-
-// Preview returns the options of the preview that made the plan.
-func (o PlanOptions) Preview() PreviewOptions {
-	return PreviewOptions{Fields: o.Fields, Wave: o.Wave, NoWait: o.NoWait, Drift: o.Drift, AcceptBreakage: o.AcceptBreakage, Prune: o.Prune}
+	// Fields says what to do about fields that others own.
+	Fields Fields `json:"fields"`
+	// Wave leaves the waves after it for another run; empty: none.
+	Wave string `json:"wave,omitempty"`
+	// NoWait says that nothing is waited for.
+	NoWait bool `json:"noWait,omitempty"`
+	// Drift also compares releases whose digests say that nothing changed.
+	Drift bool `json:"drift,omitempty"`
+	// AcceptBreakage consents to breaking live objects by changing their CRDs.
+	AcceptBreakage bool `json:"acceptBreakage,omitempty"`
+	// Prune removes releases of the fleet that the file no longer names.
+	Prune bool `json:"prune,omitempty"`
 }
 
 // SavePlan makes a plan ready to be kept. A plan that cannot be carried out is
 // not worth keeping: the error says why.
-func SavePlan(plan *Plan, options PreviewOptions, file, cluster, program string) (*SavedPlan, error) {
+func SavePlan(plan *Plan, options PlanOptions, file, cluster, program string) (*SavedPlan, error) {
 	if err := plan.Blocked(); err != nil {
 		return nil, err
 	}
 	return &SavedPlan{
 		Version: SavedPlanVersion, Created: time.Now().UTC(), Program: program, Cluster: cluster, File: file,
-		Options: PlanOptions{Fields: options.Fields, Wave: options.Wave, NoWait: options.NoWait, Drift: options.Drift, AcceptBreakage: options.AcceptBreakage, Prune: options.Prune},
+		Options: options,
 		Seen:    plan.seen(), Plan: plan,
 	}, nil
 }

@@ -1,0 +1,67 @@
+package manager
+
+import (
+	"context"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+)
+
+// Plan looks at the cluster, decides, makes sure that the user may do it, and
+// asks the server what each step would change. Nothing is written. A plan that
+// comes with an error has findings to show.
+func (m *Manager) Plan(ctx context.Context, options rollout.PreviewOptions) (*rollout.Plan, error) {
+	m.store.Fields = options.Fields
+	snapshot, err := rollout.Observe(ctx, m.desired, m.store, m.session)
+	if apierrors.IsForbidden(err) {
+		if denied := rollout.PermitAll(ctx, m.desired, m.session); denied != nil {
+			err = denied
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	plan, err := rollout.NewPlan(m.desired, snapshot)
+	if err != nil {
+		return nil, err
+	}
+	if err := plan.Until(options.Wave, m.desired.Set.Waves); err != nil {
+		return nil, err
+	}
+	if err := plan.Permit(ctx, m.desired, m.session, !options.NoWait); err != nil {
+		return plan, err
+	}
+	if err := rollout.Preview(ctx, plan, m.store, m.session, options); err != nil {
+		return nil, err
+	}
+	// Only the dry run knows what is deleted and what is new.
+	switch {
+	case options.Undo:
+		err = plan.PermitUndo(ctx, m.desired, m.session, !options.NoWait)
+	case plan.Deletions() > 0:
+		err = plan.Permit(ctx, m.desired, m.session, !options.NoWait)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return plan, nil
+}
+
+// Apply carries out what Plan has planned with the same options, and takes back
+// what it did if a step fails and the options say so. Agree is asked about the
+// plan that is made if the cluster changes before the lock is held. A result
+// comes with whatever error there is.
+func (m *Manager) Apply(ctx context.Context, plan *rollout.Plan, options rollout.PreviewOptions, agree func(*rollout.Plan) error, execution rollout.Options) (*rollout.Result, error) {
+	execution.NoWait = options.NoWait
+	return m.carryOut(ctx, operation{
+		plan: plan, description: "apply", options: execution, undo: options.Undo,
+		replan: func(ctx context.Context) (*rollout.Plan, error) {
+			plan, err := m.Plan(ctx, options)
+			if err != nil {
+				return nil, err
+			}
+			return plan, agree(plan)
+		},
+	})
+}

@@ -1,0 +1,96 @@
+// Package manager is what the manager does for its user, a verb each: plan,
+// apply, status, history, rollback, destroy. It owns the connection, and the
+// order in which a verb looks, decides, asks for rights, writes the journal and
+// acts. Flags, streams and exit codes are not known here.
+package manager
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/user"
+
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/cluster"
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/release"
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+)
+
+// Manager does what is asked of one fleet on one cluster.
+type Manager struct {
+	// Say tells a person what goes on beside the steps of a plan; nil: nobody
+	// listens.
+	Say func(message string)
+
+	desired *rollout.Desired
+	session *cluster.Session
+	store   *release.Store
+}
+
+// Open connects to the cluster that kubectl's flags name. Log receives what the
+// Helm SDK logs. Close ends it.
+func Open(ctx context.Context, kube *genericclioptions.ConfigFlags, desired *rollout.Desired, log slog.Handler) (*Manager, error) {
+	session, err := cluster.Connect(ctx, kube)
+	if err != nil {
+		return nil, err
+	}
+	store := release.NewStore(session, log)
+	store.Namespaces, store.Fields.Leave, store.History = desired.Namespaces(), desired.Fleet.LeaveFields, desired.Fleet.History
+	m := &Manager{desired: desired, session: session, store: store}
+	session.Tell(m.say)
+	return m, nil
+}
+
+// Close ends the connection.
+func (m *Manager) Close() { m.session.Close() }
+
+// Cluster names the cluster: its address.
+func (m *Manager) Cluster() string { return m.session.Describe() }
+
+// Capabilities is what the cluster offers to templates.
+func (m *Manager) Capabilities(ctx context.Context) (*chart.Capabilities, error) {
+	return m.session.Capabilities(ctx)
+}
+
+// Live reads an object of a release as it is in the cluster; nil if it does not
+// exist.
+func (m *Manager) Live(ctx context.Context, object chart.Object, key fleet.Key) (map[string]any, error) {
+	return m.session.Live(ctx, object, key)
+}
+
+// Status compares the cluster with the fleet, without any write.
+func (m *Manager) Status(ctx context.Context) (*rollout.Status, error) {
+	return rollout.ReadStatus(ctx, m.desired, m.store, m.session)
+}
+
+// History lists the revisions of the set, oldest first.
+func (m *Manager) History(ctx context.Context) ([]rollout.Revision, error) {
+	return m.ledger().Revisions(ctx)
+}
+
+func (m *Manager) ledger() *cluster.Ledger {
+	return m.session.Ledger(m.desired.Fleet.CRDs.Namespace.Value, m.desired.Set.Name, holder())
+}
+
+func (m *Manager) say(message string) {
+	if m.Say != nil {
+		m.Say(message)
+	}
+}
+
+// holder names this client to others: who, where, which process.
+func holder() string {
+	who := "somebody"
+	if u, err := user.Current(); err == nil {
+		who = u.Username
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown host"
+	}
+	return fmt.Sprintf("%s@%s (process %d)", who, host, os.Getpid())
+}

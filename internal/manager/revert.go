@@ -1,0 +1,74 @@
+package manager
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+)
+
+// PlanRollback plans the way back to a revision of the set, 0 for the last that
+// succeeded before the newest. Nothing is written.
+func (m *Manager) PlanRollback(ctx context.Context, to int, options rollout.ReturnOptions) (*rollout.Return, error) {
+	back, err := m.planRollback(ctx, to, options)
+	if apierrors.IsForbidden(err) {
+		err = cmp.Or(rollout.PermitReturn(ctx, m.desired, m.session), err)
+	}
+	return back, err
+}
+
+func (m *Manager) planRollback(ctx context.Context, to int, options rollout.ReturnOptions) (*rollout.Return, error) {
+	revisions, err := m.History(ctx)
+	if err != nil {
+		return nil, err
+	}
+	records, err := m.store.Inventory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	back, err := rollout.PlanRollback(m.desired.Set.Name, to, revisions, records)
+	if err != nil {
+		return nil, err
+	}
+	if err := back.Read(ctx, m.store, options); err != nil {
+		return nil, err
+	}
+	if err := back.Plan.Permit(ctx, m.desired, m.session, false); err != nil {
+		return nil, err
+	}
+	return back, rollout.PreviewReturn(ctx, back, m.session, m.store.Fields)
+}
+
+// Rollback carries out what PlanRollback has planned.
+func (m *Manager) Rollback(ctx context.Context, back *rollout.Return, execution rollout.Options) (*rollout.Result, error) {
+	return m.carryOut(ctx, operation{
+		plan: back.Plan, description: fmt.Sprintf("rollback to %d", back.To.Number), options: execution, replan: lookAgain,
+	})
+}
+
+// PlanDestroy finds what the fleet has installed and plans its removal. Nothing
+// is written. What it found comes with an error that is about it.
+func (m *Manager) PlanDestroy(ctx context.Context, options rollout.DestroyOptions) (*rollout.Ruins, error) {
+	ruins, err := rollout.PlanDestroy(ctx, m.desired, m.store, m.session, options)
+	if apierrors.IsForbidden(err) {
+		err = cmp.Or(rollout.PermitDestroy(ctx, m.desired, m.session, options), err)
+	}
+	if err == nil {
+		err = ruins.Plan.Permit(ctx, m.desired, m.session, false)
+	}
+	return ruins, err
+}
+
+// Destroy carries out what PlanDestroy has planned.
+func (m *Manager) Destroy(ctx context.Context, ruins *rollout.Ruins, execution rollout.Options) (*rollout.Result, error) {
+	return m.carryOut(ctx, operation{plan: ruins.Plan, description: "destroy", options: execution, replan: lookAgain})
+}
+
+// lookAgain is for plans that a person has looked at and that no longer hold.
+func lookAgain(context.Context) (*rollout.Plan, error) {
+	return nil, errors.New("nothing was done: the fleet has changed meanwhile; look at it again")
+}
