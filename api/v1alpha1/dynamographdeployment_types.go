@@ -36,7 +36,7 @@ type DynamoGraphDeploymentSpec struct {
 
 // PVC names a persistent volume claim in the graph's namespace, to be created or to be used as it is.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.create) || !self.create || (has(self.size) && has(self.storageClass) && has(self.volumeAccessMode))",message="a claim with create: true needs size, storageClass and volumeAccessMode"
+// +kubebuilder:validation:XValidation:rule="!has(self.create) || !self.create || (has(self.size) && has(self.volumeAccessMode))",message="a claim with create: true needs size and volumeAccessMode"
 type PVC struct {
 	// Name of the claim, used as it is.
 	Name string `json:"name"`
@@ -44,7 +44,7 @@ type PVC struct {
 	// Create the claim when it does not exist. When false, the claim must exist already.
 	Create bool `json:"create,omitempty"`
 
-	// StorageClass of the claim to create.
+	// StorageClass of the claim to create. Default: the cluster's default class.
 	StorageClass string `json:"storageClass,omitempty"`
 
 	// Size of the claim to create, for example 100Gi.

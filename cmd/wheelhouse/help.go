@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/spelling"
 )
 
 // helpWidth is how wide --help is at most, in columns.
@@ -153,7 +153,7 @@ func flagError(c *cobra.Command, err error) error {
 }
 
 func meant(word string, known []string, c *cobra.Command) string {
-	if closest := fleet.Closest(word, known); closest != "" {
+	if closest := spelling.Closest(word, known); closest != "" {
 		return fmt.Sprintf("did you mean %q?", closest)
 	}
 	return fmt.Sprintf("see `%s --help`", c.CommandPath())

@@ -10,8 +10,8 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/docs"
 	"github.com/wheelhouse-dev/wheelhouse/internal/check"
-	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/report"
+	"github.com/wheelhouse-dev/wheelhouse/internal/spelling"
 )
 
 func (a *app) newRules() *cobra.Command {
@@ -81,7 +81,7 @@ func unknownRule(id string) error {
 	for _, rule := range check.Rules() {
 		known = append(known, rule.ID)
 	}
-	if meant := fleet.Closest(id, known); meant != "" {
+	if meant := spelling.Closest(id, known); meant != "" {
 		return fmt.Errorf("there is no rule %q; did you mean %q?", id, meant)
 	}
 	return fmt.Errorf("there is no rule %q; `wheelhouse rules` lists them", id)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/spelling"
 )
 
 // openProblems looks where a schema must be open, because charts that it does
@@ -68,7 +69,7 @@ func nearlyEnabled(rel fleet.Release, schemas []chart.Schema) []fleet.Problem {
 			}
 			path := append(slices.Clone(schema.Path), name)
 			for _, key := range rel.Values.At(path...).Keys() {
-				if key != "enabled" && fleet.Closest(key, []string{"enabled"}) != "" {
+				if key != "enabled" && spelling.Closest(key, []string{"enabled"}) != "" {
 					problems = append(problems, unknownKeys([]string{key}, ours, path, rel, nil)...)
 				}
 			}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/spelling"
 )
 
 // describe says in words what a validator found.
@@ -71,7 +72,7 @@ func unknownKeys(keys []string, node map[string]any, path []string, rel fleet.Re
 		}
 		p := problemAt(rel, append(slices.Clone(path), key), "unknown key")
 		elsewhere := placesOf(key, all)
-		switch meant := fleet.Closest(key, known); {
+		switch meant := spelling.Closest(key, known); {
 		case meant != "":
 			p.Fix = fmt.Sprintf("did you mean %q?", meant)
 		case len(elsewhere) > 0 && len(elsewhere) <= 3:

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/spelling"
 )
 
 // Parse decodes a fleet file strictly: an unknown or misplaced field is a
@@ -91,7 +93,7 @@ func (d *decoder) object(n *yaml.Node, path string, known fields, required ...st
 
 func (d *decoder) unknownField(key *yaml.Node, path string, known []string) {
 	p := Problem{Origin: d.origin(key), Message: fmt.Sprintf("unknown field %q in %s", key.Value, orTop(path))}
-	if meant := Closest(key.Value, known); meant != "" {
+	if meant := spelling.Closest(key.Value, known); meant != "" {
 		p.Fix = fmt.Sprintf("did you mean %q?", meant)
 	} else if key.Value == SOPSKey && path == "" {
 		p.Fix = "SOPS may encrypt values files only: put the values into one and name it under values"
@@ -172,7 +174,7 @@ func (d *decoder) oneOf(n *yaml.Node, path string, allowed ...string) Located[st
 		return t
 	}
 	p := Problem{Origin: t.Origin, Message: fmt.Sprintf("%s is %q; it must be one of: %s", path, t.Value, join(allowed))}
-	if meant := Closest(t.Value, allowed); meant != "" {
+	if meant := spelling.Closest(t.Value, allowed); meant != "" {
 		p.Fix = fmt.Sprintf("did you mean %q?", meant)
 	}
 	d.problems = append(d.problems, p)
@@ -221,7 +223,7 @@ func unknownCharts(v *Value) Problems {
 			Origin:  v.Fields[key].Origin,
 			Message: fmt.Sprintf("unknown chart %q; values are keyed by chart: %s", key, join(ChartKeys)),
 		}
-		if meant := Closest(key, ChartKeys); meant != "" {
+		if meant := spelling.Closest(key, ChartKeys); meant != "" {
 			p.Fix = fmt.Sprintf("did you mean %q?", meant)
 		}
 		problems = append(problems, p)

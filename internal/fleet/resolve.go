@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"helm.sh/helm/v4/pkg/strvals"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/spelling"
 )
 
 // Set is a fleet resolved: the releases that should run, in the order in which
@@ -166,7 +168,7 @@ func (r *resolver) profile(name Located[string]) *Value {
 	if err != nil {
 		known := profileNames(r.Profiles)
 		p := Problem{Origin: name.Origin, Message: fmt.Sprintf("unknown profile %q", name.Value), Fix: "shipped profiles: " + join(known)}
-		if meant := Closest(name.Value, known); meant != "" {
+		if meant := spelling.Closest(name.Value, known); meant != "" {
 			p.Fix = fmt.Sprintf("did you mean %q?", meant)
 		}
 		r.problems = append(r.problems, p)

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
-	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/spelling"
 )
 
 // shortKinds are kubectl's short names of the kinds that charts render.
@@ -56,7 +56,7 @@ func Find(subjects []Subject, reference string) (Subject, chart.Object, error) {
 
 // instead says what there is, where what was asked for is not.
 func instead(subjects []Subject, names []string, name string) string {
-	if meant := fleet.Closest(name, names); meant != "" {
+	if meant := spelling.Closest(name, names); meant != "" {
 		return fmt.Sprintf("; did you mean %s?", meant)
 	}
 	what := "; of this kind there are: "

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/spelling"
 )
 
 // UnusedValue is a value that somebody wrote and that changes nothing.
@@ -175,7 +176,7 @@ func (s Subject) why(path []string) string {
 	if s.Source.Mentions(path) {
 		return fmt.Sprintf("templates mention %s, but it has no effect with these values", name)
 	}
-	if meant := fleet.Closest(name, s.siblings(path)); meant != "" {
+	if meant := spelling.Closest(name, s.siblings(path)); meant != "" {
 		return fmt.Sprintf("no template mentions %s; did you mean %s?", name, meant)
 	}
 	return fmt.Sprintf("no template mentions %s", name)

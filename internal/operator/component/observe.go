@@ -48,15 +48,14 @@ func (c *Controller) cause(ctx context.Context, deployment *appsv1.Deployment) (
 	if finding == nil {
 		return diagnose.CannotCreatePods(deployment), ctrl.Result{}, nil
 	}
-	if finding.Reason != "" {
-		return finding.String(), ctrl.Result{}, nil
+	if !finding.AsksEvents() {
+		return finding.In(deployment), ctrl.Result{}, nil
 	}
 	events, err := c.podEvents(ctx, finding.Pod)
 	if err != nil {
 		return "", ctrl.Result{}, err
 	}
-	finding.Reason = diagnose.Warning(events)
-	return finding.String(), ctrl.Result{RequeueAfter: askEventsAgain}, nil
+	return finding.Told(events).In(deployment), ctrl.Result{RequeueAfter: askEventsAgain}, nil
 }
 
 func (c *Controller) podEvents(ctx context.Context, pod *corev1.Pod) ([]corev1.Event, error) {

@@ -13,6 +13,8 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 )
 
 // Deployment reports whether a Deployment runs as its current spec wants, with
@@ -24,6 +26,10 @@ func Deployment(d *appsv1.Deployment) (ready bool, waiting string) {
 	}
 	s := d.Status
 	count := fmt.Sprintf("%d/%d ready", min(s.ReadyReplicas, desired), desired)
+	// While it updates, pods of the old revision count as ready, too.
+	if old := s.Replicas - s.UpdatedReplicas; old > 0 && s.UpdatedReplicas <= desired {
+		count = fmt.Sprintf("updating, %d/%d ready, %d of the previous revision", min(s.ReadyReplicas, desired), desired, old)
+	}
 	switch {
 	case s.ObservedGeneration < d.Generation:
 		return false, "the Deployment's latest change has not been acted upon yet"
@@ -32,7 +38,7 @@ func Deployment(d *appsv1.Deployment) (ready bool, waiting string) {
 	case s.UpdatedReplicas < desired, s.AvailableReplicas < desired, s.ReadyReplicas < desired:
 		return false, count
 	case s.Replicas > desired:
-		return false, fmt.Sprintf("%s: waiting for replicas of the previous revision to stop", count)
+		return false, count
 	}
 	return true, count
 }
@@ -42,7 +48,7 @@ func Deployment(d *appsv1.Deployment) (ready bool, waiting string) {
 func CannotCreatePods(d *appsv1.Deployment) string {
 	for _, c := range d.Status.Conditions {
 		if c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue {
-			return "pods cannot be created: " + steady(c.Message)
+			return advised("pods cannot be created: " + steady(c.Message))
 		}
 	}
 	return ""
@@ -51,14 +57,43 @@ func CannotCreatePods(d *appsv1.Deployment) string {
 // Finding is one pod that is not ready, and why.
 type Finding struct {
 	Pod *corev1.Pod
-	// Reason is "" when the pod's status does not tell; the pod's events may.
+	// Reason is "" when the pod's status does not tell.
 	Reason string
 	// severity orders findings: what needs a person comes first.
 	severity int
+	// probe that a running container has not passed: "Startup" or "Readiness".
+	probe string
+}
+
+// AsksEvents reports whether the pod's events may tell more than its status.
+func (f Finding) AsksEvents() bool { return f.Reason == "" || f.probe != "" }
+
+// Told adds what the pod's events tell to what its status says.
+func (f Finding) Told(events []corev1.Event) Finding {
+	switch {
+	case f.probe != "":
+		if answer := lastFailure(events, f.probe); answer != "" {
+			f.Reason += "; " + answer
+		}
+	case f.Reason == "":
+		f.Reason = Warning(events)
+	}
+	return f
+}
+
+// In is the finding as the trouble of a Deployment: a new pod for which there is
+// no room while old ones run will never find any.
+func (f Finding) In(d *appsv1.Deployment) string {
+	old := d.Status.Replicas > d.Status.UpdatedReplicas
+	if f.severity == unscheduled && old && d.Spec.Strategy.Type == appsv1.RollingUpdateDeploymentStrategyType {
+		return fmt.Sprintf("pod %s: %s; there is no room for the old and the new pod at once: set the annotation %s: %s on the service",
+			f.Pod.Name, f.Reason, v1alpha1.AnnotationDeploymentStrategy, appsv1.RecreateDeploymentStrategyType)
+	}
+	return f.String()
 }
 
 func (f Finding) String() string {
-	return fmt.Sprintf("pod %s: %s", f.Pod.Name, firstOf(f.Reason, "not ready yet"))
+	return advised(fmt.Sprintf("pod %s: %s", f.Pod.Name, firstOf(f.Reason, "not ready yet")))
 }
 
 // Blocking picks, among a workload's pods, the one that best explains why the
@@ -104,6 +139,20 @@ func isReady(pod *corev1.Pod) bool {
 		}
 	}
 	return false
+}
+
+// lastFailure is what a probe was answered last, "" if the events do not tell.
+func lastFailure(events []corev1.Event, probe string) string {
+	events = slices.DeleteFunc(slices.Clone(events), func(e corev1.Event) bool {
+		return e.Reason != "Unhealthy" || !strings.HasPrefix(e.Message, probe+" probe")
+	})
+	if len(events) == 0 {
+		return ""
+	}
+	latest := slices.MaxFunc(events, func(a, b corev1.Event) int {
+		return cmp.Or(lastSeen(a).Compare(lastSeen(b)), cmp.Compare(a.Name, b.Name))
+	})
+	return strings.ToLower(latest.Message[:1]) + steady(latest.Message)[1:]
 }
 
 // Warning picks the event that explains a pod whose status is silent, "" if

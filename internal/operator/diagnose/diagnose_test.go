@@ -32,8 +32,8 @@ func TestDeployment(t *testing.T) {
 		"scaled to zero":  {0, appsv1.DeploymentStatus{ObservedGeneration: 3}, true, "0/0 ready"},
 		"not seen yet":    {1, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1}, false, "the Deployment's latest change has not been acted upon yet"},
 		"starting":        {2, appsv1.DeploymentStatus{ObservedGeneration: 3, Replicas: 2, UpdatedReplicas: 2, ReadyReplicas: 1, AvailableReplicas: 1}, false, "1/2 ready"},
-		"old ones serve":  {2, appsv1.DeploymentStatus{ObservedGeneration: 3, Replicas: 3, UpdatedReplicas: 1, ReadyReplicas: 3, AvailableReplicas: 3}, false, "2/2 ready"},
-		"old ones linger": {2, appsv1.DeploymentStatus{ObservedGeneration: 3, Replicas: 3, UpdatedReplicas: 2, ReadyReplicas: 3, AvailableReplicas: 3}, false, "2/2 ready: waiting for replicas of the previous revision to stop"},
+		"old ones serve":  {2, appsv1.DeploymentStatus{ObservedGeneration: 3, Replicas: 3, UpdatedReplicas: 1, ReadyReplicas: 3, AvailableReplicas: 3}, false, "updating, 2/2 ready, 2 of the previous revision"},
+		"old ones linger": {2, appsv1.DeploymentStatus{ObservedGeneration: 3, Replicas: 3, UpdatedReplicas: 2, ReadyReplicas: 3, AvailableReplicas: 3}, false, "updating, 2/2 ready, 1 of the previous revision"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Generation: 3}, Status: tc.status}
@@ -51,19 +51,19 @@ func TestBlocking(t *testing.T) {
 		"no room": {`
 conditions:
 - {type: PodScheduled, status: "False", reason: Unschedulable, message: "0/1 nodes are available: 1 Insufficient nvidia.com/gpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 No preemption victims found."}`,
-			"pod p: Unschedulable: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu."},
+			"pod p: Unschedulable: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu.; lower the service's resources, or add nodes that have them"},
 		"no image, failing": {`
 containerStatuses:
 - {name: main, image: "r/x:1", imageID: "", ready: false, restartCount: 0, state: {waiting: {reason: ErrImagePull, message: "failed to resolve r/x:1: not found"}}}`,
-			`pod p: ImagePullBackOff: image "r/x:1" cannot be pulled: failed to resolve r/x:1: not found`},
+			`pod p: ImagePullBackOff: image "r/x:1" cannot be pulled: failed to resolve r/x:1: not found; correct the service's image, or name a pull secret in imagePullSecrets`},
 		"no image, waiting": {`
 containerStatuses:
 - {name: main, image: "r/x:1", imageID: "", ready: false, restartCount: 0, state: {waiting: {reason: ImagePullBackOff, message: 'Back-off pulling image "r/x:1": ErrImagePull: failed to resolve r/x:1: not found'}}}`,
-			`pod p: ImagePullBackOff: image "r/x:1" cannot be pulled: failed to resolve r/x:1: not found`},
+			`pod p: ImagePullBackOff: image "r/x:1" cannot be pulled: failed to resolve r/x:1: not found; correct the service's image, or name a pull secret in imagePullSecrets`},
 		"no secret": {`
 containerStatuses:
 - {name: main, image: x, imageID: "", ready: false, restartCount: 0, state: {waiting: {reason: CreateContainerConfigError, message: 'secret "hf-token-secret" not found'}}}`,
-			`pod p: CreateContainerConfigError: secret "hf-token-secret" not found`},
+			`pod p: CreateContainerConfigError: secret "hf-token-secret" not found; create it, or correct the name in the service`},
 		"crashed, backing off": {`
 containerStatuses:
 - {name: main, image: x, imageID: "", ready: false, restartCount: 7, state: {waiting: {reason: CrashLoopBackOff, message: back-off 5m0s restarting failed container}}, lastState: {terminated: {exitCode: 1, reason: Error}}}`,
@@ -76,18 +76,26 @@ containerStatuses:
 containerStatuses:
 - {name: main, image: x, imageID: "", ready: false, restartCount: 8, state: {terminated: {exitCode: 1, reason: Error}}, lastState: {terminated: {exitCode: 1, reason: Error}}}`,
 			"pod p: CrashLoopBackOff: container main ended with exit code 1"},
+		"crashed with a word": {`
+containerStatuses:
+- {name: main, image: x, imageID: "", ready: false, restartCount: 2, state: {terminated: {exitCode: 1, reason: Error, message: "Traceback:\n  File x\nValueError: model not found\n"}}}`,
+			"pod p: CrashLoopBackOff: container main ended with exit code 1: ValueError: model not found"},
+		"no claim": {`
+conditions:
+- {type: PodScheduled, status: "False", reason: Unschedulable, message: '0/1 nodes are available: persistentvolumeclaim "models" not found. not found'}`,
+			`pod p: Unschedulable: 0/1 nodes are available: persistentvolumeclaim "models" not found; create the claim, or list it in spec.pvcs with create: true`},
 		"out of memory": {`
 containerStatuses:
 - {name: main, image: x, imageID: "", ready: false, restartCount: 1, state: {running: {}}, lastState: {terminated: {exitCode: 137, reason: OOMKilled}}}`,
-			"pod p: CrashLoopBackOff: container main ended with exit code 137 (OOMKilled)"},
+			"pod p: CrashLoopBackOff: container main ended with exit code 137 (OOMKilled); raise resources.limits.memory"},
 		"no such program": {`
 containerStatuses:
 - {name: main, image: x, imageID: "", ready: false, restartCount: 1, state: {terminated: {exitCode: 128, reason: StartError, message: 'task 0123456789abcdef0123: exec: "python3": executable file not found'}}}`,
-			`pod p: CrashLoopBackOff: container main ended with exit code 128 (StartError): task …: exec: "python3": executable file not found`},
+			`pod p: CrashLoopBackOff: container main ended with exit code 128 (StartError): task …: exec: "python3": executable file not found; correct command in extraPodSpec.mainContainer`},
 		"no such program, next attempt": {`
 containerStatuses:
 - {name: main, image: x, imageID: "", ready: false, restartCount: 2, state: {waiting: {reason: RunContainerError, message: 'exec: "python3": executable file not found'}}, lastState: {terminated: {exitCode: 128, reason: StartError, message: 'task 0123456789abcdef0123: exec: "python3": executable file not found'}}}`,
-			`pod p: CrashLoopBackOff: container main ended with exit code 128 (StartError): task …: exec: "python3": executable file not found`},
+			`pod p: CrashLoopBackOff: container main ended with exit code 128 (StartError): task …: exec: "python3": executable file not found; correct command in extraPodSpec.mainContainer`},
 		"init container fails": {`
 initContainerStatuses:
 - {name: fetch, image: x, imageID: "", ready: false, restartCount: 2, state: {terminated: {exitCode: 3, reason: Error}}}
@@ -117,6 +125,45 @@ containerStatuses:
 				t.Errorf("got %v, want %s", finding, tc.want)
 			}
 		})
+	}
+}
+
+func TestEventsTellWhatAProbeIsAnswered(t *testing.T) {
+	pod := parse[corev1.Pod](t, `
+metadata: {name: p}
+spec: {containers: [{name: main, startupProbe: {periodSeconds: 10, failureThreshold: 720}}]}
+status: {containerStatuses: [{name: main, image: x, imageID: "", ready: false, restartCount: 0, started: false, state: {running: {}}}]}`)
+	events := []corev1.Event{
+		{ObjectMeta: metav1.ObjectMeta{Name: "a"}, Type: "Warning", Reason: "Unhealthy", Message: "Startup probe failed: connection refused"},
+		{ObjectMeta: metav1.ObjectMeta{Name: "b"}, Type: "Warning", Reason: "Unhealthy", Message: "Readiness probe failed: HTTP probe failed with statuscode: 404"},
+	}
+	for started, want := range map[bool]string{
+		false: "pod p: container main is starting, for which its startupProbe gives it 120m; startup probe failed: connection refused",
+		true:  "pod p: container main runs but is not ready yet; readiness probe failed: HTTP probe failed with statuscode: 404",
+	} {
+		pod.Status.ContainerStatuses[0].Started = &started
+		finding := Blocking([]corev1.Pod{pod})
+		if finding == nil || !finding.AsksEvents() {
+			t.Fatalf("got %v, want a finding that asks the events", finding)
+		}
+		if got := finding.Told(events).String(); got != want {
+			t.Errorf("started %v: got %q, want %q", started, got, want)
+		}
+	}
+}
+
+func TestNoRoomForOldAndNewAtOnce(t *testing.T) {
+	pod := parse[corev1.Pod](t, `
+metadata: {name: p}
+status: {conditions: [{type: PodScheduled, status: "False", reason: Unschedulable, message: "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."}]}`)
+	d := &appsv1.Deployment{Status: appsv1.DeploymentStatus{Replicas: 2, UpdatedReplicas: 1}}
+	d.Spec.Strategy.Type = appsv1.RollingUpdateDeploymentStrategyType
+	if got := Blocking([]corev1.Pod{pod}).In(d); !strings.Contains(got, "nvidia.com/deployment-strategy: Recreate") {
+		t.Errorf("got %q, want the annotation that ends the deadlock", got)
+	}
+	d.Status.Replicas = 1
+	if got := Blocking([]corev1.Pod{pod}).In(d); strings.Contains(got, "Recreate") {
+		t.Errorf("got %q for a first pod, want nothing about old ones", got)
 	}
 }
 
@@ -180,7 +227,7 @@ func TestCannotCreatePods(t *testing.T) {
 		Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue,
 		Message: `pods "w-7d9f-abcde" is forbidden: exceeded quota: gpus`,
 	}}
-	want := "pods cannot be created: pods is forbidden: exceeded quota: gpus"
+	want := "pods cannot be created: pods is forbidden: exceeded quota: gpus; lower the replicas or the resources, or have the quota raised"
 	if got := CannotCreatePods(d); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

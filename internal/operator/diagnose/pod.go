@@ -1,11 +1,14 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
 )
 
 // Severities, from "wait" to "somebody must act".
@@ -26,16 +29,38 @@ func explain(pod *corev1.Pod) Finding {
 	best := Finding{Pod: pod, severity: silent}
 	consider := func(found Finding) {
 		if found.severity > best.severity || best.Reason == "" && found.Reason != "" {
-			best.Reason, best.severity = found.Reason, found.severity
+			found.Pod = pod
+			best = found
 		}
 	}
 	for _, c := range pod.Status.InitContainerStatuses {
-		consider(explainContainer(c, fmt.Sprintf("init container %s is still running", c.Name)))
+		consider(explainContainer(c, Finding{Reason: fmt.Sprintf("init container %s is still running", c.Name), severity: starting}))
 	}
 	for _, c := range pod.Status.ContainerStatuses {
-		consider(explainContainer(c, fmt.Sprintf("container %s runs but is not ready yet", c.Name)))
+		consider(explainContainer(c, running(pod, c)))
 	}
 	return best
+}
+
+// running tells what a container that runs has not passed yet, and how long it
+// may take.
+func running(pod *corev1.Pod, c corev1.ContainerStatus) Finding {
+	finding := Finding{Reason: fmt.Sprintf("container %s runs but is not ready yet", c.Name), severity: starting, probe: "Readiness"}
+	at := slices.IndexFunc(pod.Spec.Containers, func(s corev1.Container) bool { return s.Name == c.Name })
+	if at < 0 {
+		return finding
+	}
+	if startup := pod.Spec.Containers[at].StartupProbe; startup != nil && (c.Started == nil || !*c.Started) {
+		finding.Reason = fmt.Sprintf("container %s is starting, for which its startupProbe gives it %s", c.Name, duration.HumanDuration(budget(startup)))
+		finding.probe = "Startup"
+	}
+	return finding
+}
+
+// budget is how long a probe may fail before the kubelet acts.
+func budget(p *corev1.Probe) time.Duration {
+	seconds := time.Duration(p.InitialDelaySeconds) + time.Duration(cmp.Or(p.PeriodSeconds, 10))*time.Duration(cmp.Or(p.FailureThreshold, 3))
+	return seconds * time.Second
 }
 
 func unschedulable(pod *corev1.Pod) string {
@@ -53,12 +78,16 @@ func schedulerMessage(message string) string {
 	for _, afterwards := range []string{" preemption: ", " no new claims to deallocate"} {
 		message, _, _ = strings.Cut(message, afterwards)
 	}
+	// What is said of a claim ends with a sentence about claims of devices.
+	if before, ok := strings.CutSuffix(message, ". not found"); ok {
+		return before
+	}
 	return message
 }
 
 // explainContainer returns a finding without a pod, and without a reason if
 // the container's status says nothing.
-func explainContainer(c corev1.ContainerStatus, whileRunning string) Finding {
+func explainContainer(c corev1.ContainerStatus, whileRunning Finding) Finding {
 	if c.Ready || finished(c.State.Terminated) {
 		return Finding{}
 	}
@@ -79,7 +108,7 @@ func explainContainer(c corev1.ContainerStatus, whileRunning string) Finding {
 		return Finding{Reason: joinReason(waiting.Reason, waiting.Message), severity: broken}
 	}
 	if c.State.Running != nil {
-		return Finding{Reason: whileRunning, severity: starting}
+		return whileRunning
 	}
 	return Finding{}
 }
@@ -103,11 +132,19 @@ func crash(container string, end *corev1.ContainerStateTerminated) string {
 	if end.Reason != "" && end.Reason != "Error" && end.Reason != "Completed" {
 		reason += " (" + end.Reason + ")"
 	}
-	// Only a container that could not be started has a message of the runtime.
-	if end.Reason == "StartError" || end.Reason == "ContainerCannotRun" {
-		reason += ": " + steady(end.Message)
+	// A message of the runtime, which could not start it, or what it said last.
+	if said := end.Message; said != "" {
+		if end.Reason != "StartError" && end.Reason != "ContainerCannotRun" {
+			said = lastLine(said)
+		}
+		reason += ": " + steady(said)
 	}
 	return reason
+}
+
+func lastLine(text string) string {
+	text = strings.TrimSpace(text)
+	return strings.TrimSpace(text[strings.LastIndexByte(text, '\n')+1:])
 }
 
 // imagePull: the kubelet alternates between the failure and the wait after it,

@@ -2,6 +2,7 @@ package render
 
 import (
 	"maps"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -61,42 +62,68 @@ func (a *GraphAccess) allowDiscovery(dgd *v1alpha1.DynamoGraphDeployment, labels
 		ObjectMeta: metav1.ObjectMeta{Name: discoveryRole(dgd.Name), Namespace: dgd.Namespace, Labels: labels},
 		Rules:      DiscoveryRules(),
 	}
-	a.RoleBinding = roleBinding(dgd.Namespace, discoveryRoleBinding(dgd.Name), labels, a.ServiceAccount.Name,
-		rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: a.Role.Name})
+	a.RoleBinding = roleBinding(dgd.Namespace, discoveryRoleBinding(dgd.Name), labels,
+		rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: a.Role.Name},
+		append([]string{a.ServiceAccount.Name}, ownAccounts(dgd)...)...)
+}
+
+// ownAccounts are the ServiceAccounts that services of a graph name for
+// themselves, sorted: their pods have to find the others, too.
+func ownAccounts(dgd *v1alpha1.DynamoGraphDeployment) []string {
+	accounts := map[string]bool{}
+	for _, service := range dgd.Spec.Services {
+		if service == nil || service.ExtraPodSpec == nil || service.ExtraPodSpec.PodSpec == nil {
+			continue
+		}
+		pod := service.ExtraPodSpec.PodSpec
+		if name := firstOf(pod.ServiceAccountName, pod.DeprecatedServiceAccount); name != "" {
+			accounts[name] = true
+		}
+	}
+	delete(accounts, DiscoveryServiceAccount(dgd.Name))
+	return slices.Sorted(maps.Keys(accounts))
 }
 
 func plannerAccess(namespace string, cfg *config.OperatorConfiguration, pullSecrets []corev1.LocalObjectReference) *PlannerAccess {
 	labels := rbacLabels(PlannerServiceAccount)
 	return &PlannerAccess{
 		ServiceAccount: serviceAccount(namespace, PlannerServiceAccount, labels, cfg, pullSecrets),
-		RoleBinding: roleBinding(namespace, PlannerRoleBinding, labels, PlannerServiceAccount,
-			rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: cfg.RBAC.PlannerClusterRoleName}),
+		RoleBinding: roleBinding(namespace, PlannerRoleBinding, labels,
+			rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: cfg.RBAC.PlannerClusterRoleName}, PlannerServiceAccount),
 	}
 }
 
 // serviceAccount refers to the pull secrets of the namespace's default one, and
 // to those that the configuration names for all components.
 func serviceAccount(namespace, name string, labels map[string]string, cfg *config.OperatorConfiguration, pullSecrets []corev1.LocalObjectReference) *corev1.ServiceAccount {
-	var own []corev1.LocalObjectReference
-	for _, secret := range cfg.Components.ImagePullSecrets {
-		own = append(own, corev1.LocalObjectReference{Name: secret})
-	}
 	return &corev1.ServiceAccount{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"},
 		ObjectMeta: metav1.ObjectMeta{
 			Name: name, Namespace: namespace, Labels: labels,
 			Annotations: maps.Clone(cfg.Components.ServiceAccountAnnotations),
 		},
-		ImagePullSecrets: mergeByKey(pullSecrets, own, pullSecret),
+		ImagePullSecrets: mergeByKey(pullSecrets, pullSecretsOf(cfg), pullSecret),
 	}
 }
 
-func roleBinding(namespace, name string, labels map[string]string, account string, role rbacv1.RoleRef) *rbacv1.RoleBinding {
+func pullSecretsOf(cfg *config.OperatorConfiguration) []corev1.LocalObjectReference {
+	var secrets []corev1.LocalObjectReference
+	for _, name := range cfg.Components.ImagePullSecrets {
+		secrets = append(secrets, corev1.LocalObjectReference{Name: name})
+	}
+	return secrets
+}
+
+func roleBinding(namespace, name string, labels map[string]string, role rbacv1.RoleRef, accounts ...string) *rbacv1.RoleBinding {
+	var subjects []rbacv1.Subject
+	for _, account := range accounts {
+		subjects = append(subjects, rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Name: account, Namespace: namespace})
+	}
 	return &rbacv1.RoleBinding{
 		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "RoleBinding"},
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: labels},
 		RoleRef:    role,
-		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: account, Namespace: namespace}},
+		Subjects:   subjects,
 	}
 }
 

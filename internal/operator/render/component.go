@@ -1,11 +1,15 @@
 package render
 
 import (
+	"cmp"
+	"math"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
@@ -48,7 +52,10 @@ func Component(dcd *v1alpha1.DynamoComponentDeployment, cfg *config.OperatorConf
 	if err != nil {
 		return nil, err
 	}
-	ports := c.servicePorts(mainContainer(deployment.Spec.Template.Spec).Ports)
+	ports, err := c.servicePorts(mainContainer(deployment.Spec.Template.Spec).Ports)
+	if err != nil {
+		return nil, err
+	}
 	return &ComponentObjects{
 		Deployment:     deployment,
 		Service:        c.networkService(ports),
@@ -110,8 +117,25 @@ func (c *component) deployment() (*appsv1.Deployment, error) {
 			Selector: &metav1.LabelSelector{MatchLabels: c.selector()},
 			Strategy: deploymentStrategy(c.spec.Annotations),
 			Template: template,
+			// Or else a model that loads for an hour is reported as stuck.
+			ProgressDeadlineSeconds: ptr.To(progressDeadline(mainContainer(template.Spec))),
 		},
 	}, nil
+}
+
+// defaultProgressDeadline is that of Deployments, in seconds.
+const defaultProgressDeadline = 600
+
+// progressDeadline is the default, and longer where the probes give a pod more
+// time to become ready: their budgets and a minute for its image.
+func progressDeadline(main *corev1.Container) int32 {
+	seconds := int64(60)
+	for _, probe := range []*corev1.Probe{main.StartupProbe, main.ReadinessProbe} {
+		if probe != nil {
+			seconds += int64(probe.InitialDelaySeconds) + int64(cmp.Or(probe.PeriodSeconds, 10))*int64(cmp.Or(probe.FailureThreshold, 3))
+		}
+	}
+	return int32(min(max(seconds, defaultProgressDeadline), math.MaxInt32))
 }
 
 func deploymentStrategy(annotations map[string]string) appsv1.DeploymentStrategy {
@@ -152,13 +176,15 @@ func (c *component) networkService(ports []corev1.ServicePort) *corev1.Service {
 
 // servicePorts: a known type has one well-known port. A plain container shows
 // the ports it declares, and the system port when it declares none: a Service
-// must have a port, whether anybody listens there or not.
-func (c *component) servicePorts(declared []corev1.ContainerPort) []corev1.ServicePort {
+// must have a port, whether anybody listens there or not. Targets are numbers:
+// a sidecar may have a port of the same name.
+func (c *component) servicePorts(declared []corev1.ContainerPort) ([]corev1.ServicePort, error) {
 	if c.kind.port != nil {
+		target, err := ServerPort(c.spec, nil)
 		return []corev1.ServicePort{{
 			Name: c.kind.port.Name, Port: c.kind.port.ContainerPort, Protocol: corev1.ProtocolTCP,
-			TargetPort: portReference(declared, c.kind.port),
-		}}
+			TargetPort: intstr.FromInt32(target),
+		}}, err
 	}
 	var ports []corev1.ServicePort
 	for _, p := range declared {
@@ -168,23 +194,12 @@ func (c *component) servicePorts(declared []corev1.ContainerPort) []corev1.Servi
 		})
 	}
 	if len(ports) > 0 {
-		return ports
+		return ports, nil
 	}
 	return []corev1.ServicePort{{
 		Name: worker.port.Name, Port: worker.port.ContainerPort, Protocol: corev1.ProtocolTCP,
 		TargetPort: intstr.FromInt32(worker.port.ContainerPort),
-	}}
-}
-
-// portReference names a well-known port as the container has it: by name, or
-// by number where the user declared the number under another name.
-func portReference(declared []corev1.ContainerPort, standard *corev1.ContainerPort) intstr.IntOrString {
-	for _, p := range declared {
-		if p.Name == standard.Name {
-			return intstr.FromString(p.Name)
-		}
-	}
-	return intstr.FromInt32(standard.ContainerPort)
+	}}, nil
 }
 
 func mainContainer(pod corev1.PodSpec) *corev1.Container {

@@ -1,6 +1,8 @@
 package render
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,20 +14,25 @@ import (
 // componentType is what the operator knows about one value of componentType.
 // A new type is a new entry in componentTypes.
 type componentType struct {
-	// command is used when the user gives no command, args when he gives
-	// neither. A shell without args is left out: the image then decides.
+	// command is used when the user gives no command, args when there are none
+	// either. A shell without args is left out: the image then decides.
 	command, args []string
-	// port is declared, probed and exposed; nil for a plain container.
-	port *corev1.ContainerPort
-	env  func(port int32) []corev1.EnvVar
+	// port is declared, probed and exposed; nil for a plain container. The
+	// program reads it from the variable portEnv, or from the flag portFlag.
+	port              *corev1.ContainerPort
+	portEnv, portFlag string
+	env               func(port int32) []corev1.EnvVar
 
-	liveness, readiness, startup func(port intstr.IntOrString) *corev1.Probe
+	liveness, readiness, startup probe
 
 	// serviceAccount of pods for which the user names none.
 	serviceAccount string
 	// runsEngine: the command is searched for an inference engine.
 	runsEngine bool
 }
+
+// probe is a default; nil where the type has none.
+type probe func(port intstr.IntOrString) *corev1.Probe
 
 var shell = []string{"/bin/sh", "-c"}
 
@@ -41,6 +48,7 @@ var frontend = componentType{
 	command: []string{"python3"},
 	args:    []string{"-m", "dynamo.frontend"},
 	port:    &corev1.ContainerPort{Name: "http", ContainerPort: 8000, Protocol: corev1.ProtocolTCP},
+	portEnv: "DYN_HTTP_PORT", portFlag: "--http-port",
 	env: func(port int32) []corev1.EnvVar {
 		return []corev1.EnvVar{
 			{Name: "DYNAMO_PORT", Value: itoa(port)},
@@ -58,6 +66,7 @@ var frontend = componentType{
 var worker = componentType{
 	command: shell,
 	port:    &corev1.ContainerPort{Name: "system", ContainerPort: 9090, Protocol: corev1.ProtocolTCP},
+	portEnv: "DYN_SYSTEM_PORT",
 	env: func(port int32) []corev1.EnvVar {
 		return []corev1.EnvVar{
 			{Name: "DYN_SYSTEM_ENABLED", Value: "true"},
@@ -66,8 +75,10 @@ var worker = componentType{
 			{Name: "DYN_HEALTH_CHECK_ENABLED", Value: "false"},
 		}
 	},
+	// Three misses, where published operators allow one: a loaded worker that
+	// answers late once must not lose its requests and load its model anew.
 	liveness: func(port intstr.IntOrString) *corev1.Probe {
-		return httpProbe("/live", port, corev1.Probe{PeriodSeconds: 5, TimeoutSeconds: 4, FailureThreshold: 1})
+		return httpProbe("/live", port, corev1.Probe{PeriodSeconds: 5, TimeoutSeconds: 4, FailureThreshold: 3})
 	},
 	readiness: func(port intstr.IntOrString) *corev1.Probe {
 		return httpProbe("/health", port, corev1.Probe{PeriodSeconds: 10, TimeoutSeconds: 4, FailureThreshold: 3})
@@ -82,6 +93,7 @@ var worker = componentType{
 var planner = componentType{
 	command: shell,
 	port:    &corev1.ContainerPort{Name: "metrics", ContainerPort: 9085, Protocol: corev1.ProtocolTCP},
+	portEnv: "PLANNER_PROMETHEUS_PORT",
 	env: func(port int32) []corev1.EnvVar {
 		return []corev1.EnvVar{{Name: "PLANNER_PROMETHEUS_PORT", Value: itoa(port)}}
 	},
@@ -90,6 +102,13 @@ var planner = componentType{
 
 // plain is every type that is not in componentTypes, "main" and "" included.
 var plain = componentType{command: shell}
+
+// ComponentTypes are the words that the platform gives a meaning, and those by
+// which published graphs call plain containers, sorted.
+func ComponentTypes() []string {
+	known := []string{v1alpha1.ComponentTypeEPP, "default", "main", "encode", "encoder", "processor", "router"}
+	return slices.Sorted(slices.Values(slices.AppendSeq(known, maps.Keys(componentTypes))))
+}
 
 func typeOf(name string) componentType {
 	if known, ok := componentTypes[name]; ok {
@@ -104,3 +123,10 @@ func httpProbe(path string, port intstr.IntOrString, timing corev1.Probe) *corev
 }
 
 func itoa(n int32) string { return strconv.Itoa(int(n)) }
+
+// DefaultProbes tells which probes a component type has: of these a service may
+// give the timing alone.
+func DefaultProbes(componentType string) (liveness, readiness, startup bool) {
+	kind := typeOf(componentType)
+	return kind.liveness != nil, kind.readiness != nil, kind.startup != nil
+}

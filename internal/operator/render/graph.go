@@ -78,6 +78,9 @@ func graphComponent(dgd *v1alpha1.DynamoGraphDeployment, name string, cfg *confi
 	spec.Replicas = &replicas
 	spec.Annotations = mergeMaps(service.Annotations, inheritedAnnotations(dgd, cfg))
 	inheritEnvs(spec, dgd.Spec.Envs)
+	if spec.ComponentType == v1alpha1.ComponentTypeFrontend && spec.Ingress == nil {
+		spec.Ingress = distinctHost(dgd, name, cfg.Ingress)
+	}
 
 	labels := map[string]string{
 		v1alpha1.LabelComponent: name,

@@ -1,12 +1,15 @@
 package render
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/istio"
 )
 
@@ -81,16 +84,10 @@ func (c *component) exposedMeta(spec *v1alpha1.IngressSpec) metav1.ObjectMeta {
 func (c *component) ingressSpec() *v1alpha1.IngressSpec {
 	defaults := c.config.Ingress
 	if c.spec.Ingress == nil {
-		if c.spec.ComponentType != v1alpha1.ComponentTypeFrontend || defaults.ClassName == "" && defaults.VirtualServiceGateway == "" {
+		if c.spec.ComponentType != v1alpha1.ComponentTypeFrontend {
 			return nil
 		}
-		return &v1alpha1.IngressSpec{
-			Enabled: true, Host: firstOf(c.graph, c.object.Name),
-			IngressControllerClassName: &defaults.ClassName,
-			TLS:                        &v1alpha1.IngressTLSSpec{SecretName: defaults.TLSSecretName},
-			UseVirtualService:          defaults.VirtualServiceGateway != "",
-			VirtualServiceGateway:      &defaults.VirtualServiceGateway,
-		}
+		return defaultIngress(defaults, firstOf(c.graph, c.object.Name))
 	}
 	spec := c.spec.Ingress.DeepCopy()
 	if spec.IngressControllerClassName == nil && defaults.ClassName != "" {
@@ -100,6 +97,37 @@ func (c *component) ingressSpec() *v1alpha1.IngressSpec {
 		spec.VirtualServiceGateway = &defaults.VirtualServiceGateway
 	}
 	return spec
+}
+
+// defaultIngress is that of a frontend which says nothing; nil where the
+// configuration has neither a class nor a gateway for it.
+func defaultIngress(defaults config.Ingress, host string) *v1alpha1.IngressSpec {
+	if defaults.ClassName == "" && defaults.VirtualServiceGateway == "" {
+		return nil
+	}
+	return &v1alpha1.IngressSpec{
+		Enabled: true, Host: host,
+		IngressControllerClassName: &defaults.ClassName,
+		TLS:                        &v1alpha1.IngressTLSSpec{SecretName: defaults.TLSSecretName},
+		UseVirtualService:          defaults.VirtualServiceGateway != "",
+		VirtualServiceGateway:      &defaults.VirtualServiceGateway,
+	}
+}
+
+// distinctHost gives a frontend that says nothing a host of its own, where
+// another one by name has the graph's already: two Ingresses of one host and
+// path would share its requests.
+func distinctHost(dgd *v1alpha1.DynamoGraphDeployment, name string, defaults config.Ingress) *v1alpha1.IngressSpec {
+	for _, other := range slices.Sorted(maps.Keys(dgd.Spec.Services)) {
+		service := dgd.Spec.Services[other]
+		switch {
+		case other == name:
+			return nil
+		case service != nil && service.ComponentType == v1alpha1.ComponentTypeFrontend && service.Ingress == nil:
+			return defaultIngress(defaults, ComponentName(dgd.Name, name))
+		}
+	}
+	return nil
 }
 
 // host is prefix + host + suffix. The operator's suffix completes a bare name

@@ -2,6 +2,8 @@ package render
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -27,7 +29,7 @@ func (c *component) podTemplate() (corev1.PodTemplateSpec, error) {
 	c.addDebugger(&pod)
 	sidecars := len(pod.Containers) > 1
 	pod.Volumes = mergeByKey(pod.Volumes, c.volumes(), volumeName)
-	pod.ImagePullSecrets = mergeByKey(pod.ImagePullSecrets, nil, pullSecret)
+	pod.ImagePullSecrets = mergeByKey(pod.ImagePullSecrets, c.ownAccountsPullSecrets(pod), pullSecret)
 	pod.ServiceAccountName = c.serviceAccount(pod)
 	pod.DeprecatedServiceAccount = ""
 	if pod.TerminationGracePeriodSeconds == nil {
@@ -37,7 +39,11 @@ func (c *component) podTemplate() (corev1.PodTemplateSpec, error) {
 		pod.RestartPolicy = corev1.RestartPolicyAlways
 	}
 	if pod.SecurityContext == nil {
-		pod.SecurityContext = &corev1.PodSecurityContext{FSGroup: ptr.To[int64](filesystemGroup)}
+		// OnRootMismatch: or else the kubelet changes the group of every file of
+		// a model's volume at each start.
+		pod.SecurityContext = &corev1.PodSecurityContext{
+			FSGroup: ptr.To[int64](filesystemGroup), FSGroupChangePolicy: ptr.To(corev1.FSGroupChangeOnRootMismatch),
+		}
 	}
 	return corev1.PodTemplateSpec{ObjectMeta: c.podMeta(sidecars), Spec: pod}, nil
 }
@@ -56,6 +62,15 @@ func (c *component) userMainContainer() corev1.Container {
 	return *c.spec.ExtraPodSpec.MainContainer.DeepCopy()
 }
 
+// ownAccountsPullSecrets are those of the configuration where the pod runs as an
+// account of the user's, which does not bring them along as ours do.
+func (c *component) ownAccountsPullSecrets(pod corev1.PodSpec) []corev1.LocalObjectReference {
+	if firstOf(pod.ServiceAccountName, pod.DeprecatedServiceAccount) == "" {
+		return nil
+	}
+	return pullSecretsOf(c.config)
+}
+
 // serviceAccount is the user's, or that of the component type, or the graph's,
 // or the namespace's default.
 func (c *component) serviceAccount(pod corev1.PodSpec) string {
@@ -72,15 +87,23 @@ func (c *component) mainContainer() (corev1.Container, error) {
 	main := c.userMainContainer()
 	main.Name = v1alpha1.MainContainerName
 	c.fillCommand(&main)
-	main.Ports = mergePorts(main.Ports, c.kind.port)
-	main.Env = mergeEnv(c.environment(c.portNumber(main.Ports)), main.Env, c.spec.Envs)
+	port, err := ServerPort(c.spec, nil)
+	if err != nil {
+		return main, fmt.Errorf("service %s: %w", c.service, err)
+	}
+	main.Ports = mergePorts(main.Ports, c.kind.declares(port))
+	main.Env = mergeEnv(c.environment(port), main.Env, c.spec.Envs)
 	if c.spec.EnvFromSecret != "" {
 		main.EnvFrom = append(main.EnvFrom, corev1.EnvFromSource{
 			SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: c.spec.EnvFromSecret}},
 		})
 	}
+	// What a program says last is then in the pod's status, and in the graph's.
+	if main.TerminationMessagePolicy == "" {
+		main.TerminationMessagePolicy = corev1.TerminationMessageFallbackToLogsOnError
+	}
 	main.VolumeMounts = mergeByKey(main.VolumeMounts, c.volumeMounts(), mountPath)
-	c.fillProbes(&main)
+	c.fillProbes(&main, intstr.FromInt32(port))
 	service, err := ResourceRequirements(c.spec.Resources)
 	if err != nil {
 		return main, fmt.Errorf("service %s: %w", c.service, err)
@@ -89,43 +112,48 @@ func (c *component) mainContainer() (corev1.Container, error) {
 	return main, nil
 }
 
-// fillCommand: a user's command stands alone. His args alone go to the type's
+// fillCommand: a user's command stands alone. Several words without one are
+// for the image's entry point, as everywhere in Kubernetes; one alone is a line
+// for the type's command. What begins like a flag goes behind the type's whole
 // command. Without either the type's default runs, if it has a whole one.
 func (c *component) fillCommand(main *corev1.Container) {
+	whole := len(c.kind.args) > 0
 	switch {
 	case len(main.Command) > 0:
-	case len(main.Args) > 0:
-		main.Command = c.kind.command
-	case len(c.kind.args) > 0:
+	case len(main.Args) == 0 && whole:
 		main.Command, main.Args = c.kind.command, c.kind.args
+	case len(main.Args) == 0:
+	case isFlag(main.Args[0]):
+		if whole {
+			main.Command = slices.Concat(c.kind.command, c.kind.args)
+		}
+	case whole && len(main.Args) == 1 && strings.ContainsAny(main.Args[0], " \n"):
+		main.Command = shell
+	case whole && main.Args[0] == c.kind.args[0], len(main.Args) == 1:
+		main.Command = c.kind.command
 	}
 }
 
+// isFlag is false for -m, with which Python begins a command of its own.
+func isFlag(word string) bool { return strings.HasPrefix(word, "-") && word != "-m" }
+
 // fillProbes takes each probe whole: from the service, else from the main
-// container, else from the component type.
-func (c *component) fillProbes(main *corev1.Container) {
-	choose := func(current **corev1.Probe, override *corev1.Probe, standard func(intstr.IntOrString) *corev1.Probe) {
-		switch {
-		case override != nil:
+// container, else from the component type. One that does not say what to ask,
+// only when, asks what the type's does.
+func (c *component) fillProbes(main *corev1.Container, port intstr.IntOrString) {
+	choose := func(current **corev1.Probe, override *corev1.Probe, standard probe) {
+		if override != nil {
 			*current = override.DeepCopy()
-		case *current == nil && standard != nil:
-			*current = standard(portReference(main.Ports, c.kind.port))
+		}
+		switch {
+		case standard == nil:
+		case *current == nil:
+			*current = standard(port)
+		case (*current).ProbeHandler == corev1.ProbeHandler{}:
+			(*current).ProbeHandler = standard(port).ProbeHandler
 		}
 	}
 	choose(&main.LivenessProbe, c.spec.LivenessProbe, c.kind.liveness)
 	choose(&main.ReadinessProbe, c.spec.ReadinessProbe, c.kind.readiness)
 	choose(&main.StartupProbe, nil, c.kind.startup)
-}
-
-// portNumber is where the well-known port of the type ended up.
-func (c *component) portNumber(ports []corev1.ContainerPort) int32 {
-	if c.kind.port == nil {
-		return 0
-	}
-	for _, p := range ports {
-		if p.Name == c.kind.port.Name {
-			return p.ContainerPort
-		}
-	}
-	return c.kind.port.ContainerPort
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 )
@@ -111,6 +112,112 @@ services:
 	}
 }
 
+func TestAProbeWithoutAHandlerAsksWhatTheTypesDoes(t *testing.T) {
+	main := mainOf(t, renderService(t, `
+services: {S: {componentType: worker, extraPodSpec: {mainContainer: {startupProbe: {initialDelaySeconds: 180}}}}}`))
+	if p := main.StartupProbe; p.HTTPGet == nil || p.HTTPGet.Path != "/live" || p.InitialDelaySeconds != 180 || p.FailureThreshold != 0 {
+		t.Errorf("got %+v, want the user's timing and the type's question", p)
+	}
+}
+
+func TestWhoeverMovesTheServerMovesItsPort(t *testing.T) {
+	for name, tc := range map[string]struct {
+		service string
+		want    int32
+	}{
+		"variable of the graph":     {"componentType: worker", 8081},
+		"variable of the service":   {`componentType: frontend, envs: [{name: DYN_HTTP_PORT, value: "8080"}]`, 8080},
+		"flag":                      {"componentType: frontend, extraPodSpec: {mainContainer: {args: [-m, dynamo.frontend, --http-port, \"8001\"]}}", 8001},
+		"flag in a line":            {"componentType: frontend, extraPodSpec: {mainContainer: {command: [sh, -c], args: [\"python3 -m dynamo.frontend --http-port=8001; true\"]}}", 8001},
+		"flag wins over a variable": {`componentType: frontend, envs: [{name: DYN_HTTP_PORT, value: "8080"}], extraPodSpec: {mainContainer: {args: [--http-port=8001]}}`, 8001},
+		"a sidecar's port http":     {"componentType: frontend, extraPodSpec: {containers: [{name: auth, image: a, ports: [{name: http, containerPort: 4180}]}], mainContainer: {image: a}}", 8000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			objects := renderService(t, "envs: [{name: DYN_SYSTEM_PORT, value: \"8081\"}]\nservices: {S: {"+tc.service+"}}")
+			if got := objects.Service.Spec.Ports[0].TargetPort; got != intstr.FromInt32(tc.want) {
+				t.Errorf("the Service leads to %s, want %d", got.String(), tc.want)
+			}
+			main := mainOf(t, objects)
+			if got := main.LivenessProbe.HTTPGet.Port; got != intstr.FromInt32(tc.want) {
+				t.Errorf("the probe asks %s, want %d", got.String(), tc.want)
+			}
+			if got := main.Ports[0].ContainerPort; got != tc.want {
+				t.Errorf("the container declares %d, want %d", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestTwoFrontendsHaveTwoHosts(t *testing.T) {
+	dgd := parseGraph(t, []byte("metadata: {name: pair, namespace: ns}\nspec: {services: {Chat: {componentType: frontend}, Admin: {componentType: frontend}}}"))
+	var hosts []string
+	for _, component := range Graph(dgd, testConfig(), nil).Components {
+		objects, err := Component(owned(dgd, component), testConfig())
+		if err != nil {
+			t.Fatal(err)
+		}
+		hosts = append(hosts, objects.Ingress.Spec.Rules[0].Host)
+	}
+	if diff := cmp.Diff([]string{"pair.local", "pair-chat.local"}, hosts); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestAnAccountOfOnesOwnMayDiscoverAndPull(t *testing.T) {
+	cfg := testConfig()
+	cfg.Components.ImagePullSecrets = []string{"configured"}
+	dgd := parseGraph(t, []byte("metadata: {name: g, namespace: ns}\nspec: {services: {S: {componentType: worker, extraPodSpec: {serviceAccountName: cloud-reader}}}}"))
+	graph := Graph(dgd, cfg, nil)
+	var subjects []string
+	for _, subject := range graph.Access.RoleBinding.Subjects {
+		subjects = append(subjects, subject.Name)
+	}
+	if diff := cmp.Diff([]string{DiscoveryServiceAccount("g"), "cloud-reader"}, subjects); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	objects, err := Component(owned(dgd, graph.Components[0]), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := objects.Deployment.Spec.Template.Spec.ImagePullSecrets; len(got) != 1 || got[0].Name != "configured" {
+		t.Errorf("pull secrets %v, want that of the configuration", got)
+	}
+}
+
+func TestArgumentsWithoutACommand(t *testing.T) {
+	for name, tc := range map[string]struct {
+		service       string
+		command, args []string
+	}{
+		"a frontend's flags":     {"componentType: frontend, extraPodSpec: {mainContainer: {args: [--router-mode, kv]}}", []string{"python3", "-m", "dynamo.frontend"}, []string{"--router-mode", "kv"}},
+		"a frontend's module":    {"componentType: frontend, extraPodSpec: {mainContainer: {args: [-m, other]}}", []string{"python3"}, []string{"-m", "other"}},
+		"a frontend's line":      {`componentType: frontend, extraPodSpec: {mainContainer: {args: ["python3 -m dynamo.frontend --x"]}}`, []string{"/bin/sh", "-c"}, []string{"python3 -m dynamo.frontend --x"}},
+		"a worker's words":       {"componentType: worker, extraPodSpec: {mainContainer: {args: [python3, -m, dynamo.vllm]}}", nil, []string{"python3", "-m", "dynamo.vllm"}},
+		"a worker's line":        {`componentType: worker, extraPodSpec: {mainContainer: {args: ["python3 -m dynamo.vllm"]}}`, []string{"/bin/sh", "-c"}, []string{"python3 -m dynamo.vllm"}},
+		"a plain one's flags":    {"extraPodSpec: {mainContainer: {args: [--serve, now]}}", nil, []string{"--serve", "now"}},
+		"a plain one's one flag": {"extraPodSpec: {mainContainer: {args: [--serve]}}", nil, []string{"--serve"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			main := mainOf(t, renderService(t, "services: {S: {"+tc.service+"}}"))
+			if diff := cmp.Diff([][]string{tc.command, tc.args}, [][]string{main.Command, main.Args}); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestADeploymentWaitsAsLongAsItsProbes(t *testing.T) {
+	for service, want := range map[string]int32{
+		"componentType: worker":   7200 + 30 + 60,
+		"componentType: frontend": 600,
+		"componentType: worker, extraPodSpec: {mainContainer: {startupProbe: {failureThreshold: 1, periodSeconds: 2147483647}}}": 2147483647,
+	} {
+		if got := *renderService(t, "services: {S: {"+service+"}}").Deployment.Spec.ProgressDeadlineSeconds; got != want {
+			t.Errorf("%s: %d s, want %d", service, got, want)
+		}
+	}
+}
+
 func TestPorts(t *testing.T) {
 	for name, tc := range map[string]struct {
 		ports      string
@@ -118,10 +225,10 @@ func TestPorts(t *testing.T) {
 		target     string
 		portEnvVar string
 	}{
-		"none":           {"[]", []corev1.ContainerPort{{Name: "http", ContainerPort: 8000, Protocol: "TCP"}}, "http", "8000"},
-		"another":        {"[{name: grpc, containerPort: 9}]", []corev1.ContainerPort{{Name: "grpc", ContainerPort: 9, Protocol: "TCP"}, {Name: "http", ContainerPort: 8000, Protocol: "TCP"}}, "http", "8000"},
-		"same name":      {"[{name: http, containerPort: 80}]", []corev1.ContainerPort{{Name: "http", ContainerPort: 80, Protocol: "TCP"}}, "http", "80"},
-		"same number":    {"[{containerPort: 8000, hostPort: 80}]", []corev1.ContainerPort{{Name: "http", ContainerPort: 8000, HostPort: 80, Protocol: "TCP"}}, "http", "8000"},
+		"none":           {"[]", []corev1.ContainerPort{{Name: "http", ContainerPort: 8000, Protocol: "TCP"}}, "8000", "8000"},
+		"another":        {"[{name: grpc, containerPort: 9}]", []corev1.ContainerPort{{Name: "grpc", ContainerPort: 9, Protocol: "TCP"}, {Name: "http", ContainerPort: 8000, Protocol: "TCP"}}, "8000", "8000"},
+		"same name":      {"[{name: http, containerPort: 80}]", []corev1.ContainerPort{{Name: "http", ContainerPort: 80, Protocol: "TCP"}}, "80", "80"},
+		"same number":    {"[{containerPort: 8000, hostPort: 80}]", []corev1.ContainerPort{{Name: "http", ContainerPort: 8000, HostPort: 80, Protocol: "TCP"}}, "8000", "8000"},
 		"another's name": {"[{name: web, containerPort: 8000}]", []corev1.ContainerPort{{Name: "web", ContainerPort: 8000, Protocol: "TCP"}}, "8000", "8000"},
 	} {
 		t.Run(name, func(t *testing.T) {

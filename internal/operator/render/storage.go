@@ -86,18 +86,22 @@ func (c *component) compilationCache() string {
 // has no owner: model weights and caches outlive the graph that fetched them,
 // and whoever deletes data does so on purpose.
 func Claim(dgd *v1alpha1.DynamoGraphDeployment, pvc v1alpha1.PVC) *corev1.PersistentVolumeClaim {
-	return &corev1.PersistentVolumeClaim{
+	claim := &corev1.PersistentVolumeClaim{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PersistentVolumeClaim"},
 		ObjectMeta: metav1.ObjectMeta{
 			Name: pvc.Name, Namespace: dgd.Namespace,
 			Labels: mergeMaps(graphLabels(dgd.Name), managedBy()),
 		},
 		Spec: corev1.PersistentVolumeClaimSpec{
-			StorageClassName: &pvc.StorageClass,
-			AccessModes:      []corev1.PersistentVolumeAccessMode{pvc.VolumeAccessMode},
+			AccessModes: []corev1.PersistentVolumeAccessMode{pvc.VolumeAccessMode},
 			Resources: corev1.VolumeResourceRequirements{
 				Requests: corev1.ResourceList{corev1.ResourceStorage: pvc.Size.DeepCopy()},
 			},
 		},
 	}
+	// An empty name would mean a volume without a class.
+	if pvc.StorageClass != "" {
+		claim.Spec.StorageClassName = &pvc.StorageClass
+	}
+	return claim
 }

@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/utils/ptr"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
@@ -35,6 +36,7 @@ func Graph(dgd *v1alpha1.DynamoGraphDeployment) (errs field.ErrorList, warnings 
 		errs = append(errs, field.Required(services, "a graph has at least one service"))
 	}
 	errs = append(errs, sameNames(services, dgd)...)
+	errs = append(errs, sameHosts(services, dgd)...)
 	for _, name := range slices.Sorted(maps.Keys(dgd.Spec.Services)) {
 		path, service := services.Key(name), dgd.Spec.Services[name]
 		if service == nil {
@@ -42,7 +44,7 @@ func Graph(dgd *v1alpha1.DynamoGraphDeployment) (errs field.ErrorList, warnings 
 			continue
 		}
 		errs = append(errs, serviceNames(path, dgd, name, service)...)
-		serviceErrs, serviceWarnings := sharedSpec(path, dgd.Spec.BackendFramework, service)
+		serviceErrs, serviceWarnings := sharedSpec(path, dgd.Spec.BackendFramework, dgd.Spec.Envs, service)
 		errs = append(errs, serviceErrs...)
 		warnings = append(warnings, serviceWarnings...)
 	}
@@ -86,9 +88,6 @@ func claims(pvcs []v1alpha1.PVC) field.ErrorList {
 		}
 		if pvc.Size.IsZero() {
 			missing("size")
-		}
-		if pvc.StorageClass == "" {
-			missing("storageClass")
 		}
 		if pvc.VolumeAccessMode == "" {
 			missing("volumeAccessMode")
@@ -144,6 +143,26 @@ func sameNames(path *field.Path, dgd *v1alpha1.DynamoGraphDeployment) field.Erro
 			continue
 		}
 		first[lower] = name
+	}
+	return errs
+}
+
+// sameHosts finds services that would be exposed under one host and path.
+func sameHosts(path *field.Path, dgd *v1alpha1.DynamoGraphDeployment) field.ErrorList {
+	var errs field.ErrorList
+	first := map[[3]string]string{}
+	for _, name := range slices.Sorted(maps.Keys(dgd.Spec.Services)) {
+		service := dgd.Spec.Services[name]
+		if service == nil || service.Ingress == nil || !service.Ingress.Enabled || service.Ingress.Host == "" {
+			continue
+		}
+		in := service.Ingress
+		host := [3]string{ptr.Deref(in.HostPrefix, ""), in.Host, ptr.Deref(in.HostSuffix, "")}
+		if other, taken := first[host]; taken {
+			errs = append(errs, field.Invalid(path.Key(name).Child("ingress", "host"), in.Host, "service "+other+" has this host already, and both would answer all paths"))
+			continue
+		}
+		first[host] = name
 	}
 	return errs
 }

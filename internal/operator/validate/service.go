@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+	"github.com/wheelhouse-dev/wheelhouse/internal/spelling"
 )
 
 // Component checks a component by itself.
@@ -20,11 +22,12 @@ func Component(dcd *v1alpha1.DynamoComponentDeployment) (errs field.ErrorList, w
 	for _, msg := range validation.IsDNS1035Label(dcd.Name) {
 		errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), dcd.Name, "its Service would have this name: "+lengthHint(dcd.Name, msg)))
 	}
-	specErrs, warnings := sharedSpec(specPath, dcd.Spec.BackendFramework, &dcd.Spec.DynamoComponentDeploymentSharedSpec)
+	specErrs, warnings := sharedSpec(specPath, dcd.Spec.BackendFramework, nil, &dcd.Spec.DynamoComponentDeploymentSharedSpec)
 	return append(errs, specErrs...), warnings
 }
 
-func sharedSpec(path *field.Path, framework v1alpha1.BackendFramework, s *v1alpha1.DynamoComponentDeploymentSharedSpec) (errs field.ErrorList, warnings []string) {
+// sharedSpec checks one service. envs are the variables that it inherits.
+func sharedSpec(path *field.Path, framework v1alpha1.BackendFramework, envs []corev1.EnvVar, s *v1alpha1.DynamoComponentDeploymentSharedSpec) (errs field.ErrorList, warnings []string) {
 	if s.DynamoNamespace != "" && s.ServiceName == "" {
 		warnings = append(warnings, path.Child("dynamoNamespace").String()+" is ignored: the logical namespace follows from the graph's name")
 	}
@@ -40,20 +43,24 @@ func sharedSpec(path *field.Path, framework v1alpha1.BackendFramework, s *v1alph
 	if m := s.SharedMemory; m != nil && !m.Disabled && m.Size.Sign() <= 0 {
 		errs = append(errs, field.Required(path.Child("sharedMemory", "size"), "needed unless disabled is true"))
 	}
+	errs = append(errs, componentType(path.Child("componentType"), s.ComponentType)...)
 	errs = append(errs, labelValues(path, s)...)
 	errs = append(errs, discoveryAnnotation(path.Child("annotations"), s.Annotations)...)
 	errs = append(errs, strategy(path.Child("annotations"), s.Annotations)...)
 	errs = append(errs, resources(path.Child("resources"), s.Resources)...)
 	errs = append(errs, image(path.Child("extraPodSpec", "mainContainer", "image"), s.ExtraPodSpec)...)
-	errs = append(errs, containers(path.Child("extraPodSpec"), s.ExtraPodSpec)...)
+	errs = append(errs, pod(path, s)...)
 	errs = append(errs, endpointPicker(path, s)...)
 
+	if _, err := render.ServerPort(s, envs); err != nil {
+		errs = append(errs, field.Invalid(path, field.OmitValueType{}, err.Error()))
+	}
 	engine, err := render.Engine(framework, s)
 	if err != nil {
 		errs = append(errs, field.Invalid(path.Child("extraPodSpec", "mainContainer", "command"), field.OmitValueType{}, err.Error()))
 	}
 	errs = append(errs, volumeMounts(path.Child("volumeMounts"), engine, s)...)
-	return errs, warnings
+	return errs, append(warnings, repeatedVariables(path, s)...)
 }
 
 func labelValues(path *field.Path, s *v1alpha1.DynamoComponentDeploymentSharedSpec) field.ErrorList {
@@ -82,15 +89,22 @@ func strategy(path *field.Path, annotations map[string]string) field.ErrorList {
 			errs = append(errs, field.Invalid(path.Key(key), value, "must be a number of pods or a percentage, such as 1 or 25%"))
 		}
 	}
+	if zero(annotations[v1alpha1.AnnotationRollingUpdateMaxSurge]) && zero(annotations[v1alpha1.AnnotationRollingUpdateMaxUnavailable]) {
+		errs = append(errs, field.Invalid(path.Key(v1alpha1.AnnotationRollingUpdateMaxUnavailable), annotations[v1alpha1.AnnotationRollingUpdateMaxUnavailable],
+			"without a pod more and a pod less nothing can be replaced: let max-surge or this be at least 1, or set "+key+": "+allowed[1]))
+	}
 	return errs
 }
+
+// zero tells whether a share of pods is given, and none.
+func zero(value string) bool { return share.MatchString(value) && strings.Trim(value, "0%") == "" }
 
 func resources(path *field.Path, r *v1alpha1.Resources) field.ErrorList {
 	converted, err := render.ResourceRequirements(r)
 	if err != nil {
 		return field.ErrorList{field.Invalid(path, field.OmitValueType{}, err.Error())}
 	}
-	var errs field.ErrorList
+	errs := wholeDevices(path, converted)
 	for _, name := range sortedNames(converted.Requests) {
 		request, limit := converted.Requests[name], converted.Limits[name]
 		if !limit.IsZero() && request.Cmp(limit) > 0 {
@@ -100,6 +114,41 @@ func resources(path *field.Path, r *v1alpha1.Resources) field.ErrorList {
 	return errs
 }
 
+// wholeDevices: the API server says so of the generated pod, which the author
+// has not written.
+func wholeDevices(path *field.Path, r corev1.ResourceRequirements) field.ErrorList {
+	var errs field.ErrorList
+	for list, amounts := range map[string]corev1.ResourceList{"limits": r.Limits, "requests": r.Requests} {
+		for _, name := range sortedNames(amounts) {
+			amount := amounts[name]
+			if extended(name) && amount.MilliValue()%1000 != 0 {
+				errs = append(errs, field.Invalid(path.Child(list), amount.String(), fmt.Sprintf("%s are given to containers as a whole: write a whole number", name)))
+			}
+		}
+	}
+	slices.SortFunc(errs, func(a, b *field.Error) int { return strings.Compare(a.Field, b.Field) })
+	return errs
+}
+
+// extended resources have a domain that is not Kubernetes' own.
+func extended(name corev1.ResourceName) bool {
+	domain, _, qualified := strings.Cut(string(name), "/")
+	return qualified && !strings.HasSuffix(domain, "kubernetes.io")
+}
+
+// componentType: any word is accepted and means a plain container, so one that
+// is nearly a known one would be accepted, too, and never do what was meant.
+func componentType(path *field.Path, value string) field.ErrorList {
+	known := render.ComponentTypes()
+	if value == "" || slices.Contains(known, value) {
+		return nil
+	}
+	if meant := spelling.Closest(value, known); meant != "" {
+		return field.ErrorList{field.Invalid(path, value, fmt.Sprintf("did you mean %s? Other words mean a plain container", meant))}
+	}
+	return nil
+}
+
 // image: there is no default for it, and the API server would only name the
 // field of the generated pod.
 func image(path *field.Path, extra *v1alpha1.ExtraPodSpec) field.ErrorList {
@@ -107,23 +156,6 @@ func image(path *field.Path, extra *v1alpha1.ExtraPodSpec) field.ErrorList {
 		return field.ErrorList{field.Required(path, "name the image that the service runs")}
 	}
 	return nil
-}
-
-func containers(path *field.Path, extra *v1alpha1.ExtraPodSpec) field.ErrorList {
-	if extra == nil || extra.PodSpec == nil {
-		return nil
-	}
-	var errs field.ErrorList
-	check := func(list string, all []corev1.Container) {
-		for i, c := range all {
-			if c.Name == v1alpha1.MainContainerName {
-				errs = append(errs, field.Invalid(path.Child(list).Index(i).Child("name"), c.Name, "is the name of the main container: use mainContainer"))
-			}
-		}
-	}
-	check("containers", extra.Containers)
-	check("initContainers", extra.InitContainers)
-	return errs
 }
 
 func volumeMounts(path *field.Path, engine v1alpha1.BackendFramework, s *v1alpha1.DynamoComponentDeploymentSharedSpec) field.ErrorList {
