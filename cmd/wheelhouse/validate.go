@@ -31,18 +31,26 @@ type verdict struct {
 func (a *app) newValidate() *cobra.Command {
 	var flags validateFlags
 	c := &cobra.Command{
-		Use:   "validate",
-		Short: "Check the fleet file and everything it names, without a cluster",
+		Use:   "validate [GRAPH.yaml...]",
+		Short: "Check the fleet file and everything it names, or files with graphs, without a cluster",
 		Long: `Check everything that can be known without a cluster: the fleet file, its values
 against the schemas of the charts, the rules that charts must agree on, that every
 chart renders, and its objects against the types of Kubernetes. Each finding has
 file:line:column, its rule, a fix, and the page that explains the rule, which
-` + "`wheelhouse rules ID`" + ` prints.`,
+` + "`wheelhouse rules ID`" + ` prints.
+
+With the names of files, their graphs and other objects of the platform are checked
+instead, as the API server and the operator would. - is standard input.`,
 		Example: `  wheelhouse validate -f fleet.yaml
   wheelhouse validate -f fleet.yaml --kube-version 1.31 -o json
-  wheelhouse validate -f fleet.yaml --images`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.validate(c, flags) },
+  wheelhouse validate -f fleet.yaml --images
+  wheelhouse validate graph.yaml`,
+		RunE: func(c *cobra.Command, files []string) error {
+			if len(files) > 0 {
+				return a.validateGraphs(c, files, flags)
+			}
+			return a.validate(c, flags)
+		},
 	}
 	a.fleetFlags(c)
 	c.Flags().StringVarP(&flags.output, "output", "o", "text", "text or json")

@@ -46,6 +46,8 @@ type fault struct {
 	field   string
 	dropped bool
 	says    string
+	// detail is what the validator says, for who writes the object.
+	detail string
 }
 
 // sameField reports whether both faults are about values of one field.
@@ -67,7 +69,7 @@ func (j *judge) faults(ctx context.Context, object map[string]any) []fault {
 		out = append(out, fault{field: path, dropped: true, says: "would be dropped"})
 	}
 	for _, err := range j.validate(ctx, object) {
-		out = append(out, fault{field: fieldOf(err), says: "would be invalid: " + reason(err)})
+		out = append(out, fault{field: fieldOf(err), says: "would be invalid: " + reason(err), detail: refusal(err)})
 	}
 	return out
 }
@@ -90,6 +92,20 @@ func (j *judge) validate(ctx context.Context, object map[string]any) field.Error
 	}
 	found, _ := j.rules.Validate(ctx, nil, j.structural, object, nil, celconfig.RuntimeCELCostBudget)
 	return append(errs, found...)
+}
+
+// refusal is what to say to who writes the object: with the value, and what to
+// do about a number that must be text.
+func refusal(err *field.Error) string {
+	detail := quoted.ReplaceAllString(inBody.ReplaceAllString(err.Detail, ""), "must ")
+	if err.Type != field.ErrorTypeTypeInvalid {
+		return (&field.Error{Type: err.Type, BadValue: err.BadValue, Detail: detail}).ErrorBody()
+	}
+	detail, _, _ = strings.Cut(detail, ": ")
+	if detail == "must be of type string" {
+		return "must be text: put it into quotes"
+	}
+	return detail
 }
 
 // inBody and quoted are how the validator repeats the path that a message is
