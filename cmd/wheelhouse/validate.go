@@ -32,7 +32,7 @@ func (a *app) newValidate() *cobra.Command {
 	var flags validateFlags
 	c := &cobra.Command{
 		Use:   "validate [GRAPH.yaml...]",
-		Short: "Check the fleet file and everything it names, or files with graphs, without a cluster",
+		Short: "Check the fleet file, or files with graphs, without a cluster",
 		Long: `Check everything that can be known without a cluster: the fleet file, its values
 against the schemas of the charts, the rules that charts must agree on, that every
 chart renders, and its objects against the types of Kubernetes. Each finding has

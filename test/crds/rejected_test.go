@@ -30,7 +30,7 @@ func testRejected(t *testing.T, users client.Client) {
 		"claim to create without a size": {
 			kind: v1alpha1.KindGraphDeployment,
 			spec: `pvcs: [{name: a, create: true, storageClass: s, volumeAccessMode: ReadWriteOnce}]`,
-			want: []string{"spec.pvcs[0]", "needs size, storageClass and volumeAccessMode"},
+			want: []string{"spec.pvcs[0]", "needs size and volumeAccessMode"},
 		},
 		"same claim twice": {
 			kind: v1alpha1.KindGraphDeployment,
