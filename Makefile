@@ -61,6 +61,10 @@ fixtures: ## Build stand-ins for the third-party charts into dist/fixtures: imag
 	@go run ./test/thirdparty/images --out dist/fixtures
 	@go run ./charts/package --fixtures --out dist/fixtures
 
+# The real NATS server, for the demo and the samples.
+dist/fixtures/fixture-nats.tar: test/thirdparty/servers/go.mod test/thirdparty/images/main.go
+	@go run ./test/thirdparty/images --out dist/fixtures fixture-nats
+
 .PHONY: test-unit
 test-unit: prerequisites build ## Unit tests, golden files and tests against a real API server
 	@go vet ./...
@@ -104,7 +108,7 @@ test-node: bin/wheelhouse bin/drydock bin/helm ## End-to-end tests on a real nod
 	fi
 
 .PHONY: samples
-samples: bin/wheelhouse bin/drydock images ## Run every graph in SAMPLES=DIR on a real node and print what became of it (root)
+samples: bin/wheelhouse bin/drydock images dist/fixtures/fixture-nats.tar ## Run every graph in SAMPLES=DIR on a real node and print what became of it (root)
 	@go run ./test/samples --dir "$(SAMPLES)"
 
 .PHONY: bench-fleet

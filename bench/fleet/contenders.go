@@ -50,7 +50,7 @@ func helm(ctx context.Context, b *bench, namespaces []string) (Run, error) {
 	if err := os.WriteFile(file, []byte(strings.Join(namespaces, "\n")+"\n"), 0o600); err != nil {
 		return Run{}, err
 	}
-	line := fmt.Sprintf("xargs -a %s -P 8 -I NS %s install dynamo-platform %s -n NS --create-namespace --set dynamo-operator.namespaceRestriction.enabled=true", file, b.helm, b.chart)
+	line := fmt.Sprintf("xargs -a %s -P 8 -I NS %s install dynamo-platform %s -n NS --create-namespace --set dynamo-operator.namespaceRestriction.enabled=true,nats.enabled=false", file, b.helm, b.chart)
 	return measure(ctx, []string{"KUBECONFIG=" + b.cluster.Kubeconfig}, nil, "sh", "-c", line)
 }
 
@@ -85,7 +85,7 @@ func writeObjects(file string, namespaces []string) (err error) {
 }
 
 func platformObjects(c *chart.Chart, namespace string) ([]map[string]any, error) {
-	values := map[string]any{"dynamo-operator": map[string]any{"namespaceRestriction": map[string]any{"enabled": true}}}
+	values := map[string]any{"nats": map[string]any{"enabled": false}, "dynamo-operator": map[string]any{"namespaceRestriction": map[string]any{"enabled": true}}}
 	rendered, err := c.Render(chart.Release{Name: "dynamo-platform", Namespace: namespace}, values, chart.OfflineCapabilities())
 	if err != nil {
 		return nil, err

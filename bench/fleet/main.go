@@ -88,7 +88,7 @@ func (b *bench) wheelhouse(ctx context.Context, args ...string) (Run, error) {
 // gets an extra line of values, so that it can be changed.
 func (b *bench) writeFleet(name string, namespaces []string, extra string) (string, error) {
 	var text strings.Builder
-	fmt.Fprintf(&text, "apiVersion: wheelhouse.dev/v1alpha1\nkind: Fleet\nmetadata: {name: bench}\nspec:\n  platforms:\n")
+	fmt.Fprintf(&text, "apiVersion: wheelhouse.dev/v1alpha1\nkind: Fleet\nmetadata: {name: bench}\nspec:\n  values: [{platform: {nats: {enabled: false}}}]\n  platforms:\n")
 	for i, namespace := range namespaces {
 		fmt.Fprintf(&text, "    - namespace: %s\n", namespace)
 		if extra != "" && i == len(namespaces)-1 {

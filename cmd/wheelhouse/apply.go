@@ -86,7 +86,7 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 	if err := oneOf("on-failure", flags.onFailure, onFailureKeep, onFailureRollback); err != nil {
 		return err
 	}
-	desired, err := a.read()
+	desired, err := a.read(ctx)
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ loads the bundle. Images themselves are not in it; copy them by the list.`,
 }
 
 func (a *app) bundleCreate(ctx context.Context, to string, askRegistries bool) error {
-	desired, err := a.read()
+	desired, err := a.read(ctx)
 	if err != nil {
 		return err
 	}

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -29,7 +31,8 @@ func (a *app) newDeps() *cobra.Command {
 		Short: "Lock, fetch and mirror third-party charts",
 		Long: `Lock, fetch and mirror the third-party charts that the fleet turns on. The lock,
 ` + chart.LockName + ` beside the fleet file, pins them by content; the cache,
-$XDG_CACHE_HOME/wheelhouse/charts, holds them. Other commands need no network.`,
+$XDG_CACHE_HOME/wheelhouse/charts, holds them. Other commands lock and fetch what
+is missing, unless the fleet is air-gapped; with lock and cache they need no network.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -133,13 +136,7 @@ func (a *app) depsPull(ctx context.Context, flags depsFlags) error {
 	if err != nil {
 		return err
 	}
-	var wanted []chart.Locked
-	for _, d := range deps {
-		if c, ok := lock.Find(d); ok {
-			wanted = append(wanted, c)
-		}
-	}
-	fetched, err := a.fetch(ctx, fetcher, wanted)
+	fetched, err := a.fetch(ctx, fetcher, locked(lock, deps))
 	if err != nil {
 		return err
 	}
@@ -207,7 +204,7 @@ func (a *app) dependencies(flags depsFlags) ([]chart.Dependency, *chart.Fetcher,
 		if flags.all {
 			deps = append(deps, desired.Charts[key].ThirdParty()...)
 		} else {
-			deps = append(deps, desired.WantedDependencies(key)...)
+			deps = append(deps, desired.Wanted(key)...)
 		}
 	}
 	fetcher, err := a.fetcher(desired.Fleet, flags.mirrors)
@@ -256,6 +253,48 @@ func (a *app) completeLock(ctx context.Context, deps []chart.Dependency, fetcher
 		return lock, nil
 	}
 	return lock, lock.Write(a.lockFile())
+}
+
+// obtainTimeout bounds the search for charts that nobody asked for by name: where
+// packets vanish, `wheelhouse deps pull` has more patience.
+const obtainTimeout = time.Minute
+
+// obtain locks and fetches the third-party charts that the fleet turns on, and
+// says so. A fleet without a network is not kept waiting for one.
+func (a *app) obtain(ctx context.Context, desired *rollout.Desired) error {
+	if desired.AirGapped() {
+		return errors.New("global.airGapped is true, so only `wheelhouse deps pull` and `wheelhouse bundle load` bring charts")
+	}
+	fetcher, err := a.fetcher(desired.Fleet, nil)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, obtainTimeout)
+	defer cancel()
+	missing := desired.Missing()
+	lock, err := a.completeLock(ctx, missing, fetcher, false)
+	if err != nil {
+		return err
+	}
+	fetched, err := a.fetch(ctx, fetcher, locked(lock, missing))
+	if err != nil {
+		return err
+	}
+	for _, f := range fetched {
+		if f.From != "" {
+			fmt.Fprintf(a.err, "fetched %s: %s from %s, as locked\n", f.Locked, f.Digest, f.From)
+		}
+	}
+	return nil
+}
+
+func locked(lock *chart.Lock, deps []chart.Dependency) (charts []chart.Locked) {
+	for _, d := range deps {
+		if c, ok := lock.Find(d); ok {
+			charts = append(charts, c)
+		}
+	}
+	return charts
 }
 
 func (a *app) fetch(ctx context.Context, fetcher *chart.Fetcher, charts []chart.Locked) ([]chart.Fetched, error) {

@@ -43,7 +43,7 @@ Graphs must be gone first, because only a living operator can finish them.`,
 }
 
 func (a *app) destroy(ctx context.Context, flags destroyFlags) error {
-	desired, err := a.read()
+	desired, err := a.read(ctx)
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func (a *app) explain(ctx context.Context, reference, field string, flags explai
 	if err != nil {
 		return err
 	}
-	desired, err := a.read()
+	desired, err := a.read(ctx)
 	if err != nil {
 		return err
 	}

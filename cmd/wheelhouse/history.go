@@ -18,7 +18,7 @@ func (a *app) newHistory() *cobra.Command {
 			if err := oneOf("output", output, "table", "json"); err != nil {
 				return err
 			}
-			desired, err := a.read()
+			desired, err := a.read(c.Context())
 			if err != nil {
 				return err
 			}

@@ -50,7 +50,7 @@ func (a *app) plan(ctx context.Context, flags planFlags) error {
 	if err := oneOf("output", flags.output, "table", "diff", "json"); err != nil {
 		return err
 	}
-	desired, err := a.read()
+	desired, err := a.read(ctx)
 	if err != nil {
 		return err
 	}

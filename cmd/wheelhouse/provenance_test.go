@@ -23,7 +23,7 @@ spec:
   profiles: [PROFILES]
   shared: {registry: mirror.example.com, imagePullSecrets: [pull]}
   values:
-    - platform: {dynamo-operator: {controllerManager: {logLevel: warn, replicas: 3}}}
+    - platform: {nats: {enabled: false}, dynamo-operator: {controllerManager: {logLevel: warn, replicas: 3}}}
   platforms:
     - namespace: a
       values: [{platform: {dynamo-operator: {controllerManager: {replicas: null}}}}]
@@ -58,7 +58,7 @@ func TestEveryEffectiveLeafHasAnOrigin(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, desired := range []*rollout.Desired{
-		readFleet(t, "../../demo/fleet.yaml"),
+		readFleet(t, "../../demo/fleet.yaml", "platform.nats.enabled=false"),
 		readFleet(t, file, "platform.dynamo-operator.natsAddr=nats://n:4222"),
 	} {
 		for _, rel := range desired.Set.Releases {

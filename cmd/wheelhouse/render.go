@@ -45,7 +45,7 @@ func (a *app) render(ctx context.Context, flags renderFlags) error {
 			return err
 		}
 	}
-	desired, err := a.read()
+	desired, err := a.read(ctx)
 	if err != nil {
 		return err
 	}

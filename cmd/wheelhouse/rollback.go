@@ -49,7 +49,7 @@ func (a *app) rollback(ctx context.Context, flags rollbackFlags) error {
 	if err := oneOf("output", flags.output, "table", "json", "events"); err != nil {
 		return err
 	}
-	desired, err := a.read()
+	desired, err := a.read(ctx)
 	if err != nil {
 		return err
 	}

@@ -68,16 +68,31 @@ func (a *app) fleetFlags(c *cobra.Command) {
 }
 
 // read loads the fleet and prints warnings about it.
-func (a *app) read() (*rollout.Desired, error) {
-	shelf, err := a.shelf()
-	if err != nil {
-		return nil, err
-	}
-	desired, err := rollout.Read(a.source(shelf))
+func (a *app) read(ctx context.Context) (*rollout.Desired, error) {
+	desired, err := a.load(ctx)
 	if desired != nil {
 		a.warn(desired.Warnings)
 	}
 	return desired, err
+}
+
+// load loads the fleet, and fetches the third-party charts that are not at hand.
+func (a *app) load(ctx context.Context) (*rollout.Desired, error) {
+	shelf, err := a.shelf()
+	if err != nil {
+		return nil, err
+	}
+	source := a.source(shelf)
+	desired, err := rollout.Read(source)
+	if desired == nil || len(desired.Missing()) == 0 {
+		return desired, err
+	}
+	if source.Unfetched = a.obtain(ctx, desired); source.Unfetched == nil {
+		if source.Dependencies, err = a.shelf(); err != nil {
+			return nil, err
+		}
+	}
+	return rollout.Read(source)
 }
 
 // warn prints what rules found that does not stop anything, a line each.

@@ -43,7 +43,7 @@ func (a *app) status(ctx context.Context, flags statusFlags) error {
 	if err := oneOf("output", flags.output, "table", "json"); err != nil {
 		return err
 	}
-	desired, err := a.read()
+	desired, err := a.read(ctx)
 	if err != nil {
 		return err
 	}

@@ -94,11 +94,7 @@ func (a *app) validate(c *cobra.Command, flags validateFlags) error {
 // judge reads and renders everything. What it finds beside its error goes into
 // the verdict.
 func (a *app) judge(c *cobra.Command, caps *chart.Capabilities, images bool, v *verdict) error {
-	shelf, err := a.shelf()
-	if err != nil {
-		return err
-	}
-	desired, err := rollout.Read(a.source(shelf))
+	desired, err := a.load(c.Context())
 	if err != nil {
 		return err
 	}

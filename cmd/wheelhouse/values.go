@@ -42,7 +42,7 @@ Credentials and what was encrypted are not shown.`,
 			if flags.unused {
 				return a.unused(c.Context(), flags)
 			}
-			return a.values(flags)
+			return a.values(c.Context(), flags)
 		},
 	}
 	a.fleetFlags(c)
@@ -62,7 +62,7 @@ func (a *app) unused(ctx context.Context, flags valuesFlags) error {
 	if flags.explain != "" {
 		return errors.New("--unused and --explain do not go together")
 	}
-	desired, err := a.read()
+	desired, err := a.read(ctx)
 	if err != nil {
 		return err
 	}
@@ -85,14 +85,14 @@ func (a *app) unused(ctx context.Context, flags valuesFlags) error {
 	return err
 }
 
-func (a *app) values(flags valuesFlags) error {
+func (a *app) values(ctx context.Context, flags valuesFlags) error {
 	if err := oneOf("output", flags.output, "text", "json"); err != nil {
 		return err
 	}
 	if err := oneOf("chart", flags.chart, fleet.ChartKeys...); err != nil {
 		return err
 	}
-	desired, err := a.read()
+	desired, err := a.read(ctx)
 	if err != nil {
 		return err
 	}

@@ -240,6 +240,14 @@ func (d folder) packaged(name, version string) (located, error) {
 	return located{version: c.Version(), url: d.url + "/" + name, digest: digest}, err
 }
 
+func packageOf(folder string) ([]byte, error) {
+	c, err := Open(folder)
+	if err != nil {
+		return nil, err
+	}
+	return c.Package()
+}
+
 // newest picks the highest of versions that satisfies a version or range.
 func newest(versions []string, wanted string) string {
 	best, bestVersion := "", (*semver.Version)(nil)

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -97,8 +98,13 @@ func (f *Fetcher) openHTTP(url string, size int64) download {
 	}
 }
 
+// openFile opens a package, or packages a chart that lies unpacked.
 func openFile(name string) download {
 	return func(context.Context, int64) (io.ReadCloser, int64, error) {
+		if info, err := os.Stat(name); err == nil && info.IsDir() {
+			data, err := packageOf(name)
+			return io.NopCloser(bytes.NewReader(data)), 0, err
+		}
 		file, err := os.Open(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("%s: %w", name, errNotFound)

@@ -32,6 +32,9 @@ type Input struct {
 	Set *fleet.Set
 	// Charts holds the loaded charts by their key in the fleet file.
 	Charts map[string]*chart.Chart
+	// Unfetched is why third-party charts that are not at hand could not be
+	// fetched; nil if nobody tried.
+	Unfetched error
 	// Rendered is empty until values have passed their rules.
 	Rendered map[fleet.Key]*chart.Rendered
 	// KubeVersion is the Kubernetes version that objects are rendered for, such

@@ -111,7 +111,7 @@ func TestValueRules(t *testing.T) {
 		},
 		{
 			name: "dependency not at hand", spec: "  values:\n  - platform: {nats: {enabled: true}}\n  platforms: [{namespace: a}]\n",
-			want: "f.yaml:6:23: release a/dynamo-platform turns on nats.enabled, but chart dynamo-platform-1.0.0 does not carry nats 1.3.2 from https://nats.example.com",
+			want: "f.yaml:6:23: release a/dynamo-platform turns on nats.enabled, but the chart nats 1.3.2 from https://nats.example.com is not at hand (where there is a network: `wheelhouse deps pull -f f.yaml`; where there is none: `wheelhouse bundle load BUNDLE -f f.yaml`; or set platform.nats.enabled: false)",
 		},
 		{
 			name: "dependency with CRDs in a folder", spec: "  values:\n  - platform: {queues: {enabled: true}}\n  platforms: [{namespace: a}]\n",

@@ -3,6 +3,7 @@ package check_test
 import (
 	"io/fs"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +17,8 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
 
-// Examples run on the charts that we ship, each loaded once.
+// Examples run on the charts that we ship, with a chart for NATS, which is on by
+// default; each is loaded once.
 var shipped = sync.OnceValue(func() map[string]*chart.Chart {
 	out := map[string]*chart.Chart{}
 	for _, key := range fleet.ChartKeys {
@@ -24,10 +26,25 @@ var shipped = sync.OnceValue(func() map[string]*chart.Chart {
 		if err != nil {
 			panic(err)
 		}
-		out[key] = c
+		out[key] = withNATS(c)
 	}
 	return out
 })
+
+// withNATS adds what a fleet fetches, unless the chart has it.
+func withNATS(c *chart.Chart) *chart.Chart {
+	if !slices.ContainsFunc(c.Missing(nil), func(d chart.Dependency) bool { return d.Name == "nats" }) {
+		return c
+	}
+	nats, err := chart.Open("../../test/thirdparty/charts/nats")
+	if err != nil {
+		panic(err)
+	}
+	if c, err = c.With([]*chart.Chart{nats}); err != nil {
+		panic(err)
+	}
+	return c
+}
 
 func fleetFile(e check.Example) string {
 	return "apiVersion: wheelhouse.dev/v1alpha1\nkind: Fleet\nmetadata: {name: example}\nspec:\n  " +
@@ -113,7 +130,7 @@ func withFiles(t *testing.T, extra map[string]string) map[string]*chart.Chart {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out[key] = c
+		out[key] = withNATS(c)
 	}
 	return out
 }

@@ -43,7 +43,7 @@ var objectNamesFit = Rule{
 		Files: renders("apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: '{{ .Release.Name }}-suffix-of-a-dependency-that-nobody-has-counted'}\n"),
 	}},
 	Passes: []Example{{
-		Fleet: "platforms: [{namespace: team-a, release: a-release-name-of-fifty-three-characters-the-longest}]",
+		Fleet: "values: [{platform: {nats: {enabled: false}}}]\nplatforms: [{namespace: team-a, release: a-release-name-of-fifty-three-characters-the-longest}]",
 	}},
 }
 

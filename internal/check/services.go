@@ -49,12 +49,12 @@ func announced(id, service, address, variable string) Rule {
 		Names: namedBy(address),
 		Live:  func(in Input) []fleet.Problem { return missingServices(in, service, address) },
 		Fails: []Example{
-			fleetWith(fmt.Sprintf("{dynamo-operator: {%s: {enabled: true}}}", service)),
+			fleetWith(fmt.Sprintf("{%[1]s: {enabled: false}, dynamo-operator: {%[1]s: {enabled: true}}}", service)),
 			in(elsewhere, Cluster{Services: []fleet.Key{{Namespace: "elsewhere", Name: "shared"}}}),
 		},
 		Passes: []Example{
 			fleetWith(fmt.Sprintf("{%s: {enabled: true}, dynamo-operator: {%s: {enabled: true}}}", service, service)),
-			fleetWith(fmt.Sprintf("{dynamo-operator: {%s: {enabled: true}, %s: '%s.example.com:4222'}}", service, address, service)),
+			fleetWith(fmt.Sprintf("{dynamo-operator: {%[1]s: {enabled: true}, %[2]s: '%[1]s.example.com:4222'}}", service, address)),
 			in(elsewhere, Cluster{Services: []fleet.Key{{Namespace: "messaging", Name: "shared"}}}),
 		},
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
 
 // Dependencies finds third-party charts without a network.
@@ -12,9 +13,26 @@ type Dependencies interface {
 	Find(chart.Dependency) (*chart.Chart, error)
 }
 
-// WantedDependencies lists the third-party dependencies that releases of a
+// Missing lists the third-party dependencies that the fleet turns on and that
+// are not at hand.
+func (d *Desired) Missing() (missing []chart.Dependency) {
+	for _, key := range fleet.ChartKeys {
+		missing = append(missing, d.Wanted(key)...)
+	}
+	return missing
+}
+
+// AirGapped reports whether a release says that its site has no network.
+func (d *Desired) AirGapped() bool {
+	return slices.ContainsFunc(d.Set.Releases, func(rel fleet.Release) bool {
+		on, _ := rel.Values.At("global", "airGapped").Plain().(bool)
+		return on
+	})
+}
+
+// Wanted lists the third-party dependencies that releases of a
 // chart turn on and that are not at hand.
-func (d *Desired) WantedDependencies(key string) []chart.Dependency {
+func (d *Desired) Wanted(key string) []chart.Dependency {
 	var out []chart.Dependency
 	for _, rel := range d.Set.Releases {
 		if rel.Chart != key {
@@ -33,7 +51,7 @@ func (d *Desired) WantedDependencies(key string) []chart.Dependency {
 // far as they are at hand, and reports whether there were any.
 func (d *Desired) addDependencies(key string, from Dependencies) (bool, error) {
 	var found []*chart.Chart
-	for _, wanted := range d.WantedDependencies(key) {
+	for _, wanted := range d.Wanted(key) {
 		c, err := from.Find(wanted)
 		if err != nil {
 			return false, err

@@ -31,6 +31,9 @@ type Source struct {
 	Set []string
 	// Dependencies finds the third-party charts that releases turn on.
 	Dependencies Dependencies
+	// Unfetched is why charts that are not at hand could not be fetched; nil if
+	// nobody tried.
+	Unfetched error
 }
 
 // Desired is a fleet that has been read, resolved and checked as far as that
@@ -62,7 +65,7 @@ func Read(source Source) (*Desired, error) {
 	if err := d.resolve(source, defaults); err != nil {
 		return nil, err
 	}
-	findings := check.Values(check.Input{Set: d.Set, Charts: d.Charts})
+	findings := check.Values(check.Input{Set: d.Set, Charts: d.Charts, Unfetched: source.Unfetched})
 	d.Warnings = findings.Warnings()
 	return d, findings.Err()
 }

@@ -17,7 +17,7 @@ func platform(t *testing.T) trace.Subject {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := fleet.Parse("f.yaml", []byte("apiVersion: wheelhouse.dev/v1alpha1\nkind: Fleet\nmetadata: {name: f}\nspec:\n  shared: {registry: mirror.example.com}\n  platforms: [{namespace: a}]\n"))
+	f, err := fleet.Parse("f.yaml", []byte("apiVersion: wheelhouse.dev/v1alpha1\nkind: Fleet\nmetadata: {name: f}\nspec:\n  shared: {registry: mirror.example.com}\n  values: [{platform: {nats: {enabled: false}}}]\n  platforms: [{namespace: a}]\n"))
 	if err != nil {
 		t.Fatal(err)
 	}

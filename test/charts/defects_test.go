@@ -21,7 +21,7 @@ func TestAChangedConfigurationRollsTheOperator(t *testing.T) {
 	before := checksum(t, `{}`)
 	for values, rolls := range map[string]bool{
 		`dynamo-operator: {controllerManager: {logLevel: debug}}`:                true,
-		`nats: {enabled: true}`:                                                  true,
+		`nats: {enabled: false}`:                                                 true,
 		`dynamo-operator: {controllerManager: {replicas: 2}}`:                    false,
 		`dynamo-operator: {metricsService: {type: NodePort}}`:                    false,
 		`dynamo-operator: {webhook: {failurePolicy: Ignore, timeoutSeconds: 5}}`: false,

@@ -27,11 +27,13 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// modes are the ways in which people install the platform.
+// modes are the ways in which people install the platform: the first with the
+// NATS that is on by default, the others, to be short, without.
 var modes = map[string]string{
 	"cluster":    `{}`,
-	"restricted": `dynamo-operator: {namespaceRestriction: {enabled: true}}`,
+	"restricted": `{nats: {enabled: false}, dynamo-operator: {namespaceRestriction: {enabled: true}}}`,
 	"available": `
+nats: {enabled: false}
 dynamo-operator:
   controllerManager:
     replicas: 2
@@ -42,6 +44,7 @@ dynamo-operator:
       - {maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway}
 `,
 	"mirrored": `
+nats: {enabled: false}
 global: {imageRegistry: registry.example.com/mirror, imagePullSecrets: [mirror]}
 dynamo-operator:
   imagePullSecrets: [{name: own}, {name: mirror}]
@@ -50,6 +53,7 @@ dynamo-operator:
       image: {digest: "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}
 `,
 	"connected": `
+nats: {enabled: false}
 dynamo-operator:
   discoveryBackend: etcd
   natsAddr: nats://nats.messaging:4222
@@ -62,6 +66,7 @@ dynamo-operator:
   metricsService: {enabled: false}
 `,
 	"dressed": `
+nats: {enabled: false}
 global: {grove: {enabled: true}, kai-scheduler: {enabled: true}}
 dynamo-operator:
   env: [{name: GOMEMLIMIT, value: 500MiB}]
@@ -74,6 +79,7 @@ dynamo-operator:
   metricsService: {serviceMonitor: {enabled: true}}
 `,
 	"dressed-restricted": `
+nats: {enabled: false}
 global: {kai-scheduler: {enabled: true}}
 dynamo-operator:
   namespaceRestriction: {enabled: true}
@@ -85,11 +91,13 @@ dynamo-operator:
     metrics: {podMonitors: {enabled: true}}
 `,
 	"restricted-webhook": `
+nats: {enabled: false}
 dynamo-operator:
   namespaceRestriction: {enabled: true}
   webhook: {enabled: true, failurePolicy: Ignore, timeoutSeconds: 5, certificateSecret: {name: own-cert}, certificateValidity: 30}
 `,
 	"cert-manager": `
+nats: {enabled: false}
 dynamo-operator:
   namespaceRestriction: {enabled: true}
   webhook:
@@ -97,18 +105,26 @@ dynamo-operator:
     namespaceSelector: {matchExpressions: [{key: dynamo, operator: Exists}]}
 `,
 	"external-cert": `
+nats: {enabled: false}
 dynamo-operator:
   webhook:
     certificateSecret: {name: from-the-vault, external: true}
     caBundle: ` + someAuthority + `
 `,
-	"no-webhook": `dynamo-operator: {webhook: {enabled: false}}`,
+	"no-webhook": `{nats: {enabled: false}, dynamo-operator: {webhook: {enabled: false}}}`,
 }
 
 // someAuthority is the base64 of what looks like a PEM certificate.
 var someAuthority = base64.StdEncoding.EncodeToString([]byte("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"))
 
+// platform is the chart with NATS, which is on by default.
 func platform(t *testing.T) *chart.Chart {
+	t.Helper()
+	return withFixtures(t, "nats")
+}
+
+// bare is the platform as it is embedded.
+func bare(t *testing.T) *chart.Chart {
 	t.Helper()
 	c, err := chart.OpenFS(charts.FS(), "platform")
 	if err != nil {
@@ -310,7 +326,7 @@ func TestRefusals(t *testing.T) {
 		"latest":                {`dynamo-operator: {controllerManager: {manager: {image: {tag: latest}}}}`, "tag"},
 		"another namespace":     {`dynamo-operator: {namespaceRestriction: {enabled: true, targetNamespace: elsewhere}}`, "elsewhere"},
 		"ingress without class": {`dynamo-operator: {dynamo: {ingress: {enabled: true}}}`, "className"},
-		"address of nothing":    {`dynamo-operator: {nats: {enabled: true}}`, "nats.enabled"},
+		"address of nothing":    {`{nats: {enabled: false}, dynamo-operator: {nats: {enabled: true}}}`, "nats.enabled"},
 		"two exposures":         {`dynamo-operator: {dynamo: {ingress: {enabled: true, className: nginx}, istio: {enabled: true, gateway: a/b}}}`, "Set one of them to false"},
 		"istio without gateway": {`dynamo-operator: {dynamo: {istio: {enabled: true}}}`, "dynamo.istio.gateway is empty"},
 		"registry password":     {`dynamo-operator: {dynamo: {dockerRegistry: {password: x}}}`, "existingSecretName, the name of a Secret, in place of password"},

@@ -194,7 +194,7 @@ func another(path string, value any) any {
 
 // variants of keys that do not take just any value of their type.
 var variants = map[string]any{
-	"nats.enabled": true,
+	"nats.enabled": false,
 	"etcd.enabled": true,
 	"dynamo-operator.controllerManager.manager.containerSecurityContext.capabilities.drop": []any{"NET_RAW"},
 	"dynamo-operator.controllerManager.manager.resources.limits.memory":                    "3Gi",

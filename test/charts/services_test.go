@@ -18,15 +18,20 @@ import (
 // complete is the platform with stand-ins of all third-party charts.
 func complete(t *testing.T) *chart.Chart {
 	t.Helper()
+	return withFixtures(t, "nats", "etcd", "kai-scheduler", "grove-charts")
+}
+
+func withFixtures(t *testing.T, names ...string) *chart.Chart {
+	t.Helper()
 	var added []*chart.Chart
-	for _, name := range []string{"nats", "etcd", "kai-scheduler", "grove-charts"} {
+	for _, name := range names {
 		c, err := chart.Open(filepath.Join(repositoryRoot, "test/thirdparty/charts", name))
 		if err != nil {
 			t.Fatal(err)
 		}
 		added = append(added, c)
 	}
-	c, err := platform(t).With(added)
+	c, err := bare(t).With(added)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +101,8 @@ func addressOf(t *testing.T, rendered *chart.Rendered, component, form string) s
 
 func TestWorkloadsAreToldOfNothingElse(t *testing.T) {
 	for name, test := range map[string]struct{ values, nats string }{
-		"nothing is installed":          {`{}`, ""},
+		"nothing is said":               {`{}`, "nats://dynamo-platform-nats.inference.svc:4222"},
+		"nothing is installed":          {`{nats: {enabled: false}}`, ""},
 		"installed, and not to be told": {`{nats: {enabled: true}, dynamo-operator: {nats: {enabled: false}}}`, ""},
 		"one elsewhere":                 {`dynamo-operator: {natsAddr: "nats://bus.example.com:4222"}`, "nats://bus.example.com:4222"},
 		"one elsewhere is preferred":    {`{nats: {enabled: true}, dynamo-operator: {natsAddr: "nats://bus.example.com:4222"}}`, "nats://bus.example.com:4222"},
@@ -191,7 +197,7 @@ func TestTheNotesAreTrueForTheMode(t *testing.T) {
 			values: `{nats: {enabled: true}, grove: {enabled: true}, global: {imagePullSecrets: [x]}}`,
 			says:   []string{"with nats, grove"}, warning: []string{"Helm applies the CRDs of grove at the first install", "set global.image.pullSecretNames"},
 		},
-		"a mirror that KAI does not know": {values: `{kai-scheduler: {enabled: true}, global: {imageRegistry: r.example.com}}`, warning: []string{"CRDs of kai-scheduler", "takes no part in global.imageRegistry"}},
+		"a mirror that KAI does not know": {values: `{kai-scheduler: {enabled: true}, global: {imageRegistry: r.example.com, image: {registry: r.example.com}}}`, warning: []string{"CRDs of kai-scheduler", "takes no part in global.imageRegistry"}},
 		"KAI without a right to queues":   {values: `{global: {kai-scheduler: {enabled: true}}, dynamo-operator: {namespaceRestriction: {enabled: true}}}`, warning: []string{"see that they exist"}},
 	} {
 		t.Run(name, func(t *testing.T) {

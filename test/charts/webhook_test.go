@@ -87,7 +87,7 @@ func TestNoModeRendersASecret(t *testing.T) {
 func TestWebhookServiceNameIsShortAndUnique(t *testing.T) {
 	serviceOf := func(release string) string {
 		t.Helper()
-		rendered, err := platform(t).Render(chart.Release{Name: release, Namespace: "inference"}, map[string]any{}, chart.OfflineCapabilities())
+		rendered, err := platform(t).Render(chart.Release{Name: release, Namespace: "inference"}, parseYAML(t, "nats: {enabled: false}"), chart.OfflineCapabilities())
 		if err != nil {
 			t.Fatal(err)
 		}

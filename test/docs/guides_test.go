@@ -80,7 +80,7 @@ func accept(t *testing.T, guide string, document []byte) bool {
 		if err := os.WriteFile(file, document, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		source := rollout.Source{File: file, Files: fleet.Disk{}, Charts: charts.FS(), Profiles: charts.Profiles()}
+		source := rollout.Source{File: file, Files: fleet.Disk{}, Charts: charts.FS(), Profiles: charts.Profiles(), Dependencies: fixtureCharts{}}
 		if _, err := rollout.Read(source); err != nil {
 			t.Errorf("%s: %v", guide, err)
 		}
@@ -98,10 +98,7 @@ func render(t *testing.T, guide, name string, values map[string]any) {
 		t.Errorf("%s: there is no chart %q", guide, name)
 		return
 	}
-	c, err := chart.OpenFS(charts.FS(), folder)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := withNATS(t, folder)
 	if values == nil {
 		values = map[string]any{}
 	}
@@ -112,4 +109,30 @@ func render(t *testing.T, guide, name string, values map[string]any) {
 	if _, err := c.Render(chart.Release{Name: name, Namespace: "team-a"}, values, chart.OfflineCapabilities()); err != nil {
 		t.Errorf("%s: %s: %v", guide, name, err)
 	}
+}
+
+// withNATS is one of our charts, the platform with NATS, which is on by default.
+func withNATS(t *testing.T, folder string) *chart.Chart {
+	t.Helper()
+	c, err := chart.OpenFS(charts.FS(), folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range c.Missing(c.Defaults().PlainMap()) {
+		nats, err := fixtureCharts{}.Find(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, err = c.With([]*chart.Chart{nats}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}
+
+// fixtureCharts stand in for third-party charts.
+type fixtureCharts struct{}
+
+func (fixtureCharts) Find(d chart.Dependency) (*chart.Chart, error) {
+	return chart.Open(filepath.Join("../thirdparty/charts", d.Name))
 }

@@ -47,6 +47,7 @@ func nodeUp() error {
 	for _, args := range [][]string{
 		{"drydock", "up", "--name", node, "--gpus", "8"},
 		{"drydock", "load", "--name", node, "dist/images/dynamo-operator.tar"},
+		{"drydock", "load", "--name", node, "dist/fixtures/fixture-nats.tar"},
 		{"drydock", "load", "--name", node, "dist/images/standin-runtime.tar", "--as", runtime, "--as", sglang},
 	} {
 		if _, err := command(args...); err != nil {

@@ -51,6 +51,8 @@ func TestPlatform(t *testing.T) {
 }
 
 func install(t *testing.T) {
+	// The lock of an earlier run may be of another fixture.
+	run(t, "wheelhouse", "deps", "lock", "-f", fleet, "--update")
 	out := run(t, "wheelhouse", "apply", "-f", fleet, "--yes")
 	for _, want := range []string{"dynamo-crds", "team-a", "team-b"} {
 		if !strings.Contains(out, want) {
@@ -85,6 +87,9 @@ func graphsReady(t *testing.T) {
 	for tenant, graph := range map[string]string{"team-a": "chat", "team-b": "summarize"} {
 		run(t, "kubectl", "apply", "--server-side", "-n", tenant, "-f", "demo/graphs/"+tenant+".yaml")
 		run(t, "kubectl", "wait", "-n", tenant, "--for=condition=Ready", "--timeout=180s", "dynamographdeployment/"+graph)
+	}
+	if log := run(t, "kubectl", "logs", "-n", "team-a", "deployment/chat-worker"); !strings.Contains(log, "connected to NATS") {
+		t.Errorf("a worker that publishes KV events runs without NATS:\n%s", log)
 	}
 	run(t, "wheelhouse", "status", "-f", fleet)
 }
@@ -315,7 +320,7 @@ func wrongInput(t *testing.T) {
 	run(t, "kubectl", "-n", "leaving", "create", "configmap", "holder")
 	run(t, "kubectl", "-n", "leaving", "patch", "configmap", "holder", "-p", `{"metadata":{"finalizers":["example.com/hold"]}}`)
 	run(t, "kubectl", "delete", "namespace", "leaving", "--wait=false")
-	terminating := write(header + "spec:\n  platforms:\n    - {namespace: leaving, scope: namespace}\n    - {namespace: other, scope: namespace}\n")
+	terminating := write(header + "spec:\n  values: [{platform: {nats: {enabled: false}}}]\n  platforms:\n    - {namespace: leaving, scope: namespace}\n    - {namespace: other, scope: namespace}\n")
 	if out := fails(t, "wheelhouse", "apply", "-f", terminating, "--yes"); !strings.Contains(out, "leaving is being deleted") {
 		t.Errorf("the error does not say that the namespace is terminating:\n%s", out)
 	}
@@ -335,7 +340,7 @@ func mixedScopes(t *testing.T) {
 	if !strings.Contains(out, "team-a") {
 		t.Errorf("the refusal does not name the other operator:\n%s", out)
 	}
-	out = fails(t, "helm", "install", "dynamo-platform", archive(t, "dynamo-platform"), "-n", "dynamo-system", "--create-namespace")
+	out = fails(t, "helm", "install", "dynamo-platform", archive(t, "dynamo-platform"), "-n", "dynamo-system", "--create-namespace", "--set", "nats.enabled=false")
 	if !strings.Contains(out, "restricted dynamo-operator") {
 		t.Errorf("plain Helm's refusal does not say why:\n%s", out)
 	}
@@ -364,10 +369,11 @@ func destroy(t *testing.T) {
 }
 
 // stockInstall also finds the CRDs, and the record of them, that destroy has kept.
+// Without NATS the workers' KV events go another way.
 func stockInstall(t *testing.T) {
 	run(t, "helm", "upgrade", "--install", "dynamo-crds", archive(t, "dynamo-crds"), "--wait")
 	run(t, "helm", "install", "dynamo-platform", archive(t, "dynamo-platform"), "-n", "plain", "--create-namespace", "--wait",
-		"--set", "dynamo-operator.namespaceRestriction.enabled=true")
+		"--set", "dynamo-operator.namespaceRestriction.enabled=true,nats.enabled=false")
 	run(t, "kubectl", "apply", "--server-side", "-n", "plain", "-f", "demo/graphs/team-a.yaml")
 	run(t, "kubectl", "wait", "-n", "plain", "--for=condition=Ready", "--timeout=180s", "dynamographdeployment/chat")
 	run(t, "kubectl", "delete", "-n", "plain", "dynamographdeployment/chat")

@@ -121,8 +121,8 @@ var (
 	// realCharts are those in the binary, with large CRDs. Nothing here runs
 	// their operators, so nobody waits for them.
 	realCharts = &chartSet{
-		one:   "dynamo-operator: {controllerManager: {podDisruptionBudget: {enabled: true}}}",
-		two:   "dynamo-operator: {controllerManager: {logLevel: debug}, webhook: {enabled: true}}",
+		one:   "nats: {enabled: false}, dynamo-operator: {controllerManager: {podDisruptionBudget: {enabled: true}}}",
+		two:   "nats: {enabled: false}, dynamo-operator: {controllerManager: {logLevel: debug}, webhook: {enabled: true}}",
 		group: "nvidia.com",
 	}
 )

@@ -74,7 +74,7 @@ func TestAdoptionDoesWhatThePlanSays(t *testing.T) {
 			namespace := "adopt-" + mode.name
 			values := filepath.Join(t.TempDir(), "values.yaml")
 			// Other values than the fleet's, so that there is something to change.
-			text := "dynamo-operator: {namespaceRestriction: {enabled: true}, controllerManager: {replicas: 3, logLevel: debug}}\n"
+			text := "nats: {enabled: false}\ndynamo-operator: {namespaceRestriction: {enabled: true}, controllerManager: {replicas: 3, logLevel: debug}}\n"
 			if err := os.WriteFile(values, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -113,7 +113,7 @@ func modeFleet(t *testing.T, name, scope, operator string) string {
 	t.Helper()
 	return writeFleet(t, fmt.Sprintf(`metadata: {name: fleet}
 spec:
-  values: [{platform: {dynamo-operator: %s}}]
+  values: [{platform: {nats: {enabled: false}, dynamo-operator: %s}}]
   platforms: [{namespace: %s, scope: %s}]
 `, operator, name, scope))
 }

@@ -16,13 +16,13 @@ const fleetHead = "apiVersion: wheelhouse.dev/v1alpha1\nkind: Fleet\n"
 // anything is written. The charts are the ones that we ship.
 func TestForeignOperatorIsRefused(t *testing.T) {
 	c := cluster.Start(t)
-	wide := writeFleet(t, "metadata: {name: theirs}\nspec: {platforms: [{namespace: theirs, scope: cluster}]}\n")
+	wide := writeFleet(t, "metadata: {name: theirs}\nspec: {values: [{platform: {nats: {enabled: false}}}], platforms: [{namespace: theirs, scope: cluster}]}\n")
 	if out, err := wheelhouse(t, c, "apply", "-f", wide, "--no-wait"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	before := writes(t, c)
 	for _, spec := range []string{"{namespace: ours}", "{namespace: ours, scope: cluster}", "{namespace: theirs, release: other}"} {
-		ours := writeFleet(t, "metadata: {name: ours}\nspec: {platforms: ["+spec+"]}\n")
+		ours := writeFleet(t, "metadata: {name: ours}\nspec: {values: [{platform: {nats: {enabled: false}}}], platforms: ["+spec+"]}\n")
 		out, err := wheelhouse(t, c, "apply", "-f", ours)
 		if err == nil {
 			t.Fatalf("%s was accepted:\n%s", spec, out)
@@ -58,7 +58,7 @@ func TestForeignOperatorIsRefused(t *testing.T) {
 // fastest of some runs counts.
 func refusedAtOnce(t *testing.T, c *cluster.Cluster) {
 	t.Helper()
-	ours := writeFleet(t, "metadata: {name: ours}\nspec: {platforms: [{namespace: ours}]}\n")
+	ours := writeFleet(t, "metadata: {name: ours}\nspec: {values: [{platform: {nats: {enabled: false}}}], platforms: [{namespace: ours}]}\n")
 	fastest := time.Hour
 	for range 20 {
 		began := time.Now()
@@ -85,7 +85,7 @@ func mixedScopesNeedNoCluster(t *testing.T, c *cluster.Cluster) {
 		return len(all)
 	}
 	before := requests()
-	mixed := writeFleet(t, "metadata: {name: mixed}\nspec: {platforms: [{namespace: wide, scope: cluster}, {namespace: narrow}]}\n")
+	mixed := writeFleet(t, "metadata: {name: mixed}\nspec: {values: [{platform: {nats: {enabled: false}}}], platforms: [{namespace: wide, scope: cluster}, {namespace: narrow}]}\n")
 	began := time.Now()
 	out, err := wheelhouse(t, c, "apply", "-f", mixed)
 	t.Logf("refused within %v", time.Since(began))

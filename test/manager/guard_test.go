@@ -44,18 +44,18 @@ func TestTheGuardOfPlainHelmKnowsOwnersNotNames(t *testing.T) {
 	// A leftover of somebody who is gone, under a name as the operator's.
 	createClusterRole(t, c, "old-dynamo-operator-manager-role")
 	// The release name contains the chart's name, and so does an override.
-	must("install", "my-dynamo-operator-x", platform, "-n", "one", "--create-namespace")
-	must("upgrade", "my-dynamo-operator-x", platform, "-n", "one", "--set", "dynamo-operator.controllerManager.logLevel=debug")
+	must("install", "my-dynamo-operator-x", platform, "--set", "nats.enabled=false", "-n", "one", "--create-namespace")
+	must("upgrade", "my-dynamo-operator-x", platform, "--set", "nats.enabled=false", "-n", "one", "--set", "dynamo-operator.controllerManager.logLevel=debug")
 	must("rollback", "my-dynamo-operator-x", "1", "-n", "one")
 
-	refused(`"one"`, "install", "dynamo-operator", platform, "-n", "two", "--create-namespace")
-	refused(`"one"`, "install", "my-dynamo-operator-x", platform, "-n", "two", "--create-namespace")
-	refused(`"one"`, "install", "other", platform, "-n", "two", "--create-namespace", "--set", "dynamo-operator.fullnameOverride=something-else")
-	refused(`"one"`, "install", "tenant", platform, "-n", "three", "--create-namespace", "--set", "dynamo-operator.namespaceRestriction.enabled=true")
+	refused(`"one"`, "install", "dynamo-operator", platform, "--set", "nats.enabled=false", "-n", "two", "--create-namespace")
+	refused(`"one"`, "install", "my-dynamo-operator-x", platform, "--set", "nats.enabled=false", "-n", "two", "--create-namespace")
+	refused(`"one"`, "install", "other", platform, "--set", "nats.enabled=false", "-n", "two", "--create-namespace", "--set", "dynamo-operator.fullnameOverride=something-else")
+	refused(`"one"`, "install", "tenant", platform, "--set", "nats.enabled=false", "-n", "three", "--create-namespace", "--set", "dynamo-operator.namespaceRestriction.enabled=true")
 
 	must("uninstall", "my-dynamo-operator-x", "-n", "one")
-	must("install", "tenant", platform, "-n", "three", "--create-namespace", "--set", "dynamo-operator.namespaceRestriction.enabled=true")
-	must("install", "tenant", platform, "-n", "four", "--create-namespace", "--set", "dynamo-operator.namespaceRestriction.enabled=true")
+	must("install", "tenant", platform, "--set", "nats.enabled=false", "-n", "three", "--create-namespace", "--set", "dynamo-operator.namespaceRestriction.enabled=true")
+	must("install", "tenant", platform, "--set", "nats.enabled=false", "-n", "four", "--create-namespace", "--set", "dynamo-operator.namespaceRestriction.enabled=true")
 }
 
 // packageOf writes a chart of ours as stock Helm takes it, without the

@@ -24,7 +24,7 @@ func TestAnOperatorThatComesMeanwhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	release := holdLock(t, kube, "ours")
-	ours := writeFleet(t, "metadata: {name: ours}\nspec: {platforms: [{namespace: ours}]}\n")
+	ours := writeFleet(t, "metadata: {name: ours}\nspec: {values: [{platform: {nats: {enabled: false}}}], platforms: [{namespace: ours}]}\n")
 	type answer struct {
 		out string
 		err error
@@ -36,7 +36,7 @@ func TestAnOperatorThatComesMeanwhile(t *testing.T) {
 	}()
 	awaitRequest(t, c, "leases", "wheelhouse-ours")
 
-	theirs := writeFleet(t, "metadata: {name: theirs}\nspec: {platforms: [{namespace: theirs, scope: cluster}]}\n")
+	theirs := writeFleet(t, "metadata: {name: theirs}\nspec: {values: [{platform: {nats: {enabled: false}}}], platforms: [{namespace: theirs, scope: cluster}]}\n")
 	if out, err := wheelhouse(t, c, "apply", "-f", theirs, "--no-wait"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -20,8 +20,8 @@ import (
 func TestARecordIsAsFromHelm(t *testing.T) {
 	c := cluster.Start(t)
 	platform := packageOf(t, "platform")
-	fleet := writeFleet(t, "metadata: {name: f}\nspec: {platforms: [{namespace: with-us}]}\n")
-	restricted := []string{"-n", "by-helm", "--set", "dynamo-operator.namespaceRestriction.enabled=true"}
+	fleet := writeFleet(t, "metadata: {name: f}\nspec: {values: [{platform: {nats: {enabled: false}}}], platforms: [{namespace: with-us}]}\n")
+	restricted := []string{"-n", "by-helm", "--set", "dynamo-operator.namespaceRestriction.enabled=true,nats.enabled=false"}
 	debug := "dynamo-operator.controllerManager.logLevel=debug"
 	for revision, do := range [][2]func() (string, error){
 		{

@@ -21,7 +21,7 @@ func TestAFreshInstallAsksForLittle(t *testing.T) {
 	for i := range tenants {
 		fmt.Fprintf(&platforms, "    - namespace: tenant-%d\n", i)
 	}
-	fleet := writeFleet(t, "metadata: {name: few}\nspec:\n  platforms:\n"+platforms.String())
+	fleet := writeFleet(t, "metadata: {name: few}\nspec:\n  values: [{platform: {nats: {enabled: false}}}]\n  platforms:\n"+platforms.String())
 	if out, err := wheelhouse(t, c, "apply", "-f", fleet, "--no-wait"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -41,7 +41,7 @@ func platformObjects(t *testing.T) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	values := map[string]any{"dynamo-operator": map[string]any{"namespaceRestriction": map[string]any{"enabled": true}}}
+	values := map[string]any{"nats": map[string]any{"enabled": false}, "dynamo-operator": map[string]any{"namespaceRestriction": map[string]any{"enabled": true}}}
 	rendered, err := c.Render(chart.Release{Name: "dynamo-platform", Namespace: "any"}, values, chart.OfflineCapabilities())
 	if err != nil {
 		t.Fatal(err)

@@ -28,6 +28,7 @@ spec:
   values:
     - platform:
         grove: {enabled: false}
+        nats: {enabled: false}
         dynamo-operator:
           natsAddr: nats://nats.messaging.svc:4222
           etcdAddr: etcd.stores.svc.cluster.local:2379
@@ -64,7 +65,7 @@ kind: Lease
 metadata: {name: dynamo-operator-namespace-scope, namespace: default}
 spec: {holderIdentity: somebody, leaseDurationSeconds: 3600, renewTime: "`+time.Now().UTC().Format("2006-01-02T15:04:05.000000Z")+`"}
 `)
-	fleet := writeFleet(t, "metadata: {name: here}\nspec: {platforms: [{namespace: here, scope: cluster}]}\n")
+	fleet := writeFleet(t, "metadata: {name: here}\nspec: {values: [{platform: {nats: {enabled: false}}}], platforms: [{namespace: here, scope: cluster}]}\n")
 	out, err := wheelhouse(t, c, "apply", "-f", fleet)
 	if err == nil || !strings.Contains(out, "conflicts with an operator in namespace default (scope namespace, found by Lease default/dynamo-operator-namespace-scope)") {
 		t.Errorf("%v\n%s", err, out)
@@ -75,7 +76,7 @@ spec: {holderIdentity: somebody, leaseDurationSeconds: 3600, renewTime: "`+time.
 func TestWhatMayNotBeReadIsTold(t *testing.T) {
 	c := cluster.Start(t)
 	put(t, c, limitedUser)
-	fleet := writeFleet(t, "metadata: {name: here}\nspec: {platforms: [{namespace: here}]}\n")
+	fleet := writeFleet(t, "metadata: {name: here}\nspec: {values: [{platform: {nats: {enabled: false}}}], platforms: [{namespace: here}]}\n")
 	out, _ := wheelhouse(t, c, "plan", "-f", fleet, "--as", "limited")
 	if !strings.Contains(out, "to create, ") {
 		t.Errorf("no plan was made:\n%s", out)

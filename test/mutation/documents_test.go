@@ -17,7 +17,7 @@ var foreignKeys = []string{"*.nats", "*.etcd", "*.kai-scheduler", "*.grove"}
 
 const filledPlatform = `
 platform:
-  global: {imageRegistry: "registry.example.com:5000/mirror", imagePullSecrets: [{name: pull}]}
+  global: {imageRegistry: "registry.example.com:5000/mirror", image: {registry: "registry.example.com:5000/mirror"}, imagePullSecrets: [{name: pull}]}
   dynamo-operator:
     nameOverride: operator
     discoveryBackend: etcd

@@ -100,7 +100,7 @@ func TestUnusualValuesAreAccepted(t *testing.T) {
 		`platform: {dynamo-operator: {modelExpressURL: "http://[fd00::1]:8001/path"}}`,
 		`platform: {dynamo-operator: {controllerManager: {manager: {image: {repository: "localhost:5000/operator"}}}}}`,
 		`platform: {dynamo-operator: {imagePullSecrets: [plain, {name: named}]}}`,
-		`platform: {global: {imageRegistry: "localhost:5000"}}`,
+		`platform: {global: {imageRegistry: "localhost:5000", image: {registry: "localhost:5000"}}}`,
 		`platform: {nats: {config: {websocket: {enabled: true}}, container: {env: {A: b}}}, etcd: {nodeSelector: {a: b}}}`,
 		`platform: {kai-scheduler: {global: {tolerations: []}}, grove: {anything: [1]}}`,
 		`crds: {global: {}}`,

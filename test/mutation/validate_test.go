@@ -51,10 +51,17 @@ func (m memory) Glob(pattern string) (found []string, err error) {
 	return found, nil
 }
 
+// fixtureCharts stand in for third-party charts.
+type fixtureCharts struct{}
+
+func (fixtureCharts) Find(d chart.Dependency) (*chart.Chart, error) {
+	return chart.Open(filepath.Join("../thirdparty/charts", d.Name))
+}
+
 // validate is what `wheelhouse validate` does.
 func validate(files memory) error {
 	desired, err := rollout.Read(rollout.Source{
-		File: "fleet.yaml", Files: files, Charts: charts.FS(), Profiles: charts.Profiles(),
+		File: "fleet.yaml", Files: files, Charts: charts.FS(), Profiles: charts.Profiles(), Dependencies: fixtureCharts{},
 	})
 	if err != nil {
 		return err

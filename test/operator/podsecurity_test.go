@@ -32,7 +32,7 @@ func TestTheOperatorRunsWhereRestrictedPodSecurityIsEnforced(t *testing.T) {
 		`dynamo-operator: {webhook: {certManager: {enabled: true}}, controllerManager: {replicas: 3}}`,
 		`dynamo-operator: {env: [{name: GOMEMLIMIT, value: 500MiB}]}`,
 	} {
-		overrides := map[string]any{}
+		overrides := map[string]any{"nats": map[string]any{"enabled": false}}
 		if err := yaml.Unmarshal([]byte(values), &overrides); err != nil {
 			t.Fatal(err)
 		}

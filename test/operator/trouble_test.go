@@ -122,7 +122,7 @@ func TestNothingIsCreatedForAGraphThatCannotRun(t *testing.T) {
 	start(t, within(ns))
 	for name, tc := range map[string]struct{ services, want string }{
 		"multinode": {"{A: {componentType: frontend, extraPodSpec: *x}, B: {componentType: worker, multinode: {nodeCount: 2}, extraPodSpec: *x}}",
-			"MultinodeOrchestratorNotAvailable: service B: multinode needs Grove or LeaderWorkerSet with Volcano, and neither is there and turned on"},
+			"MultinodeOrchestratorNotAvailable: service B: multinode.nodeCount is above 1, and this version of the operator runs every service on one node"},
 		"epp":     {"{E: {componentType: epp, eppConfig: {configMapRef: {name: a, key: b}}, extraPodSpec: *x}}", "Unsupported: service E: componentType epp needs"},
 		"invalid": {"{a: {extraPodSpec: *x}, A: {extraPodSpec: *x}}", "ValidationFailed: spec.services[a]"},
 	} {
@@ -218,4 +218,42 @@ func TestPodsPullWithTheNamespacesSecrets(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// Whether a program of the user's own needs NATS is not known, so this is told
+// beside the graph's readiness, and goes when it no longer holds.
+func TestAGraphSaysThatItMissesNATS(t *testing.T) {
+	ns := namespace(t)
+	start(t, within(ns))
+	create(t, parse[v1alpha1.DynamoGraphDeployment](t, ns, `
+metadata: {name: hello}
+spec:
+  services:
+    W: {componentType: worker, extraPodSpec: {mainContainer: {image: "registry.example.com/runtime:1", command: [python3, hello_world.py]}}}
+`))
+	told := func(want string) {
+		t.Helper()
+		cluster.Eventually(t, "the condition about NATS", func() error {
+			dgd := &v1alpha1.DynamoGraphDeployment{}
+			get(t, ns, "hello", dgd)
+			if dgd.Status.ObservedGeneration != dgd.Generation {
+				return fmt.Errorf("generation %d is not reported on", dgd.Generation)
+			}
+			got := ""
+			if c := meta.FindStatusCondition(dgd.Status.Conditions, "NATSAvailable"); c != nil {
+				got = string(c.Status) + ": " + c.Message
+			}
+			if got != want && (want == "" || !strings.HasPrefix(got, want)) {
+				return fmt.Errorf("%q, want %q", got, want)
+			}
+			return nil
+		})
+	}
+	told("False: service W runs hello_world.py, which connects to NATS at its start if it is a dynamo_worker. This platform has no NATS: set nats.enabled")
+	dgd := &v1alpha1.DynamoGraphDeployment{}
+	get(t, ns, "hello", dgd)
+	change(t, dgd, func(dgd *v1alpha1.DynamoGraphDeployment) {
+		dgd.Spec.Envs = []corev1.EnvVar{{Name: "NATS_SERVER", Value: "nats://bus.example.com:4222"}}
+	})
+	told("")
 }

@@ -1,7 +1,8 @@
 // Command samples runs every graph of a folder, unmodified, on a one-node
-// Kubernetes of its own, and prints what became of each: Ready, or stopped
-// where a real cluster of that size would stop it, with the reason from its
-// status. It exits with 1 if a graph did neither.
+// Kubernetes of its own with the default platform, NATS included, and prints
+// what became of each: Ready, stopped where any cluster of that size would stop
+// it, or not supported by the operator, with the reason from its status. It
+// exits with 1 if a graph is none of these.
 //
 // The runtime images that the files name are answered by the stand-in runtime;
 // Secrets, ConfigMaps and claims that they refer to are created beside them.
@@ -23,6 +24,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -32,7 +34,10 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 )
 
-const nodeName = "samples"
+const (
+	nodeName  = "samples"
+	fleetFile = "test/samples/fleet.yaml"
+)
 
 func main() {
 	dir := flag.String("dir", "", "folder with the samples")
@@ -96,16 +101,23 @@ func prepare(ctx context.Context, samples []*sample, gpus int) (*tryout, error) 
 	}
 	load := []string{"drydock", "load", "--name", nodeName, "dist/images/standin-runtime.tar"}
 	for _, image := range slices.Sorted(maps.Keys(images)) {
+		if _, err := name.ParseReference(image); err != nil {
+			fmt.Fprintf(os.Stderr, "no node can pull %q: %v\n", image, err)
+			continue
+		}
 		load = append(load, "--as", image)
 	}
 	if err := command(ctx, "drydock", "up", "--name", nodeName, "--gpus", fmt.Sprint(gpus)); err != nil {
 		return nil, err
 	}
-	if err := command(ctx, "drydock", "load", "--name", nodeName, "dist/images/dynamo-operator.tar"); err != nil {
-		return nil, err
-	}
-	if err := command(ctx, load...); err != nil {
-		return nil, err
+	for _, load := range [][]string{
+		{"drydock", "load", "--name", nodeName, "dist/images/dynamo-operator.tar"},
+		{"drydock", "load", "--name", nodeName, "dist/fixtures/fixture-nats.tar"},
+		load,
+	} {
+		if err := command(ctx, load...); err != nil {
+			return nil, err
+		}
 	}
 	var kubeconfig bytes.Buffer
 	cmd := exec.CommandContext(ctx, "drydock", "kubeconfig", "--path", "--name", nodeName)
@@ -117,7 +129,11 @@ func prepare(ctx context.Context, samples []*sample, gpus int) (*tryout, error) 
 	if err := os.Setenv("KUBECONFIG", path); err != nil {
 		return nil, err
 	}
-	if err := command(ctx, "wheelhouse", "apply", "-f", "test/samples/fleet.yaml", "--yes"); err != nil {
+	// The lock of an earlier run may be of another fixture.
+	if err := command(ctx, "wheelhouse", "deps", "lock", "-f", fleetFile, "--update"); err != nil {
+		return nil, err
+	}
+	if err := command(ctx, "wheelhouse", "apply", "-f", fleetFile, "--yes"); err != nil {
 		return nil, err
 	}
 	return connect(path)
@@ -155,7 +171,7 @@ func command(ctx context.Context, args ...string) error {
 func printResults(results []result, output string) bool {
 	failed := 0
 	for _, r := range results {
-		if !r.accepted {
+		if !r.Outcome.accepted() {
 			failed++
 		}
 	}
@@ -169,16 +185,16 @@ func printResults(results []result, output string) bool {
 		return failed == 0
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "SAMPLE\tGRAPH\tOUTCOME\tSECONDS\tSTAND-INS\tREASON")
+	fmt.Fprintln(w, "SAMPLE\tGRAPH\tOUTCOME\tSECONDS\tSTAND-INS\tWITHOUT\tREASON")
 	for _, r := range results {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", r.Sample, r.Graph, r.Outcome, r.Seconds, r.Stand, r.Reason)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", r.Sample, r.Graph, r.Outcome, r.Seconds, r.Stand, strings.Join(r.Without, ","), r.Reason)
 	}
 	if err := w.Flush(); err != nil {
 		fmt.Fprintln(os.Stderr, "samples:", err)
 		return false
 	}
-	fmt.Printf("%d graphs: %d Ready, %d stopped for a reason of the cluster, %d neither\n",
-		len(results), count(results, ready), count(results, stopped), failed)
+	fmt.Printf("%d graphs: %d Ready, %d stopped by the cluster's size, %d not supported by the operator, %d neither\n",
+		len(results), count(results, ready), count(results, stopped), count(results, unsupported), failed)
 	return failed == 0
 }
 

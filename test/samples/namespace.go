@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -23,13 +24,14 @@ type tryout struct {
 
 // result is a row of the table.
 type result struct {
-	Sample   string  `json:"sample"`
-	Graph    string  `json:"graph"`
-	Outcome  outcome `json:"outcome"`
-	Seconds  int     `json:"seconds"`
-	Stand    string  `json:"standIns,omitempty"`
-	Reason   string  `json:"reason,omitempty"`
-	accepted bool
+	Sample  string  `json:"sample"`
+	Graph   string  `json:"graph"`
+	Outcome outcome `json:"outcome"`
+	Seconds int     `json:"seconds"`
+	Stand   string  `json:"standIns,omitempty"`
+	// Without lists objects of the sample whose kind the cluster does not have.
+	Without []string `json:"without,omitempty"`
+	Reason  string   `json:"reason,omitempty"`
 }
 
 // run applies a sample unmodified, waits until each of its graphs is Ready or
@@ -45,16 +47,23 @@ func (t *tryout) run(ctx context.Context, s *sample) ([]result, error) {
 	if err := t.createStandIns(ctx, namespace.Name, needs); err != nil {
 		return nil, err
 	}
+	var without []string
 	for _, object := range s.objects {
 		object.SetNamespace(namespace.Name)
-		if err := t.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner("samples")); err != nil {
+		err := t.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner("samples"))
+		if meta.IsNoMatchError(err) && object.GetKind() != v1alpha1.KindGraphDeployment {
+			// What others would have to install; its graph may still say something.
+			without = append(without, object.GetKind()+"/"+object.GetName())
+			continue
+		}
+		if err != nil {
 			return []result{{Sample: s.name(), Graph: object.GetName(), Outcome: "Refused", Reason: err.Error()}}, nil
 		}
 	}
 	var results []result
 	for _, graph := range s.graphs {
 		r := t.waitFor(ctx, namespace.Name, graph.Name)
-		r.Sample, r.Stand = s.name(), needs.String()
+		r.Sample, r.Stand, r.Without = s.name(), needs.String(), without
 		results = append(results, r)
 	}
 	return results, nil
@@ -75,7 +84,6 @@ func (t *tryout) waitFor(ctx context.Context, namespace, name string) result {
 		r.Reason = err.Error()
 	}
 	r.Seconds = int(time.Since(started).Seconds())
-	r.accepted = r.Outcome == ready || r.Outcome == stopped
 	return r
 }
 

@@ -13,15 +13,23 @@ import (
 type outcome string
 
 const (
-	ready   outcome = "Ready"
-	stopped outcome = "Stopped" // for a reason that a real cluster of this size has too
-	waiting outcome = "Waiting"
+	ready outcome = "Ready"
+	// stopped is by the cluster: any of this size would stop the graph.
+	stopped outcome = "Stopped"
+	// unsupported is by the operator: it does not do what the graph asks for.
+	unsupported outcome = "Unsupported"
+	waiting     outcome = "Waiting"
 )
 
-// realLimits are the reasons for which a real cluster of this size would not
-// run a graph either. Anything else that keeps a graph from being Ready is a
-// defect.
-var realLimits = regexp.MustCompile(`Insufficient |didn't match|multinode needs|needs the Gateway API inference extension`)
+// accepted outcomes are no defect. Anything else that keeps a graph from being
+// Ready is one.
+func (o outcome) accepted() bool { return o == ready || o == stopped || o == unsupported }
+
+// realLimits are the reasons for which no cluster of this size would run a graph.
+var realLimits = regexp.MustCompile(`Insufficient |didn't match|cannot allocate all claims|resourceclaim .* not found|InvalidImageName`)
+
+// operatorLimits are the reasons by which the operator says that it cannot.
+var operatorLimits = map[string]bool{"Unsupported": true, v1alpha1.ReasonMultinodeNotAvailable: true}
 
 // judge says what became of a graph from its status alone, and why.
 func judge(graph *v1alpha1.DynamoGraphDeployment) (outcome, string) {
@@ -31,6 +39,8 @@ func judge(graph *v1alpha1.DynamoGraphDeployment) (outcome, string) {
 		return waiting, "the operator has not reported on it"
 	case condition.Status == metav1.ConditionTrue:
 		return ready, ""
+	case operatorLimits[condition.Reason]:
+		return unsupported, condition.Message
 	case realLimits.MatchString(condition.Message):
 		return stopped, condition.Message
 	default:

@@ -77,7 +77,7 @@ var releases atomic.Int32
 // install applies a release, as Helm does.
 func install(t *testing.T, values string) *installation {
 	t.Helper()
-	overrides := map[string]any{}
+	overrides := map[string]any{"nats": map[string]any{"enabled": false}}
 	if err := yaml.Unmarshal([]byte(values), &overrides); err != nil {
 		t.Fatal(err)
 	}

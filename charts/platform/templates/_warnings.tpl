@@ -20,6 +20,9 @@ part in a setting.
 {{- if and (include "dynamo-platform.installs" (list . "nats")) $global.imagePullSecrets (not (dig "image" "pullSecretNames" list $global)) -}}
 {{- $warnings = append $warnings "NATS takes no part in global.imagePullSecrets: set global.image.pullSecretNames, too, if its image needs them" -}}
 {{- end -}}
+{{- if and $operator.enabled $operator.natsAddr (include "dynamo-platform.installs" (list . "nats")) -}}
+{{- $warnings = append $warnings "dynamo-operator.natsAddr names a NATS of its own, so workloads are not told of the one that this release installs: set nats.enabled=false, unless somebody else uses it" -}}
+{{- end -}}
 {{- if $operator.enabled -}}
 {{- $restricted := dig "namespaceRestriction" "enabled" false $operator -}}
 {{- $create := toString $operator.kaiScheduler.createQueues -}}

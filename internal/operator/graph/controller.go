@@ -65,6 +65,7 @@ func (c *Controller) live(ctx context.Context, dgd *v1alpha1.DynamoGraphDeployme
 		status.failed(reason, err.Error())
 		return nil
 	}
+	status.messaging(render.MissingNATS(dgd, c.Config.Infrastructure.NATSAddress))
 	missing, err := c.ensureClaims(ctx, dgd)
 	if err == nil && len(missing) > 0 {
 		status.failed(reasonClaimMissing, missingClaims(missing))

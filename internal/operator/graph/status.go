@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 )
 
 // Reasons beyond those of the API.
@@ -16,6 +17,9 @@ const (
 	// A claim that the graph expects to exist does not.
 	reasonClaimMissing = "PersistentVolumeClaimNotFound"
 )
+
+// conditionNATS is there, and false, while services miss NATS.
+const conditionNATS = "NATSAvailable"
 
 // longestMessage is below the API's limit for a condition.
 const longestMessage = 4096
@@ -33,6 +37,19 @@ func statusOf(dgd *v1alpha1.DynamoGraphDeployment) *graphStatus {
 
 func (s *graphStatus) failed(reason, message string) {
 	s.set(v1alpha1.GraphStateFailed, metav1.ConditionFalse, reason, message)
+}
+
+// messaging tells of services that miss NATS. They may run all the same, so
+// whether the graph is ready is another matter.
+func (s *graphStatus) messaging(missing []string) {
+	if len(missing) == 0 {
+		meta.RemoveStatusCondition(&s.dgd.Status.Conditions, conditionNATS)
+		return
+	}
+	meta.SetStatusCondition(&s.dgd.Status.Conditions, metav1.Condition{
+		Type: conditionNATS, Status: metav1.ConditionFalse, Reason: "NoNATS", Message: short(render.NoNATS(missing)),
+		ObservedGeneration: s.dgd.Generation,
+	})
 }
 
 // observe takes over what the components report.
@@ -67,12 +84,16 @@ func componentReady(component *v1alpha1.DynamoComponentDeployment) (ready bool, 
 
 // set keeps the time of the last transition unless the status changes.
 func (s *graphStatus) set(state v1alpha1.GraphState, ready metav1.ConditionStatus, reason, message string) {
-	if runes := []rune(message); len(runes) > longestMessage {
-		message = string(runes[:longestMessage-1]) + "…"
-	}
 	s.dgd.Status.State = state
 	meta.SetStatusCondition(&s.dgd.Status.Conditions, metav1.Condition{
-		Type: v1alpha1.ConditionReady, Status: ready, Reason: reason, Message: message,
+		Type: v1alpha1.ConditionReady, Status: ready, Reason: reason, Message: short(message),
 		ObservedGeneration: s.dgd.Generation,
 	})
+}
+
+func short(message string) string {
+	if runes := []rune(message); len(runes) > longestMessage {
+		return string(runes[:longestMessage-1]) + "…"
+	}
+	return message
 }

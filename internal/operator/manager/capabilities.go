@@ -46,9 +46,6 @@ func capabilities(restConfig *rest.Config, cfg *config.OperatorConfiguration, lo
 		}
 	}
 	return render.Capabilities{
-		Grove:           cfg.Orchestrators.Grove.Enabled && has[groveGroup],
-		LeaderWorkerSet: has["leaderworkerset.x-k8s.io"],
-		Volcano:         has["scheduling.volcano.sh"],
 		VirtualServices: cfg.Ingress.VirtualServiceGateway != "" && has[istio.GroupVersion.Group],
 	}, nil
 }

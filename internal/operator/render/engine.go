@@ -3,7 +3,6 @@ package render
 import (
 	"fmt"
 	"regexp"
-	"strings"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 )
@@ -30,13 +29,7 @@ func Engine(declared v1alpha1.BackendFramework, spec *v1alpha1.DynamoComponentDe
 }
 
 func engineInCommand(spec *v1alpha1.DynamoComponentDeploymentSharedSpec) (v1alpha1.BackendFramework, error) {
-	if spec.ExtraPodSpec == nil || spec.ExtraPodSpec.MainContainer == nil {
-		return "", nil
-	}
-	main := spec.ExtraPodSpec.MainContainer
-	words := append(append([]string{}, main.Command...), main.Args...)
-	// A continued line is one command.
-	line := strings.ReplaceAll(strings.Join(words, " "), "\\\n", " ")
+	line := commandLine(spec)
 	seen := ""
 	for _, match := range engineModule.FindAllStringSubmatch(line, -1) {
 		if seen != "" && seen != match[1] {

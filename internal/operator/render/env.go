@@ -87,7 +87,7 @@ func (c *component) environment(port int32) []corev1.EnvVar {
 	if c.usesKubernetesDiscovery() {
 		add("DYN_DISCOVERY_BACKEND", c.discovery)
 	}
-	add("NATS_SERVER", c.config.Infrastructure.NATSAddress)
+	env = append(env, c.messaging()...)
 	add("ETCD_ENDPOINTS", c.config.Infrastructure.EtcdAddress)
 	add("MODEL_EXPRESS_URL", c.config.Infrastructure.ModelExpressURL)
 	add("PROMETHEUS_ENDPOINT", c.config.Infrastructure.PrometheusEndpoint)

@@ -10,11 +10,6 @@ import (
 
 // Capabilities are what the operator can use of the cluster, besides Kubernetes.
 type Capabilities struct {
-	// Orchestrators for groups of nodes. Grove is one only if the operator's
-	// configuration turns it on.
-	Grove           bool
-	LeaderWorkerSet bool
-	Volcano         bool
 	// VirtualServices: the cluster has Istio and the configuration a gateway.
 	VirtualServices bool
 }
@@ -25,13 +20,17 @@ type UnsupportedError struct {
 	Service string
 	// Need is the rest of the sentence that begins with the service.
 	Need string
-	// Multinode is true when what is missing is an orchestrator.
+	// Multinode is true when what is missing is a way over several nodes.
 	Multinode bool
 }
 
 func (e *UnsupportedError) Error() string {
 	return fmt.Sprintf("service %s: %s", e.Service, e.Need)
 }
+
+// multinodeNeed advises nothing: no orchestrator would help.
+const multinodeNeed = "multinode.nodeCount is above 1, and this version of the operator runs every service on one node, " +
+	"with or without Grove or LeaderWorkerSet: use one node with enough GPUs, or leave the graph to an operator that has it"
 
 // CheckPathway is the one place that decides how a graph is deployed. So far
 // there is one way, a Deployment per service, and the error names the first
@@ -50,7 +49,7 @@ func CheckService(name string, service *v1alpha1.DynamoComponentDeploymentShared
 	need := func(sentence string) error { return &UnsupportedError{Service: name, Need: sentence} }
 	switch {
 	case service.NodeCount() > 1:
-		return &UnsupportedError{Service: name, Need: multinodeNeed(cluster), Multinode: true}
+		return &UnsupportedError{Service: name, Need: multinodeNeed, Multinode: true}
 	case service.ComponentType == v1alpha1.ComponentTypeEPP:
 		return need("componentType epp needs the Gateway API inference extension, which this version of the operator does not support")
 	case service.Checkpoint != nil && service.Checkpoint.Enabled:
@@ -61,17 +60,4 @@ func CheckService(name string, service *v1alpha1.DynamoComponentDeploymentShared
 		return need("ingress.useVirtualService needs Istio in the cluster and a gateway in the operator's configuration (dynamo.istio): use an Ingress")
 	}
 	return nil
-}
-
-func multinodeNeed(cluster Capabilities) string {
-	switch {
-	case cluster.Grove:
-		return "multinode over Grove is not supported by this version of the operator"
-	case cluster.LeaderWorkerSet && cluster.Volcano:
-		return "multinode over LeaderWorkerSet is not supported by this version of the operator"
-	case cluster.LeaderWorkerSet:
-		return "multinode needs Grove or LeaderWorkerSet with Volcano, and only LeaderWorkerSet is there"
-	default:
-		return "multinode needs Grove or LeaderWorkerSet with Volcano, and neither is there and turned on"
-	}
 }

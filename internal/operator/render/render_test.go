@@ -455,9 +455,7 @@ func TestCheckPathway(t *testing.T) {
 		want    string
 	}{
 		"one node":          {"{componentType: worker}", Capabilities{}, ""},
-		"several, nothing":  {"{multinode: {nodeCount: 2}}", Capabilities{}, "service S: multinode needs Grove or LeaderWorkerSet with Volcano, and neither is there and turned on"},
-		"several, half":     {"{multinode: {nodeCount: 2}}", Capabilities{LeaderWorkerSet: true}, "only LeaderWorkerSet is there"},
-		"several, Grove":    {"{multinode: {nodeCount: 2}}", Capabilities{Grove: true}, "multinode over Grove is not supported"},
+		"several nodes":     {"{multinode: {nodeCount: 2}}", Capabilities{}, "service S: multinode.nodeCount is above 1, and this version of the operator runs every service on one node"},
 		"endpoint picker":   {"{componentType: epp}", Capabilities{}, "service S: componentType epp needs"},
 		"checkpoint":        {"{checkpoint: {enabled: true, checkpointRef: c}}", Capabilities{}, "service S: checkpoint.enabled needs"},
 		"disabled features": {"{checkpoint: {enabled: false}, scalingAdapter: {enabled: false}}", Capabilities{}, ""},
@@ -473,5 +471,65 @@ func TestCheckPathway(t *testing.T) {
 				t.Errorf("got %v, want %q", err, tc.want)
 			}
 		})
+	}
+}
+
+// Without NATS, KV events go over ZMQ; what a user says stays.
+func TestMessaging(t *testing.T) {
+	told := func(address, service string) (server, plane string) {
+		t.Helper()
+		cfg := testConfig()
+		cfg.Infrastructure.NATSAddress = address
+		dgd := parseGraph(t, []byte("metadata: {name: g, namespace: ns}\nspec: {services: {S: "+service+"}}"))
+		objects, err := Component(owned(dgd, Graph(dgd, cfg, nil).Components[0]), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range mainOf(t, objects).Env {
+			switch v.Name {
+			case "NATS_SERVER":
+				server = v.Value
+			case "DYN_EVENT_PLANE":
+				plane = v.Value
+			}
+		}
+		return server, plane
+	}
+	for name, tc := range map[string]struct{ address, service, server, plane string }{
+		"with NATS":             {"nats://nats.p.svc:4222", "{}", "nats://nats.p.svc:4222", ""},
+		"without":               {"", "{}", "", "zmq"},
+		"a NATS of the user's":  {"", "{envs: [{name: NATS_SERVER, value: theirs}]}", "theirs", ""},
+		"in the container":      {"", "{extraPodSpec: {mainContainer: {env: [{name: NATS_SERVER, value: theirs}]}}}", "theirs", ""},
+		"a plane of the user's": {"", "{envs: [{name: DYN_EVENT_PLANE, value: nats}]}", "", "nats"},
+	} {
+		if server, plane := told(tc.address, tc.service); server != tc.server || plane != tc.plane {
+			t.Errorf("%s: NATS_SERVER=%q DYN_EVENT_PLANE=%q, want %q %q", name, server, plane, tc.server, tc.plane)
+		}
+	}
+}
+
+func TestMissingNATS(t *testing.T) {
+	running := func(command string) string { return "{extraPodSpec: {mainContainer: {command: " + command + "}}}" }
+	for name, tc := range map[string]struct{ service, want string }{
+		"a frontend":           {"{componentType: frontend}", ""},
+		"an engine":            {running("[python3, -m, dynamo.vllm, --model, x]"), ""},
+		"an engine in a shell": {running(`[sh, -c, "exec python3 -u -m dynamo.sglang --page-size 1"]`), ""},
+		"a planner":            {"{componentType: planner}", "service S is a planner, which connects to NATS at its start"},
+		"a router":             {running("[python3, -m, dynamo.router, --endpoint, a.b.c]"), "service S runs dynamo.router, which"},
+		"a script":             {running(`[sh, -c, "python3 hello_world.py"]`), "service S runs hello_world.py, which"},
+		"a continued line":     {running(`[sh, -c, "python3 \\\n  -m my.worker"]`), "service S runs my.worker, which"},
+		"another program":      {running("[/bin/server]"), ""},
+		"requests":             {"{envs: [{name: DYN_REQUEST_PLANE, value: nats}]}", "service S sends requests through NATS"},
+		"requests by a flag":   {running("[python3, -m, dynamo.vllm, --request-plane, nats]"), "service S sends requests through NATS"},
+		"a NATS of the user's": {"{componentType: planner, envs: [{name: NATS_SERVER, value: theirs}]}", ""},
+	} {
+		dgd := parseGraph(t, []byte("spec: {services: {S: "+tc.service+"}}"))
+		got := strings.Join(MissingNATS(dgd, ""), "\n")
+		if (got == "") != (tc.want == "") || !strings.Contains(got, tc.want) {
+			t.Errorf("%s: %q, want %q", name, got, tc.want)
+		}
+		if missing := MissingNATS(dgd, "nats://nats.p.svc:4222"); len(missing) > 0 {
+			t.Errorf("%s: with NATS: %q", name, missing)
+		}
 	}
 }

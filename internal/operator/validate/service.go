@@ -34,6 +34,11 @@ func sharedSpec(path *field.Path, framework v1alpha1.BackendFramework, envs []co
 	if s.Autoscaling != nil {
 		warnings = append(warnings, path.Child("autoscaling").String()+" is ignored: use scalingAdapter with an autoscaler of your choice")
 	}
+	for _, env := range slices.Concat(s.Envs, mainEnv(s)) {
+		if env.Name == "DYN_DEPLOYMENT_CONFIG" {
+			warnings = append(warnings, path.Child("envs").String()+": DYN_DEPLOYMENT_CONFIG reaches the container, but sets no workers and no resources: write replicas and resources")
+		}
+	}
 	if s.Replicas != nil && *s.Replicas < 0 {
 		errs = append(errs, field.Invalid(path.Child("replicas"), *s.Replicas, "must not be negative"))
 	}
@@ -61,6 +66,13 @@ func sharedSpec(path *field.Path, framework v1alpha1.BackendFramework, envs []co
 	}
 	errs = append(errs, volumeMounts(path.Child("volumeMounts"), engine, s)...)
 	return errs, append(warnings, repeatedVariables(path, s)...)
+}
+
+func mainEnv(s *v1alpha1.DynamoComponentDeploymentSharedSpec) []corev1.EnvVar {
+	if s.ExtraPodSpec == nil || s.ExtraPodSpec.MainContainer == nil {
+		return nil
+	}
+	return s.ExtraPodSpec.MainContainer.Env
 }
 
 func labelValues(path *field.Path, s *v1alpha1.DynamoComponentDeploymentSharedSpec) field.ErrorList {

@@ -41,6 +41,8 @@ type Options struct {
 	Version string
 	// Cluster says what graphs can be deployed with.
 	Cluster render.Capabilities
+	// NATSAddress is what graphs are told; empty: the platform has no NATS.
+	NATSAddress string
 	// Restricted is true for an operator that serves one namespace.
 	Restricted bool
 }
@@ -72,6 +74,9 @@ func (o Options) checkGraph(user authenticationv1.UserInfo, old, dgd *v1alpha1.D
 	if len(errs) == 0 {
 		if err := render.CheckPathway(dgd, o.Cluster); err != nil {
 			warnings = append(warnings, "the graph will not be deployed: "+err.Error())
+		}
+		if missing := render.MissingNATS(dgd, o.NATSAddress); len(missing) > 0 {
+			warnings = append(warnings, render.NoNATS(missing))
 		}
 	}
 	return errs, warnings

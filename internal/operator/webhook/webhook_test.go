@@ -136,9 +136,9 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestWarnings(t *testing.T) {
-	response := ask(t, ValidateGraphs, "", "", "spec: {services: {S: {dynamoNamespace: old, multinode: {nodeCount: 2}, extraPodSpec: {mainContainer: {image: x}}}}}")
+	response := ask(t, ValidateGraphs, "", "", "spec: {services: {S: {dynamoNamespace: old, multinode: {nodeCount: 2}, extraPodSpec: {mainContainer: {image: x}}}, P: {componentType: planner, extraPodSpec: {mainContainer: {image: x}}}}}")
 	all := strings.Join(response.Warnings, "\n")
-	for _, want := range []string{"spec.services[S].dynamoNamespace is ignored", "the graph will not be deployed", "multinode needs Grove"} {
+	for _, want := range []string{"spec.services[S].dynamoNamespace is ignored", "the graph will not be deployed", "multinode.nodeCount is above 1", "service P is a planner, which connects to NATS"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no warning with %q in %q", want, all)
 		}

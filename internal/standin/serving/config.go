@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/wheelhouse-dev/wheelhouse/internal/standin/discovery"
 )
 
@@ -37,6 +39,9 @@ type Config struct {
 	Component string // default backend, tensorrt_llm for TRT-LLM, prefill for prefill workers
 	Endpoint  string // default generate
 	Discovery string // DYN_DISCOVERY_BACKEND
+
+	NATSFor    string // what the program connects to NATS for when it starts; empty: it does not
+	NATSServer string // NATS_SERVER, default nats://localhost:4222
 
 	HTTPPort    int    // frontend; default 8000
 	MetricsPort int    // planner; default 9085
@@ -115,6 +120,8 @@ func ParsePython(args []string, getenv func(string) string) (Config, error) {
 		c.Model = cmp.Or(f.value("served-model-name", "model-name", "model", "model-path"), known.model, scriptName(program))
 	}
 	c.RouterMode = s.routerMode()
+	c.NATSFor = s.natsFor(program)
+	c.NATSServer = cmp.Or(getenv("NATS_SERVER"), nats.DefaultURL)
 	c.HTTPPort = s.port("DYN_HTTP_PORT", 8000, "http-port", "port")
 	c.MetricsPort = s.port("PLANNER_PROMETHEUS_PORT", 9085)
 	c.RPCPort = s.port("DYN_HTTP_RPC_PORT", 8888)

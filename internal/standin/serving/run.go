@@ -30,6 +30,11 @@ func Run(ctx context.Context, c Config, getenv func(string) string, log *slog.Lo
 	if len(c.Ignored) > 0 {
 		log.Info("flags accepted without effect", "flags", c.Ignored)
 	}
+	closeNATS, err := connectNATS(c, log)
+	if err != nil {
+		return err
+	}
+	defer closeNATS()
 	switch c.Role {
 	case RoleFrontend:
 		return runFrontend(ctx, c, getenv, log)

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
@@ -41,9 +42,13 @@ var catalog = []images.Image{
 
 func main() {
 	out := flag.String("out", "dist/fixtures", "directory for the archives")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: images [--out DIR] [IMAGE...]; without names, all of them")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *out)
+	err := run(ctx, *out, flag.Args())
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
@@ -51,16 +56,19 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, out string) error {
-	out, err := filepath.Abs(out)
+func run(ctx context.Context, out string, names []string) error {
+	wanted, err := choose(names)
 	if err != nil {
+		return err
+	}
+	if out, err = filepath.Abs(out); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
 	}
-	for i, image := range catalog {
-		fmt.Fprintf(os.Stderr, "[%d/%d] %s: compiling %s ...", i+1, len(catalog), image.Name, image.Package)
+	for i, image := range wanted {
+		fmt.Fprintf(os.Stderr, "[%d/%d] %s: compiling %s ...", i+1, len(wanted), image.Name, image.Package)
 		begun := time.Now()
 		if err := build(ctx, image, filepath.Join(out, image.Name+".tar")); err != nil {
 			fmt.Fprintln(os.Stderr, " failed")
@@ -69,6 +77,21 @@ func run(ctx context.Context, out string) error {
 		fmt.Fprintf(os.Stderr, " %.1fs\n", time.Since(begun).Seconds())
 	}
 	return nil
+}
+
+// choose picks images by name; all of them without names.
+func choose(names []string) (wanted []images.Image, err error) {
+	if len(names) == 0 {
+		return catalog, nil
+	}
+	for _, name := range names {
+		i := slices.IndexFunc(catalog, func(image images.Image) bool { return image.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no image %s", name)
+		}
+		wanted = append(wanted, catalog[i])
+	}
+	return wanted, nil
 }
 
 func build(ctx context.Context, image images.Image, archive string) error {

@@ -125,7 +125,7 @@ func chart(t *testing.T, name string) string {
 
 func upgrade(t *testing.T, values ...string) {
 	t.Helper()
-	args := []string{"upgrade", "dynamo-platform", chart(t, "dynamo-platform")}
+	args := []string{"upgrade", "dynamo-platform", chart(t, "dynamo-platform"), "--set", "nats.enabled=false"}
 	for _, value := range values {
 		args = append(args, "--set", "dynamo-operator."+value)
 	}
@@ -197,7 +197,7 @@ func TestWebhooks(t *testing.T) {
 
 func install(t *testing.T) {
 	helm(t, "install", "dynamo-crds", chart(t, "dynamo-crds"), "--create-namespace")
-	helm(t, "install", "dynamo-platform", chart(t, "dynamo-platform"))
+	helm(t, "install", "dynamo-platform", chart(t, "dynamo-platform"), "--set", "nats.enabled=false")
 	// No wait: a release that is ready refuses wrong graphs.
 	enforced(t)
 }
