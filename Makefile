@@ -29,7 +29,8 @@ demo-down: bin/drydock ## Remove the demo's node and everything on it
 	@bin/drydock down
 
 .PHONY: test
-test: test-unit test-charts test-drydock test-node ## All tests; as root also those on a real node
+test: ## All tests, with a summary at the end; as root also those on a real node
+	@test/parts test-unit test-charts test-drydock test-node
 
 ##@ Parts of it
 .PHONY: build
