@@ -138,7 +138,13 @@ func (a *app) printBundle(bundle *chart.Bundle) error {
 		}
 		rows = append(rows, []string{image.Reference, digest})
 	}
-	return report.Table(a.out, []string{"IMAGE", "DIGEST"}, rows)
+	if err := report.Table(a.out, []string{"IMAGE", "DIGEST"}, rows); err != nil {
+		return err
+	}
+	if unknown := bundle.Files[chart.BundleUnknownImages]; len(unknown) > 0 {
+		fmt.Fprintf(a.out, "\nAnd these, which nobody can know from here; look into the charts:\n\n%s", unknown)
+	}
+	return nil
 }
 
 type bundleLoadFlags struct {
@@ -182,9 +188,11 @@ func (a *app) bundleLoad(file string, flags bundleLoadFlags) error {
 		return err
 	}
 	if flags.extract != "" {
-		if err := bundle.Extract(flags.extract); err != nil {
+		written, err := bundle.Extract(flags.extract)
+		if err != nil {
 			return err
 		}
+		fmt.Fprintf(a.out, "Wrote %d files:\n%s\n\n", len(written), strings.Join(written, "\n"))
 	}
 	if err := a.printBundle(bundle); err != nil {
 		return err

@@ -220,12 +220,19 @@ func (a *app) fetcher(f *fleet.Fleet, mirrors []string) (*chart.Fetcher, error) 
 	for _, flag := range mirrors {
 		upstream, to, found := strings.Cut(flag, "=")
 		if !found {
-			return nil, fmt.Errorf("--mirror is %q; write UPSTREAM=MIRROR", flag)
+			return nil, errors.New("--mirror has no equals sign; write UPSTREAM=MIRROR")
+		}
+		if err := errors.Join(chart.CheckAddress(upstream), chart.CheckAddress(to)); err != nil {
+			return nil, fmt.Errorf("--mirror: %w", err)
 		}
 		fetcher.Mirrors = append(fetcher.Mirrors, chart.Mirror{Upstream: upstream, URL: to})
 	}
 	for _, upstream := range slices.Sorted(maps.Keys(f.ChartMirrors)) {
-		fetcher.Mirrors = append(fetcher.Mirrors, chart.Mirror{Upstream: upstream, URL: f.ChartMirrors[upstream].Value})
+		to := f.ChartMirrors[upstream]
+		if err := errors.Join(chart.CheckAddress(upstream), chart.CheckAddress(to.Value)); err != nil {
+			return nil, fmt.Errorf("%s: spec.chartMirrors: %w", to.Origin, err)
+		}
+		fetcher.Mirrors = append(fetcher.Mirrors, chart.Mirror{Upstream: upstream, URL: to.Value})
 	}
 	return fetcher, nil
 }

@@ -30,13 +30,21 @@ const (
 	BundleThirdParty = "third-party/"
 	BundleCRDs       = "crds/"
 	BundleImages     = "images.txt"
-	bundleManifest   = "manifest.json"
-	bundleKind       = "Bundle"
-	bundleAPIVersion = "wheelhouse.dev/v1alpha1"
+	// BundleUnknownImages names where something else decides on an image.
+	BundleUnknownImages = "images-unknown.txt"
+	bundleManifest      = "manifest.json"
+	bundleKind          = "Bundle"
+	bundleAPIVersion    = "wheelhouse.dev/v1alpha1"
 )
 
-// maxBundle is the largest bundle that is read, in bytes of content.
-const maxBundle = 1 << 30
+// What is larger is not read: a bundle is held in memory, and a small file may
+// unpack to a large one.
+const (
+	// maxBundle bounds the content of all files, in bytes.
+	maxBundle = 128 << 20
+	// maxFiles bounds their number.
+	maxFiles = 10000
+)
 
 // Image is a container image that a chart runs.
 type Image struct {
@@ -142,7 +150,7 @@ func readManifest(archive *tar.Reader) (m manifest, digest string, err error) {
 	if header.Name != bundleManifest {
 		return m, "", fmt.Errorf("it is not a bundle: it starts with %q instead of %s", header.Name, bundleManifest)
 	}
-	data, err := io.ReadAll(archive)
+	data, err := readExactly(archive, header.Size, maxManifest)
 	if err != nil {
 		return m, "", damaged(err)
 	}
@@ -154,20 +162,53 @@ func readManifest(archive *tar.Reader) (m manifest, digest string, err error) {
 	if m.Kind != bundleKind || m.APIVersion != bundleAPIVersion {
 		return m, "", fmt.Errorf("%s is a %s of %s; this version reads a %s of %s", bundleManifest, m.Kind, m.APIVersion, bundleKind, bundleAPIVersion)
 	}
+	total := int64(0)
 	for _, file := range m.Files {
-		// Paths become files on disk.
-		if path.Clean("/"+file.Path) != "/"+file.Path {
-			return m, "", fmt.Errorf("%s names the path %q", bundleManifest, file.Path)
+		if !belongs(file.Path) {
+			return m, "", fmt.Errorf("%s names the path %q, which no bundle has", bundleManifest, file.Path)
 		}
+		if file.Size < 0 || file.Size > maxBundle {
+			return m, "", fmt.Errorf("%s says that %s has %d bytes; %d MiB are allowed for all files", bundleManifest, file.Path, file.Size, maxBundle>>20)
+		}
+		total += file.Size
+	}
+	if total > maxBundle || len(m.Files) > maxFiles {
+		return m, "", fmt.Errorf("%s lists %d files of %d MiB; %d files of %d MiB are allowed", bundleManifest, len(m.Files), total>>20, maxFiles, maxBundle>>20)
 	}
 	return m, digestBytes(data), nil
+}
+
+// belongs tells the files of bundles: they become files on disk.
+func belongs(name string) bool {
+	folder, file := path.Split(name)
+	switch folder {
+	case "":
+		return slices.Contains([]string{BundleImages, BundleUnknownImages, LockName}, file)
+	case BundleCharts, BundleThirdParty, BundleCRDs:
+		return nameFormat.MatchString(file)
+	default:
+		return false
+	}
+}
+
+// readExactly takes no more memory than a file has bytes.
+func readExactly(from io.Reader, size, limit int64) ([]byte, error) {
+	if size > limit {
+		return nil, fmt.Errorf("a file has %d bytes, %d are allowed", size, limit)
+	}
+	data := make([]byte, size)
+	_, err := io.ReadFull(from, data)
+	return data, err
 }
 
 func readVerified(archive io.Reader, header *tar.Header, file manifestFile) ([]byte, error) {
 	if header.Typeflag != tar.TypeReg {
 		return nil, fmt.Errorf("%s is not a plain file: the bundle was changed after it was made", file.Path)
 	}
-	data, err := io.ReadAll(archive)
+	if header.Size != file.Size {
+		return nil, fmt.Errorf("%s has %d bytes instead of %d: the bundle was changed after it was made", file.Path, header.Size, file.Size)
+	}
+	data, err := readExactly(archive, header.Size, maxBundle)
 	if err != nil {
 		return nil, damaged(err)
 	}

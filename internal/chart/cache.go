@@ -16,8 +16,8 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Cache keeps chart packages by content: sha256/HEX.tgz. Several processes may
-// use it at the same time.
+// Cache keeps chart packages by content: sha256/HEX.tgz, for one user. Several
+// processes may use it at the same time.
 type Cache struct {
 	// Dir is the cache's folder; it is made when it is first written to.
 	Dir string
@@ -69,10 +69,10 @@ func (c Cache) Read(digest string) ([]byte, error) {
 // Put stores a package and returns its digest.
 func (c Cache) Put(data []byte) (string, error) {
 	digest := digestBytes(data)
-	if err := os.MkdirAll(filepath.Dir(c.Path(digest)), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(c.Path(digest)), 0o700); err != nil {
 		return "", fmt.Errorf("write the chart cache: %w", err)
 	}
-	if err := replaceFile(c.Path(digest), data); err != nil {
+	if err := replaceFile(c.Path(digest), data, 0o600); err != nil {
 		return "", fmt.Errorf("write the chart cache: %w", err)
 	}
 	return digest, nil
@@ -87,7 +87,7 @@ type download func(ctx context.Context, offset int64) (body io.ReadCloser, start
 // another digest.
 func (c Cache) fill(ctx context.Context, what, digest string, size int64, open download) error {
 	part := strings.TrimSuffix(c.Path(digest), ".tgz") + ".part"
-	if err := os.MkdirAll(filepath.Dir(part), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(part), 0o700); err != nil {
 		return fmt.Errorf("write the chart cache: %w", err)
 	}
 	// One process downloads, the others wait for it.
@@ -131,7 +131,7 @@ var errResumedWrong = errors.New("the continued download has another digest")
 
 // continueFile appends to a file what it lacks; a complete one asks for nothing.
 func continueFile(ctx context.Context, name string, full int64, open download) (resumed bool, err error) {
-	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return false, fmt.Errorf("write the chart cache: %w", err)
 	}

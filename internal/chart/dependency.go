@@ -21,7 +21,7 @@ type Dependency struct {
 }
 
 func (d Dependency) String() string {
-	return fmt.Sprintf("%s %s from %s", d.Name, d.Version, d.Repository)
+	return fmt.Sprintf("%s %s from %s", d.Name, d.Version, withoutUser(d.Repository))
 }
 
 // Missing lists the dependencies that the values turn on but that are not at

@@ -12,7 +12,6 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
-	"helm.sh/helm/v4/pkg/chart/v2/loader"
 )
 
 // parallelFetches bounds how many charts are fetched at the same time.
@@ -85,11 +84,10 @@ func (f *Fetcher) lockOne(ctx context.Context, d Dependency) (Locked, error) {
 	}
 	c := Locked{Name: d.Name, Version: at.version, Repository: d.Repository, URL: at.url, Digest: at.digest, Size: at.size}
 	if c.Digest == "" {
-		c.Digest, err = f.downloadUnknown(ctx, at.url)
-	} else {
-		err = f.download(ctx, c, at.url)
+		c, err = f.downloadUnknown(ctx, c)
+		return c, f.explain(d, mirrored, err)
 	}
-	if err != nil {
+	if err := f.download(ctx, c, at.url); err != nil {
 		return Locked{}, f.explain(d, mirrored, err)
 	}
 	data, err := f.Cache.Read(c.Digest)
@@ -97,12 +95,15 @@ func (f *Fetcher) lockOne(ctx context.Context, d Dependency) (Locked, error) {
 		return Locked{}, err
 	}
 	c.Size = int64(len(data))
-	return c, inspect(c, data)
+	if err := inspect(c, data); err != nil {
+		return Locked{}, errors.Join(err, os.Remove(f.Cache.Path(c.Digest)))
+	}
+	return c, nil
 }
 
 // inspect refuses a package that holds another chart than its name says.
 func inspect(c Locked, data []byte) error {
-	helm, err := loader.LoadArchive(bytes.NewReader(data))
+	helm, err := loadArchive(bytes.NewReader(data))
 	if err != nil {
 		return fmt.Errorf("%s from %s is not a chart package: %w", c, c.URL, err)
 	}
@@ -172,21 +173,27 @@ func (f *Fetcher) download(ctx context.Context, c Locked, url string) error {
 	if err != nil {
 		return err
 	}
-	return retry(ctx, func() error { return f.Cache.fill(ctx, c.String()+" from "+url, c.Digest, c.Size, open) })
+	return repeat(ctx, func() error { return f.Cache.fill(ctx, c.String()+" from "+url, c.Digest, c.Size, open) })
 }
 
-// downloadUnknown is for repositories whose index has no digests.
-func (f *Fetcher) downloadUnknown(ctx context.Context, url string) (digest string, err error) {
-	open, err := f.open(url, "", 0)
+// downloadUnknown is for repositories whose index has no digests. What is no
+// such chart is not kept.
+func (f *Fetcher) downloadUnknown(ctx context.Context, c Locked) (Locked, error) {
+	open, err := f.open(c.URL, "", 0)
 	if err != nil {
-		return "", err
+		return Locked{}, err
 	}
 	var data []byte
-	err = retry(ctx, func() (err error) { data, err = readAll(ctx, open, maxPackage); return err })
+	err = repeat(ctx, func() (err error) { data, err = readAll(ctx, open, maxPackage); return err })
 	if err != nil {
-		return "", err
+		return Locked{}, err
 	}
-	return f.Cache.Put(data)
+	if err := inspect(c, data); err != nil {
+		return Locked{}, err
+	}
+	c.Size = int64(len(data))
+	c.Digest, err = f.Cache.Put(data)
+	return c, err
 }
 
 // rewrite applies the mirror with the longest matching upstream.

@@ -69,6 +69,9 @@ func ParseLock(file string, data []byte) (*Lock, error) {
 		return nil, fmt.Errorf("%s is not a lock: %w", file, err)
 	}
 	for i, c := range lock.Charts {
+		if err := errors.Join(CheckAddress(c.URL), CheckAddress(c.Repository)); err != nil {
+			return nil, fmt.Errorf("%s: charts[%d] (%s): %w", file, i, c, err)
+		}
 		if !nameFormat.MatchString(c.Name) || !nameFormat.MatchString(c.Version) || c.URL == "" || c.Size <= 0 || !digestFormat.MatchString(c.Digest) {
 			return nil, fmt.Errorf("%s: charts[%d] (%s) needs name, version, url, digest (sha256:...) and size; write it with `wheelhouse deps lock`", file, i, c)
 		}
@@ -94,7 +97,7 @@ func (l *Lock) Write(file string) error {
 	if old, err := os.ReadFile(file); err == nil && bytes.Equal(old, data) {
 		return nil
 	}
-	if err := replaceFile(file, data); err != nil {
+	if err := replaceFile(file, data, 0o644); err != nil {
 		return fmt.Errorf("write the lock: %w", err)
 	}
 	return nil
@@ -127,13 +130,13 @@ func sameRepository(a, b string) bool {
 }
 
 // replaceFile never leaves half a file.
-func replaceFile(file string, data []byte) error {
+func replaceFile(file string, data []byte, mode os.FileMode) error {
 	temporary, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
 	if err != nil {
 		return err
 	}
 	_, err = temporary.Write(data)
-	err = errors.Join(err, temporary.Chmod(0o644), temporary.Close())
+	err = errors.Join(err, temporary.Chmod(mode), temporary.Close())
 	if err == nil {
 		err = os.Rename(temporary.Name(), file)
 	}

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	"helm.sh/helm/v4/pkg/registry"
 	repo "helm.sh/helm/v4/pkg/repo/v1"
 	"oras.land/oras-go/v2"
@@ -21,6 +20,9 @@ import (
 // Mirror copies charts from the cache to a registry (oci://HOST/PATH) or a
 // folder. It returns the mapping that makes a Fetcher use the copy.
 func (f *Fetcher) Mirror(ctx context.Context, charts []Locked, to string) ([]Mirror, error) {
+	if err := CheckAddress(to); err != nil {
+		return nil, err
+	}
 	to = strings.TrimRight(to, "/")
 	copyOne := f.copyToFolder
 	switch {
@@ -64,7 +66,7 @@ func mapping(charts []Locked, to string) []Mirror {
 }
 
 func (f *Fetcher) copyToFolder(_ context.Context, c Locked, data []byte, to string) error {
-	return replaceFile(filepath.Join(to, c.Name+"-"+c.Version+".tgz"), data)
+	return replaceFile(filepath.Join(to, c.Name+"-"+c.Version+".tgz"), data, 0o644)
 }
 
 // writeIndex makes a folder a repository for Helm and for web servers.
@@ -79,7 +81,7 @@ func writeIndex(dir string) error {
 
 // push writes a chart to a registry as Helm does.
 func (f *Fetcher) push(ctx context.Context, c Locked, data []byte, to string) error {
-	helm, err := loader.LoadArchive(bytes.NewReader(data))
+	helm, err := loadArchive(bytes.NewReader(data))
 	if err != nil {
 		return err
 	}

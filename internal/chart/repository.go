@@ -35,6 +35,9 @@ type located struct {
 
 // source opens a repository by the form of its URL.
 func (f *Fetcher) source(repository string) (source, error) {
+	if err := CheckAddress(repository); err != nil {
+		return nil, err
+	}
 	switch {
 	case registry.IsOCI(repository):
 		return ociRegistry{f, repository}, nil
@@ -87,7 +90,7 @@ func (r httpRepository) guess(name, version string) string {
 func (r httpRepository) locate(ctx context.Context, name, version string) (located, error) {
 	data, err := r.fetcher.indexes.read(r.url, func() ([]byte, error) {
 		var data []byte
-		err := retry(ctx, func() (err error) {
+		err := repeat(ctx, func() (err error) {
 			data, err = readAll(ctx, r.fetcher.openHTTP(r.url+"/index.yaml", 0), maxIndex)
 			return err
 		})
@@ -112,6 +115,9 @@ func (r httpRepository) locate(ctx context.Context, name, version string) (locat
 	if err != nil {
 		return located{}, fmt.Errorf("%s/index.yaml: %s: %w", r.url, name, err)
 	}
+	if err := fromIndex(at); err != nil {
+		return located{}, fmt.Errorf("%s/index.yaml: %s: %w", r.url, name, err)
+	}
 	out := located{version: entry.Version, url: at.String()}
 	if digest := "sha256:" + strings.TrimPrefix(entry.Digest, "sha256:"); digestFormat.MatchString(digest) {
 		out.digest = digest
@@ -119,8 +125,12 @@ func (r httpRepository) locate(ctx context.Context, name, version string) (locat
 	return out, nil
 }
 
-// maxIndex is the largest index that is read, in bytes.
-const maxIndex = 128 << 20
+// maxIndex is the largest index that is read, in bytes, and maxEntries the
+// largest part of it that is parsed: YAML takes many times its size in memory.
+const (
+	maxIndex   = 64 << 20
+	maxEntries = 8 << 20
+)
 
 // indexes keeps each index, so that a repository is asked once for all charts.
 type indexes struct {
@@ -149,6 +159,9 @@ func indexOf(data []byte, name string) (*repo.IndexFile, error) {
 	text := entriesOf(data, name)
 	if text == nil {
 		text = data
+	}
+	if len(text) > maxEntries {
+		return nil, fmt.Errorf("is larger than %d MiB for %s", maxEntries>>20, name)
 	}
 	if err := yaml.Unmarshal(text, &index); err != nil {
 		return nil, fmt.Errorf("is not an index of charts: %w", err)

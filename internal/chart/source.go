@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"helm.sh/helm/v4/pkg/chart/loader/archive"
 	helmchart "helm.sh/helm/v4/pkg/chart/v2"
@@ -69,11 +71,23 @@ func openPackage(file string) (*Chart, error) {
 		return nil, fmt.Errorf("chart %s: %w", file, err)
 	}
 	defer func() { _ = data.Close() }()
-	helm, err := loader.LoadArchive(data)
+	helm, err := loadArchive(data)
 	if err != nil {
 		return nil, fmt.Errorf("chart %s is not a chart package: %w", file, err)
 	}
 	return newChart(helm)
+}
+
+// maxUnpacked is the largest chart that is unpacked, in bytes.
+const maxUnpacked = 64 << 20
+
+// The limit is a variable of the SDK; its own is larger than what is fit for
+// packages from anywhere.
+var boundArchives = sync.OnceFunc(func() { archive.MaxDecompressedChartSize = maxUnpacked })
+
+func loadArchive(data io.Reader) (*helmchart.Chart, error) {
+	boundArchives()
+	return loader.LoadArchive(data)
 }
 
 // loadFolder reads a chart's files, then the charts of its file:// dependencies.

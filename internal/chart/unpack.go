@@ -2,8 +2,10 @@ package chart
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // AddLocked adds the charts of a lock, and the lock.
@@ -51,18 +53,19 @@ func (b *Bundle) fits(c Locked, site *Lock) error {
 	return nil
 }
 
-// Extract writes every file of the bundle below a folder.
-func (b *Bundle) Extract(dir string) error {
-	for name, data := range b.Files {
+// Extract writes every file of the bundle below a folder and lists them.
+func (b *Bundle) Extract(dir string) (written []string, err error) {
+	for _, name := range slices.Sorted(maps.Keys(b.Files)) {
 		file := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			return fmt.Errorf("extract the bundle: %w", err)
+			return written, fmt.Errorf("extract the bundle: %w", err)
 		}
-		if err := replaceFile(file, data); err != nil {
-			return fmt.Errorf("extract the bundle: %w", err)
+		if err := replaceFile(file, b.Files[name], 0o644); err != nil {
+			return written, fmt.Errorf("extract the bundle: %w", err)
 		}
+		written = append(written, file)
 	}
-	return nil
+	return written, nil
 }
 
 func thirdPartyPath(c Locked) string { return BundleThirdParty + c.Name + "-" + c.Version + ".tgz" }

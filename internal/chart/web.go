@@ -18,6 +18,7 @@ import (
 	repo "helm.sh/helm/v4/pkg/repo/v1"
 	"oras.land/oras-go/v2/registry/remote/auth"
 	"oras.land/oras-go/v2/registry/remote/credentials"
+	"oras.land/oras-go/v2/registry/remote/retry"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/version"
 )
@@ -25,7 +26,8 @@ import (
 // errNotFound is a server's or folder's answer that it has no such thing.
 var errNotFound = errors.New("not found")
 
-// attempts is how often a download is tried; each continues the one before.
+// attempts is how often a download is tried, where each continues the one
+// before, and how often a server in trouble is asked again.
 const attempts = 4
 
 // stalled is how long a download may bring nothing.
@@ -43,8 +45,9 @@ func (f *Fetcher) clients() *web {
 	f.once.Do(func() {
 		transport := http.DefaultTransport.(*http.Transport).Clone()
 		transport.ResponseHeaderTimeout = stalled
+		transport.DialContext = (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second, Control: noLinkLocal}).DialContext
 		settings := cli.New()
-		f.web.plain = &http.Client{Transport: transport}
+		f.web.plain = &http.Client{Transport: patient(transport)}
 		f.web.registry = &auth.Client{
 			Client: f.web.plain, Cache: auth.NewCache(),
 			Credential: credentials.Credential(registryCredentials(settings.RegistryConfig)),
@@ -56,6 +59,18 @@ func (f *Fetcher) clients() *web {
 		}
 	})
 	return &f.web
+}
+
+// patient asks servers that are busy or in trouble again, as late as they say.
+func patient(base http.RoundTripper) http.RoundTripper {
+	again := retry.NewTransport(base)
+	again.Policy = func() retry.Policy {
+		return &retry.GenericPolicy{
+			Retryable: retry.DefaultPredicate, Backoff: retry.DefaultBackoff,
+			MinWait: 200 * time.Millisecond, MaxWait: time.Minute, MaxRetry: attempts,
+		}
+	}
+	return again
 }
 
 func userAgent() string { return "wheelhouse/" + version.Version }
@@ -216,8 +231,8 @@ func readAll(ctx context.Context, open download, limit int64) ([]byte, error) {
 	return data, err
 }
 
-// retry repeats what may work the next time.
-func retry(ctx context.Context, do func() error) error {
+// repeat does again what may work the next time.
+func repeat(ctx context.Context, do func() error) error {
 	pause := 200 * time.Millisecond
 	for attempt := 1; ; attempt++ {
 		err := do()
@@ -234,13 +249,9 @@ func retry(ctx context.Context, do func() error) error {
 }
 
 func temporary(err error) bool {
-	var status *statusError
-	if errors.As(err, &status) {
-		return status.code >= 500 || status.code == http.StatusTooManyRequests
-	}
 	var network net.Error
 	switch {
-	case unreachable(err):
+	case unreachable(err), errors.Is(err, errLinkLocal):
 		return false
 	case errors.Is(err, errResumedWrong), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, context.Canceled):
 		// Canceled: the watch on a stalled download; the caller's own end is checked before.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -161,8 +162,16 @@ func (s *Session) probe(ctx context.Context) error {
 // Close ends all watches.
 func (s *Session) Close() { s.watches.close() }
 
-// Describe names the cluster for messages: its address.
-func (s *Session) Describe() string { return s.config.Host }
+// Describe names the cluster for messages: its address, without a name or
+// password that somebody wrote into it.
+func (s *Session) Describe() string {
+	address, err := url.Parse(s.config.Host)
+	if err != nil || address.User == nil {
+		return s.config.Host
+	}
+	address.User = nil
+	return address.String()
+}
 
 // ToRESTConfig returns a copy of the client configuration: kubectl's builders
 // write into theirs. All copies share one transport.

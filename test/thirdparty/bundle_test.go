@@ -57,8 +57,9 @@ func TestBundleBringsChartsAndLock(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	if err := b.Extract(dir); err != nil {
-		t.Fatal(err)
+	written, err := b.Extract(dir)
+	if err != nil || len(written) != len(b.Files) {
+		t.Fatalf("extracted %q, %v", written, err)
 	}
 	if text, err := os.ReadFile(filepath.Join(dir, "charts", "ours-1.0.0.tgz")); err != nil || string(text) != "ours" {
 		t.Errorf("extracted %q, %v", text, err)
