@@ -53,6 +53,7 @@ func (a *app) render(ctx context.Context, flags renderFlags) error {
 	if err != nil {
 		return err
 	}
+	a.warn(desired.ObjectWarnings.Of("W-24"))
 	var chosen []rollout.Target
 	for _, target := range targets {
 		if (flags.namespace == "" || target.Namespace == flags.namespace) && (flags.chart == "" || target.Chart == flags.chart) {

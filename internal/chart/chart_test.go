@@ -161,8 +161,8 @@ func TestEmbeddedChartsLoad(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(r.Objects) == 0 || len(again) != len(r.Objects) || r.Hooks > 0 {
-			t.Errorf("%s: %d objects, %d stored, %d hooks", key, len(r.Objects), len(again), r.Hooks)
+		if len(r.Objects) == 0 || len(again) != len(r.Objects) || len(r.Hooks) > 0 {
+			t.Errorf("%s: %d objects, %d stored, %d hooks", key, len(r.Objects), len(again), len(r.Hooks))
 		}
 		for _, o := range r.Objects {
 			if o.Kind == "" || o.Name == "" || o.APIVersion == "" {

@@ -13,7 +13,7 @@ import (
 // HideSecrets is a copy in which no entry of a Secret can be read. It is for
 // people; nothing is applied from it.
 func (r *Rendered) HideSecrets() (*Rendered, error) {
-	out := &Rendered{Hooks: r.Hooks, Objects: slices.Clone(r.Objects)}
+	out := &Rendered{Hooks: r.Hooks, Varying: r.Varying, Objects: slices.Clone(r.Objects)}
 	var text strings.Builder
 	for i, object := range out.Objects {
 		if object.Kind == "Secret" && object.Group() == "" {
@@ -41,9 +41,5 @@ func withoutEntries(secret string) (string, error) {
 		}
 	}
 	text, err := yaml.Marshal(content)
-	return strings.TrimSuffix(string(text), "\n"), err
-}
-
-func writeObject(text *strings.Builder, template, content string) {
-	fmt.Fprintf(text, "---\n# Source: %s\n%s\n", template, content)
+	return string(text), err
 }

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,6 +15,8 @@ func TestObjectsAreInHelmsOrder(t *testing.T) {
 	files := map[string]string{
 		"p/templates/_helpers.yaml": "kind: Never\n",
 		"p/templates/empty.yaml":    " \n---\n\n",
+		"p/templates/comment.yaml":  "# A licence.\n",
+		"p/templates/unknown.yaml":  "kind: Never\nmetadata: {annotations: {helm.sh/hook: some-day}}\n",
 		"p/templates/z.yaml":        "# first\nkind: Namespace\napiVersion: v1\nmetadata: {name: z}\n",
 		"p/templates/hook.yaml":     "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: hook\n  annotations:\n    helm.sh/hook: pre-install\n",
 		"p/templates/one.yaml":      "{apiVersion: v1, kind: Service, metadata: {name: one}}\n---\napiVersion: nvidia.com/v1\nkind: Zebra\nmetadata:\n  name: zebra\n",
@@ -25,21 +28,21 @@ func TestObjectsAreInHelmsOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, n, err := inOrder(files)
-	if err != nil || n != 1 || n != len(hooks) {
-		t.Fatalf("%d hooks, Helm finds %d (%v)", n, len(hooks), err)
+	got, err := arrange(files)
+	if err != nil || len(got.Hooks) != 1 || len(hooks) != 1 {
+		t.Fatalf("%d hooks, Helm finds %d (%v)", len(got.Hooks), len(hooks), err)
 	}
-	var ours, helms []string
-	for _, o := range got {
-		ours = append(ours, o.Template+"\n"+o.Content)
-	}
+	var helms strings.Builder
 	for _, m := range want {
-		helms = append(helms, m.Name+"\n"+m.Content)
+		fmt.Fprintf(&helms, "---\n# Source: %s\n%s\n", m.Name, m.Content)
 	}
-	if diff := cmp.Diff(helms, ours); diff != "" {
+	if diff := cmp.Diff(helms.String(), got.Manifest); diff != "" {
 		t.Error(diff)
 	}
-	if _, _, err := inOrder(map[string]string{"p/templates/bad.yaml": "kind: [\n"}); err == nil {
+	if len(got.Objects) != len(want)-1 {
+		t.Errorf("%d objects of %d documents, of which one is a comment", len(got.Objects), len(want))
+	}
+	if _, err := arrange(map[string]string{"p/templates/bad.yaml": "kind: [\n"}); err == nil {
 		t.Error("what is not YAML was accepted")
 	}
 }

@@ -1,7 +1,11 @@
 package chart
 
 import (
+	"bytes"
 	"fmt"
+	"regexp"
+	"strings"
+	"sync"
 
 	helmchart "helm.sh/helm/v4/pkg/chart/v2"
 )
@@ -10,14 +14,47 @@ import (
 // capabilities decide what is rendered, and that lookups only refuse.
 const pureAnnotation = "wheelhouse.dev/pure"
 
-// Pure reports whether Helm would render the same once more. It would not if a
-// chart does not say so, and hooks are Helm's own business.
-func (r *Rendered) Pure() bool {
-	pure := r.Hooks == 0
-	walk(r.source, nil, func(sub *helmchart.Chart, _ []string) {
-		pure = pure && sub.Metadata.Annotations[pureAnnotation] == "true"
-	})
+func isPure(c *helmchart.Chart) bool { return c.Metadata.Annotations[pureAnnotation] == "true" }
+
+// Pure reports whether values and capabilities decide what the chart and all
+// of its dependencies render.
+func (c *Chart) Pure() bool {
+	pure := true
+	walk(c.helm, nil, func(sub *helmchart.Chart, _ []string) { pure = pure && isPure(sub) })
 	return pure
+}
+
+// traits are what the text of a chart's templates tells of them. The first two
+// are those of charts that do not say that they are pure.
+type traits struct{ looksUp, asksKinds, random bool }
+
+var (
+	lookupFunction  = regexp.MustCompile(`\blookup\b`)
+	randomFunctions = regexp.MustCompile(`\b(rand(Alpha|AlphaNum|Ascii|Numeric|Bytes|Int)|gen(PrivateKey|CA|CAWithKey|SelfSignedCert|SelfSignedCertWithKey|SignedCert|SignedCertWithKey)|uuidv4|now|ago|shuffle|htpasswd|bcrypt|encryptAES)\b`)
+)
+
+var knownTraits sync.Map // digest of a chart, to its traits
+
+func (c *Chart) traits() traits {
+	if known, ok := knownTraits.Load(c.digest); ok {
+		return known.(traits)
+	}
+	var t traits
+	walk(c.helm, nil, func(sub *helmchart.Chart, _ []string) {
+		// Templates may also stand in other files, for tpl.
+		for _, file := range append(append(sub.Templates[:0:0], sub.Templates...), sub.Files...) {
+			if strings.HasSuffix(file.Name, ".md") || strings.HasPrefix(file.Name, "crds/") {
+				continue
+			}
+			t.random = t.random || randomFunctions.Match(file.Data)
+			if !isPure(sub) {
+				t.looksUp = t.looksUp || lookupFunction.Match(file.Data)
+				t.asksKinds = t.asksKinds || bytes.Contains(file.Data, []byte("APIVersions"))
+			}
+		}
+	})
+	knownTraits.Store(c.digest, t)
+	return t
 }
 
 // Source is the chart as Helm records it: with the values of the sub-charts

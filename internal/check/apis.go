@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
@@ -44,6 +45,15 @@ var kindsAreServed = Rule{
 		Fleet:   "platforms: [{namespace: team-a}]",
 		Files:   renders("apiVersion: scheduling.run.ai/v2\nkind: Queue\nmetadata: {name: dynamo}\n"),
 		Cluster: &Cluster{APIs: []string{"apps/v1", "scheduling.run.ai/v2"}},
+	}, {
+		Fleet: "values: [{platform: {grove: {enabled: true}}}]\nplatforms: [{namespace: team-a}]",
+		Files: map[string]string{
+			"platform/charts/grove-charts/Chart.yaml":          "apiVersion: v2\nname: grove-charts\nversion: v0.1.0-alpha.6\n",
+			"platform/charts/grove-charts/crds/widgets.yaml":   "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: widgets.example.com}\n",
+			"platform/charts/grove-charts/templates/own.yaml":  "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: own}\n",
+			"platform/charts/grove-charts/templates/hook.yaml": "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: hook, annotations: {helm.sh/hook: pre-install}}\n",
+		},
+		Cluster: &Cluster{APIs: []string{"apps/v1"}},
 	}},
 }
 
@@ -51,7 +61,11 @@ var kindsAreServed = Rule{
 // object of it that a release renders.
 func strangeGroups(in Input, rel fleet.Release) map[string]chart.Object {
 	out := map[string]chart.Object{}
-	for _, o := range objectsOf(in, rel) {
+	objects := objectsOf(in, rel)
+	if rendered := in.Rendered[rel.Key]; rendered != nil {
+		objects = slices.Concat(objects, rendered.Hooks)
+	}
+	for _, o := range objects {
 		if _, seen := out[o.Group()]; !seen && !kinds().IsGroupRegistered(o.Group()) {
 			out[o.Group()] = o
 		}
@@ -59,11 +73,14 @@ func strangeGroups(in Input, rel fleet.Release) map[string]chart.Object {
 	return out
 }
 
-// definedGroups are the groups of the CRDs that the fleet renders.
+// definedGroups are the groups of the CRDs that the fleet renders, and of those
+// in the crds/ folders of dependencies, which are applied before the releases.
 func definedGroups(in Input) map[string]bool {
 	out := map[string]bool{}
 	for _, rel := range in.Set.Releases {
-		for _, o := range objectsOf(in, rel) {
+		// What cannot be read fails to render, with its own message.
+		folders, _ := in.Charts[rel.Chart].CRDs(rel.Overrides.PlainMap())
+		for _, o := range slices.Concat(objectsOf(in, rel), folders) {
 			if _, group, ok := strings.Cut(o.Name, "."); ok && o.Kind == "CustomResourceDefinition" {
 				out[group] = true
 			}

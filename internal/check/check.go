@@ -98,6 +98,11 @@ func (fs Findings) Warnings() Findings { return fs.of(Warning, Note) }
 // Count says how many findings have a severity.
 func (fs Findings) Count(s Severity) int { return len(fs.of(s)) }
 
+// Of returns the findings of one rule.
+func (fs Findings) Of(rule string) Findings {
+	return slices.DeleteFunc(slices.Clone(fs), func(f Finding) bool { return f.Rule != rule })
+}
+
 func (fs Findings) of(severities ...Severity) Findings {
 	return slices.DeleteFunc(slices.Clone(fs), func(f Finding) bool { return !slices.Contains(severities, f.Severity) })
 }

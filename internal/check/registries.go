@@ -24,7 +24,7 @@ var imagesAreInTheirRegistries = Rule{
 			if in.Rendered[rel.Key] == nil {
 				continue
 			}
-			images, err := in.Rendered[rel.Key].Images()
+			images, err := in.Rendered[rel.Key].RunImages()
 			if err != nil {
 				problems = append(problems, problem(rel.Origin, "release %s: %v", rel.Key, err))
 			}

@@ -112,6 +112,7 @@ var (
 		imagesComeFromTheMirror,
 		readinessIsSaidRight,
 		sealedEndsInSecrets,
+		renderingIsRepeatable,
 	}
 	// registryRules look at rendered objects and at what registries have.
 	registryRules = []Rule{

@@ -214,8 +214,8 @@ var noHooks = Rule{
 	Fix: "make sure that the hook's images can be pulled without pull secrets; `wheelhouse render` does not show hooks, `helm get hooks` does once it is installed",
 	Find: func(in Input) (problems []fleet.Problem) {
 		for _, rel := range in.Set.Releases {
-			if rendered := in.Rendered[rel.Key]; rendered != nil && rendered.Hooks > 0 {
-				problems = append(problems, problem(rel.Origin, "release %s runs %d objects as hooks", rel.Key, rendered.Hooks))
+			if rendered := in.Rendered[rel.Key]; rendered != nil && len(rendered.Hooks) > 0 {
+				problems = append(problems, problem(rel.Origin, "release %s runs %d objects as hooks", rel.Key, len(rendered.Hooks)))
 			}
 		}
 		return problems

@@ -104,7 +104,7 @@ func (s *Session) compareOne(ctx context.Context, object chart.Object, c rollout
 	trying := context.WithValue(ctx, warningsKey{}, said)
 	switch {
 	case apierrors.IsNotFound(err):
-		change, err = s.tryCreate(trying, client, wanted, change)
+		change, err = s.tryCreate(trying, client, wanted, change, c)
 	case err != nil:
 		return nil, s.explain("read "+object.String(), err)
 	default:
@@ -125,13 +125,17 @@ func (s *Session) compareOne(ctx context.Context, object chart.Object, c rollout
 
 // tryCreate learns what quotas, pod security and webhooks say about an object
 // that does not exist yet.
-func (s *Session) tryCreate(ctx context.Context, client dynamic.ResourceInterface, wanted *unstructured.Unstructured, change *rollout.Change) (*rollout.Change, error) {
+func (s *Session) tryCreate(ctx context.Context, client dynamic.ResourceInterface, wanted *unstructured.Unstructured, change *rollout.Change, c rollout.Comparison) (*rollout.Change, error) {
 	_, err := dryRun(ctx, client, wanted, false)
-	if apierrors.IsNotFound(err) && strings.HasSuffix(wanted.GetKind(), "RoleBinding") {
-		// Its role comes with the same release.
+	if apierrors.IsNotFound(err) && (strings.HasSuffix(wanted.GetKind(), "RoleBinding") || makesNamespace(c.Wanted, wanted.GetNamespace())) {
+		// Its role, or its namespace, comes with the same release.
 		return change, nil
 	}
 	return s.refusal(change, err)
+}
+
+func makesNamespace(wanted []chart.Object, name string) bool {
+	return slices.ContainsFunc(wanted, func(o chart.Object) bool { return o.Kind == "Namespace" && o.Group() == "" && o.Name == name })
 }
 
 // refusal is the change that an error forbids; other errors are errors.

@@ -2,6 +2,7 @@ package release
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -27,7 +28,8 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
-// hookTimeout bounds the hooks of third-party charts; ours have none.
+// hookTimeout bounds Helm's own waiting around hooks, for example until the
+// last run of one is deleted.
 const hookTimeout = 5 * time.Minute
 
 // parallelObjects bounds the concurrent writes of one release.
@@ -48,6 +50,8 @@ type client struct {
 	fresh bool
 	// planned is what is built in place of a placeholder.
 	planned *chart.Rendered
+	// waiting waits for a hook that runs.
+	waiting func(kind, namespace, name string) error
 	// strays are manifests of interrupted attempts, whose objects an update
 	// deletes too if the target has no use for them.
 	strays string
@@ -58,11 +62,21 @@ var (
 	_ kube.InterfaceWaitOptions = (*client)(nil)
 )
 
-func newClient(session *cluster.Session, release fleet.Key, log slog.Handler, fields rollout.Fields, migrate bool) *client {
+func newClient(ctx context.Context, session *cluster.Session, release fleet.Key, log slog.Handler, fields rollout.Fields, migrate bool) *client {
 	c := kube.New(session)
 	c.Namespace = release.Namespace
 	c.SetLogger(log)
-	return &client{Client: c, session: session, release: release, fields: fields, migrate: migrate}
+	wait := func(kind, namespace, name string) error {
+		switch kind {
+		case "Job.batch":
+			return session.AwaitJob(ctx, namespace, name, rollout.WaitingOf(ctx))
+		case "Pod":
+			return session.AwaitPod(ctx, namespace, name, rollout.WaitingOf(ctx))
+		default:
+			return nil // there when it is created
+		}
+	}
+	return &client{Client: c, session: session, release: release, fields: fields, migrate: migrate, waiting: wait}
 }
 
 // clientOf is the client of a configuration that this package has made.
@@ -311,25 +325,24 @@ func (c *client) GetWaiter(strategy kube.WaitStrategy) (kube.Waiter, error) {
 }
 
 // GetWaiterWithOptions returns a waiter that leaves objects to the rollout's
-// gates and only opens Helm's own watcher when a chart has hooks.
-func (c *client) GetWaiterWithOptions(strategy kube.WaitStrategy, options ...kube.WaitOption) (kube.Waiter, error) {
-	return &hookWaiter{open: func() (kube.Waiter, error) { return c.Client.GetWaiterWithOptions(strategy, options...) }}, nil
+// gates and waits for hooks itself: it tells for what, and ends with the cause.
+func (c *client) GetWaiterWithOptions(kube.WaitStrategy, ...kube.WaitOption) (kube.Waiter, error) {
+	return &hookWaiter{client: c}, nil
 }
 
-type hookWaiter struct {
-	open func() (kube.Waiter, error)
-}
+type hookWaiter struct{ client *client }
 
 func (w *hookWaiter) Wait(kube.ResourceList, time.Duration) error          { return nil }
 func (w *hookWaiter) WaitWithJobs(kube.ResourceList, time.Duration) error  { return nil }
 func (w *hookWaiter) WaitForDelete(kube.ResourceList, time.Duration) error { return nil }
 
-func (w *hookWaiter) WatchUntilReady(hooks kube.ResourceList, timeout time.Duration) error {
-	waiter, err := w.open()
-	if err != nil {
-		return err
+func (w *hookWaiter) WatchUntilReady(hooks kube.ResourceList, _ time.Duration) error {
+	for _, hook := range hooks {
+		if err := w.client.waiting(hook.Mapping.GroupVersionKind.GroupKind().String(), hook.Namespace, hook.Name); err != nil {
+			return err
+		}
 	}
-	return waiter.WatchUntilReady(hooks, timeout)
+	return nil
 }
 
 // GetPodList serves the logs of failed hooks.

@@ -2,6 +2,8 @@ package release
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"helm.sh/helm/v4/pkg/action"
 	"helm.sh/helm/v4/pkg/chart/common"
@@ -12,30 +14,32 @@ import (
 )
 
 // Helm renders a chart while it installs it. The plan has rendered it already,
-// and for a pure chart once is enough: parsing and evaluating the templates of
-// fifty tenants a second time costs a fifth of an apply. So Helm gets a chart
-// with a placeholder, the client builds the planned objects in its place, and
-// the record gets the real chart, its manifest and its notes.
+// and a second time might give something else, where templates are random or
+// look up what has changed meanwhile. So Helm gets a chart with a placeholder,
+// the client builds the planned objects in its place, and the record gets the
+// real chart, its manifest and its notes. Hooks are templates that render what
+// the plan did, so that everything about them stays Helm's own.
 
 const (
 	placeholderFile = "templates/planned.yaml"
 	placeholder     = "kind: Planned\n"
 )
 
-// chartFor is what Helm works on: a placeholder for what the plan has rendered,
-// or the chart itself where Helm has to render.
+// chartFor is what Helm works on in place of the target's chart.
 func chartFor(cfg *action.Configuration, target rollout.Target) *helmchart.Chart {
-	if !target.Rendered.Pure() {
-		return target.Source.Helm()
-	}
 	recordsIn(cfg).planned = target.Rendered
 	clientOf(cfg).planned = target.Rendered
 	metadata := *target.Rendered.Source().Metadata
 	metadata.Dependencies = nil
-	return &helmchart.Chart{
+	c := &helmchart.Chart{
 		Metadata:  &metadata,
 		Templates: []*common.File{{Name: placeholderFile, Data: []byte(placeholder)}},
 	}
+	for name, text := range target.Rendered.HookFiles() {
+		literal := "{{ " + strconv.Quote(text) + " }}"
+		c.Templates = append(c.Templates, &common.File{Name: strings.TrimPrefix(name, metadata.Name+"/"), Data: []byte(literal)})
+	}
+	return c
 }
 
 // placeholderFor is the manifest that Helm makes of the placeholder.

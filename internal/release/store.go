@@ -32,7 +32,6 @@ type Store struct {
 	// History is how many revisions of a release are kept.
 	History int
 	log     slog.Handler
-	lookups *lookups
 }
 
 var _ rollout.Releases = (*Store)(nil)
@@ -42,7 +41,7 @@ func NewStore(session *cluster.Session, log slog.Handler) *Store {
 	// A package variable of the SDK: with the default, the name of this
 	// binary, the helm command would conflict with us.
 	kube.ManagedFieldsManager = cluster.FieldManager
-	return &Store{session: session, log: log, History: fleet.DefaultHistory, lookups: &lookups{RESTClientGetter: session}}
+	return &Store{session: session, log: log, History: fleet.DefaultHistory}
 }
 
 // Apply installs or upgrades a release. A revision that an earlier client left
@@ -175,9 +174,9 @@ func (s *Store) configuration(ctx context.Context, key fleet.Key, migrate bool) 
 		return nil, err
 	}
 	cfg := action.NewConfiguration(action.ConfigurationSetLogger(s.log))
-	cfg.RESTClientGetter = s.lookups
+	cfg.RESTClientGetter = s.session
 	cfg.Capabilities = caps
-	cfg.KubeClient = newClient(s.session, key, s.log, s.Fields, migrate)
+	cfg.KubeClient = newClient(ctx, s.session, key, s.log, s.Fields, migrate)
 	secrets := s.session.Kube.CoreV1().Secrets(key.Namespace)
 	kept := &records{Secrets: driver.NewSecrets(secrets), secrets: secrets}
 	kept.SetLogger(s.log)

@@ -33,6 +33,13 @@ func (d *Desired) Bundle(ctx context.Context, shelf chart.Shelf) (*chart.Bundle,
 		return nil, err
 	}
 	b.Files[chart.BundleImages] = []byte(strings.Join(list, "\n") + "\n")
+	unknown, err := unknownImages(targets)
+	if err != nil {
+		return nil, err
+	}
+	if len(unknown) > 0 {
+		b.Files[chart.BundleUnknownImages] = []byte(strings.Join(unknown, "\n") + "\n")
+	}
 	for _, image := range list {
 		b.Images = append(b.Images, chart.Image{Reference: image, Digest: chart.PinnedDigest(image)})
 	}
@@ -57,22 +64,29 @@ func addDefinitions(b *chart.Bundle, target Target) error {
 	}
 	for _, object := range append(objects, target.Rendered.Objects...) {
 		if isCRD(object) {
-			b.Files[chart.BundleCRDs+object.Name+".yaml"] = []byte(object.Content + "\n")
+			b.Files[chart.BundleCRDs+object.Name+".yaml"] = []byte(object.Content)
 		}
 	}
 	return nil
 }
 
 // images lists what all releases run, sorted.
-func images(targets []Target) ([]string, error) {
+func images(targets []Target) ([]string, error) { return each(targets, (*chart.Rendered).Images) }
+
+// unknownImages names the places where something else decides on an image.
+func unknownImages(targets []Target) ([]string, error) {
+	return each(targets, (*chart.Rendered).UnknownImages)
+}
+
+func each(targets []Target, list func(*chart.Rendered) ([]string, error)) ([]string, error) {
 	all := map[string]bool{}
 	for _, target := range targets {
-		found, err := target.Rendered.Images()
+		found, err := list(target.Rendered)
 		if err != nil {
 			return nil, fmt.Errorf("release %s: %w", target.Key, err)
 		}
-		for _, image := range found {
-			all[image] = true
+		for _, one := range found {
+			all[one] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(all)), nil
@@ -85,7 +99,7 @@ type Registries interface {
 
 // AskRegistries runs the rules on what registries have of the images.
 func (d *Desired) AskRegistries(ctx context.Context, targets []Target, registries Registries) (check.Findings, error) {
-	list, err := images(targets)
+	list, err := each(targets, (*chart.Rendered).RunImages)
 	if err != nil {
 		return nil, err
 	}

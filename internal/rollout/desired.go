@@ -127,6 +127,27 @@ type Target struct {
 // Targets renders every release, in parallel, and runs the rules on the
 // rendered objects. The result has the order of the set.
 func (d *Desired) Targets(ctx context.Context, caps *chart.Capabilities) ([]Target, error) {
+	return d.targetsIn(ctx, surroundings{caps: caps})
+}
+
+// surroundings are what templates see of a cluster.
+type surroundings struct {
+	caps *chart.Capabilities
+	// lookup is nil offline: then nothing is found, and all releases are new.
+	lookup  chart.Lookup
+	records map[fleet.Key]Record
+}
+
+// render renders a release as the next write to it would.
+func (s surroundings) render(rel fleet.Release, c *chart.Chart) (*chart.Rendered, error) {
+	revision := 1
+	if last, exists := s.records[rel.Key]; exists && last.Status != "uninstalled" && last.Status != "uninstalling" {
+		revision = last.Revision + 1
+	}
+	return c.RenderLive(chart.Release{Name: rel.Name, Namespace: rel.Namespace, Revision: revision}, rel.Overrides.PlainMap(), s.caps, s.lookup)
+}
+
+func (d *Desired) targetsIn(ctx context.Context, around surroundings) ([]Target, error) {
 	targets := make([]Target, len(d.Set.Releases))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
@@ -135,7 +156,7 @@ func (d *Desired) Targets(ctx context.Context, caps *chart.Capabilities) ([]Targ
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			target, err := newTarget(d.Set.Name, rel, d.Charts[rel.Chart], caps)
+			target, err := newTarget(d.Set.Name, rel, d.Charts[rel.Chart], around)
 			targets[i] = target
 			return err
 		})
@@ -143,7 +164,7 @@ func (d *Desired) Targets(ctx context.Context, caps *chart.Capabilities) ([]Targ
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	findings := check.Objects(check.Input{Set: d.Set, Charts: d.Charts, Rendered: renderedOf(targets), KubeVersion: caps.KubeVersion.Version, Caps: caps})
+	findings := check.Objects(check.Input{Set: d.Set, Charts: d.Charts, Rendered: renderedOf(targets), KubeVersion: around.caps.KubeVersion.Version, Caps: around.caps})
 	d.ObjectWarnings = findings.Warnings()
 	return targets, findings.Err()
 }
@@ -169,8 +190,8 @@ func renderedOf(targets []Target) map[fleet.Key]*chart.Rendered {
 	return rendered
 }
 
-func newTarget(fleetName string, rel fleet.Release, c *chart.Chart, caps *chart.Capabilities) (Target, error) {
-	rendered, err := c.Render(chart.Release{Name: rel.Name, Namespace: rel.Namespace}, rel.Overrides.PlainMap(), caps)
+func newTarget(fleetName string, rel fleet.Release, c *chart.Chart, around surroundings) (Target, error) {
+	rendered, err := around.render(rel, c)
 	if err != nil {
 		return Target{}, fmt.Errorf("%srelease %s: %w", place(rel), rel.Key, rel.Hide(err))
 	}

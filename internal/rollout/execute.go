@@ -216,7 +216,7 @@ func (e *execution) perform(ctx context.Context, n *node, started time.Time) (Re
 	case StepNamespace:
 		return e.namespace(ctx, step)
 	case StepRelease:
-		return e.release(context.WithoutCancel(ctx), step)
+		return e.release(WithWaiting(context.WithoutCancel(ctx), Waiting{Patience: e.Patience, Report: progress}), step)
 	case StepGate:
 		return e.gate(ctx, step, progress)
 	case StepWave:

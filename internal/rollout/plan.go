@@ -148,8 +148,10 @@ type Snapshot struct {
 func Observe(ctx context.Context, d *Desired, releases Releases, cluster Cluster) (*Snapshot, error) {
 	s := &Snapshot{}
 	group, gctx := errgroup.WithContext(ctx)
+	recorded := make(chan struct{})
 	group.Go(func() (err error) {
 		s.Records, err = releases.Inventory(gctx)
+		close(recorded)
 		return err
 	})
 	group.Go(func() (err error) {
@@ -166,13 +168,28 @@ func Observe(ctx context.Context, d *Desired, releases Releases, cluster Cluster
 			return err
 		}
 		s.KubeVersion = caps.KubeVersion.Version
-		s.Targets, err = d.Targets(gctx, caps)
+		around := surroundings{caps: caps}
+		if !d.pure() {
+			<-recorded
+			around.lookup, around.records = cluster.Lookup(gctx), s.Records
+		}
+		s.Targets, err = d.targetsIn(gctx, around)
 		return err
 	})
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
 	return s, s.observeOwnership(ctx, cluster)
+}
+
+// pure reports whether no chart of the fleet depends on what is in the cluster.
+func (d *Desired) pure() bool {
+	for _, c := range d.Charts {
+		if !c.Pure() {
+			return false
+		}
+	}
+	return true
 }
 
 // observeOwnership looks at everything that the releases want.

@@ -186,6 +186,8 @@ func (w *world) CreateNamespace(ctx context.Context, name string) error {
 	return w.do(ctx, "create "+name)
 }
 func (w *world) Refresh() {}
+
+func (w *world) Lookup(context.Context) chart.Lookup { return nil }
 func (w *world) AwaitReady(ctx context.Context, gate Gate, _ func(string)) error {
 	return w.do(ctx, "await "+gate.Release.String())
 }

@@ -138,7 +138,7 @@ func objectsDigest(t Target) string {
 	if err != nil {
 		return err.Error()
 	}
-	return digestOf(shown.Manifest)
+	return digestOf(shown.Steady())
 }
 
 func digestOf(text string) string {

@@ -40,6 +40,8 @@ type Cluster interface {
 	Describe() string
 	// Capabilities is what templates may ask about the cluster.
 	Capabilities(ctx context.Context) (*chart.Capabilities, error)
+	// Lookup answers what templates look up.
+	Lookup(ctx context.Context) chart.Lookup
 	// Refresh forgets the capabilities, after CRDs changed.
 	Refresh()
 	// Namespaces tells the state of each named namespace.
