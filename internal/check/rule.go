@@ -113,6 +113,8 @@ var (
 		readinessIsSaidRight,
 		sealedEndsInSecrets,
 		renderingIsRepeatable,
+		imagesHaveVersions,
+		productionImagesHaveVersions,
 	}
 	// registryRules look at rendered objects and at what registries have.
 	registryRules = []Rule{

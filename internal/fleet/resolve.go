@@ -22,6 +22,8 @@ type Set struct {
 	// Waves are the waves of the platforms, in the order in which they are rolled
 	// out; the last is empty if some platforms name none. Nil if no platform does.
 	Waves []string
+	// Profiles are the profiles of the fleet, as the file names them.
+	Profiles []string
 }
 
 // Key identifies a Helm release within a cluster.
@@ -81,6 +83,9 @@ func Resolve(f *Fleet, in Input) (*Set, error) {
 	flags := r.setFlags()
 
 	set := &Set{Name: f.Name}
+	for _, profile := range f.Profiles {
+		set.Profiles = append(set.Profiles, profile.Value)
+	}
 	set.Releases = append(set.Releases, r.release(Release{
 		Key:    Key{Namespace: f.CRDs.Namespace.Value, Name: "dynamo-crds"},
 		Chart:  ChartCRDs,

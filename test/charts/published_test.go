@@ -163,8 +163,11 @@ func withinSchema(root map[string]any, path []string) any {
 	for _, name := range path {
 		root, _ = root["properties"].(map[string]any)[name].(map[string]any)
 	}
-	if root["type"] == "boolean" {
+	switch root["type"] {
+	case "boolean":
 		return true
+	case "array":
+		return []any{}
 	}
 	return map[string]any{"duration": "100h"}
 }

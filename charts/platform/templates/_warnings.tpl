@@ -51,6 +51,12 @@ part in a setting.
 {{- if hasKey $operator "istioVirtualServiceEnabled" -}}
 {{- $found = append $found "dynamo-operator.istioVirtualServiceEnabled has no effect: the right to VirtualServices follows from dynamo.istio.enabled" -}}
 {{- end -}}
+{{- if hasKey (dig "webhook" "certGenerator" dict $operator) "tolerations" -}}
+{{- $found = append $found "dynamo-operator.webhook.certGenerator.tolerations has no effect: no job makes the certificate" -}}
+{{- end -}}
+{{- if hasKey (dig "dynamo" "mpiRun" "sshKeygen" dict $operator) "tolerations" -}}
+{{- $found = append $found "dynamo-operator.dynamo.mpiRun.sshKeygen.tolerations has no effect: no job makes the key" -}}
+{{- end -}}
 {{- if dig "webhook" "certManager" "rootCA" false $operator -}}
 {{- $found = append $found "dynamo-operator.webhook.certManager.rootCA is taken as dynamo-operator.webhook.certManager.certificate.rootCA; please use that key" -}}
 {{- end -}}
