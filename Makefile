@@ -89,7 +89,7 @@ test-charts: bin/helm-unittest ## The suites in the charts, run by helm-unittest
 	@go run ./test/charts/suites charts/crds charts/chrek charts/platform/components/operator dist/suites/platform
 
 .PHONY: fault-sweep
-fault-sweep: bin/drydock ## Kill wheelhouse after its k-th request, for every k, and disturb one request in ten
+fault-sweep: bin/drydock ## Kill or stop wheelhouse after its k-th request, and disturb one request in ten
 	@go run ./test/faults
 
 .PHONY: test-drydock

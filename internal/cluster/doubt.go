@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"strings"
 	"syscall"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -18,11 +19,8 @@ import (
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 )
 
-// Why a session is of no further use.
-var (
-	errCredentials = errors.New("the cluster no longer accepts the credentials: log in again")
-	errSilent      = fmt.Errorf("the API server has not answered for %s", silencePatience)
-)
+// errCredentials is why a session is of no further use.
+var errCredentials = errors.New("the cluster no longer accepts the credentials: log in again")
 
 // failure says what is known about a request that got no answer.
 type failure int
@@ -42,7 +40,7 @@ func classify(err error) failure {
 	case errors.As(err, &dial) && dial.Op == "dial":
 		return unsent
 	case utilnet.IsConnectionReset(err), utilnet.IsProbableEOF(err), utilnet.IsHTTP2ConnectionLost(err), utilnet.IsTimeout(err),
-		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.EPIPE):
+		errors.Is(err, errStale), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.EPIPE):
 		return cutOff
 	}
 	for _, text := range []string{"http2: ", "stream error: ", "server closed idle connection"} {
@@ -56,23 +54,20 @@ func classify(err error) failure {
 // exhausted is the error of a request that was repeated in vain. It hides the
 // last error where the client library would repeat the request once more.
 type exhausted struct {
+	// trouble is what the API server does, as in "does not answer".
+	trouble  string
+	lasted   time.Duration
 	attempts int
-	last     error
+	// last is the error of the last attempt; nil if the server answered.
+	last error
 }
 
 func (e *exhausted) Error() string {
-	what := "the connection broke"
-	switch {
-	case utilnet.IsConnectionRefused(e.last):
-		what = "connection refused"
-	case utilnet.IsTimeout(e.last):
-		what = "no answer in time"
-	}
-	return fmt.Sprintf("%s, %d times", what, e.attempts)
+	return fmt.Sprintf("it %s, tried %d times within %s", e.trouble, e.attempts, e.lasted.Round(time.Second))
 }
 
 func (e *exhausted) Unwrap() error {
-	if classify(e.last) == cutOff && !utilnet.IsTimeout(e.last) {
+	if e.last == nil || classify(e.last) == cutOff && !utilnet.IsTimeout(e.last) {
 		return nil
 	}
 	return e.last

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"syscall"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -29,7 +30,8 @@ func (s *Session) explain(doing string, err error) error {
 	case apierrors.IsForbidden(err):
 		return &explained{fmt.Sprintf("cannot %s: %s; ask an administrator for this permission", doing, forbidden(err)), err}
 	case errors.As(err, &gone):
-		return fmt.Errorf("cannot %s: %s does not answer any more (%w); run the same command again when it does", doing, host, gone)
+		return &explained{fmt.Sprintf("cannot %s: the API server at %s %s, tried %d times within %s; run the same command again when it is well",
+			doing, host, gone.trouble, gone.attempts, gone.lasted.Round(time.Second)), gone}
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("cannot %s: nothing answers at %s (connection refused); start the cluster, or choose another with --context or --kubeconfig", doing, host)
 	case errors.As(err, &dns):

@@ -5,7 +5,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -109,6 +111,15 @@ func writesGraphs(rules []rbacv1.PolicyRule) bool {
 			containsAny(r.Resources, "dynamocomponentdeployments", "*") &&
 			containsAny(r.Verbs, "delete", "*")
 	})
+}
+
+// expired is about a Lease that is looked at once.
+func expired(lease *coordinationv1.Lease) bool {
+	if lease.Spec.RenewTime == nil {
+		return true
+	}
+	duration := time.Duration(ptr.Deref(lease.Spec.LeaseDurationSeconds, 0)) * time.Second
+	return time.Since(lease.Spec.RenewTime.Time) > duration
 }
 
 func containsAny(words []string, wanted ...string) bool {

@@ -12,14 +12,18 @@ import (
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"golang.org/x/sync/errgroup"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/check/readiness"
+	"github.com/wheelhouse-dev/wheelhouse/internal/lease"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
@@ -193,8 +197,9 @@ func judge(u *unstructured.Unstructured) verdict {
 // awaitMarker waits for the operator's claim on its namespace to be held.
 func (s *Session) awaitMarker(ctx context.Context, gate rollout.Gate, report func(string)) error {
 	label := "Lease " + joinName(gate.Release.Namespace, MarkerLease)
+	judge := judgeMarker(lease.NewObserver(lease.Awake), gate)
 	err := s.watches.await(ctx, selection{resource: leases, fields: "metadata.name=" + MarkerLease},
-		gate.Release.Namespace, MarkerLease, gate.Patience, judgeMarker, func(message string) { report(label + ": " + message) })
+		gate.Release.Namespace, MarkerLease, gate.Patience, judge, func(message string) { report(label + ": " + message) })
 	var blocked *notReady
 	if errors.As(err, &blocked) {
 		return fmt.Errorf("%s is not held: %s; see the operator's log with `kubectl -n %s logs -l app.kubernetes.io/part-of=dynamo-operator`",
@@ -203,21 +208,28 @@ func (s *Session) awaitMarker(ctx context.Context, gate rollout.Gate, report fun
 	return s.explain("wait for "+label, err)
 }
 
-func judgeMarker(u *unstructured.Unstructured) verdict {
-	if u == nil {
-		return verdict{message: "does not exist yet"}
+// judgeMarker asks for a claim that is alive: one that was made or renewed while
+// we looked. The times in it are those of the operator's clock and prove nothing.
+// Of a release that this run did not change, a claim is enough.
+func judgeMarker(observer *lease.Observer, gate rollout.Gate) judgement {
+	return func(u *unstructured.Unstructured) verdict {
+		if u == nil {
+			observer.Gone(types.NamespacedName{Namespace: gate.Release.Namespace, Name: MarkerLease})
+			return verdict{message: "does not exist yet"}
+		}
+		var marker coordinationv1.Lease
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &marker); err != nil {
+			return verdict{failed: true, message: err.Error()}
+		}
+		switch {
+		case lease.Duration(&marker) == 0:
+			return verdict{message: "nobody holds it"}
+		case !gate.Changed, observer.Renewed(&marker):
+			return verdict{ready: true}
+		default:
+			return verdict{message: lease.Holder(&marker) + " has not renewed it yet"}
+		}
 	}
-	holder, _, _ := unstructured.NestedString(u.Object, "spec", "holderIdentity")
-	if holder == "" {
-		return verdict{message: "nobody holds it"}
-	}
-	renewed, _, _ := unstructured.NestedString(u.Object, "spec", "renewTime")
-	seconds, _, _ := unstructured.NestedInt64(u.Object, "spec", "leaseDurationSeconds")
-	at, err := time.Parse(time.RFC3339Nano, renewed)
-	if err != nil || time.Since(at) > time.Duration(seconds)*time.Second {
-		return verdict{message: holder + " has let it expire"}
-	}
-	return verdict{ready: true}
 }
 
 // awaitServed waits until CRDs that are Established are also in discovery, in

@@ -3,6 +3,8 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -13,16 +15,19 @@ import (
 	"time"
 )
 
-// How long requests are repeated. Silence is time without any answer from the
-// API server to any request: restarting one takes seconds. A server that
-// throttles us is alive and may take longer; one that answers with an error
-// says the same again unless that passes soon.
+// How long requests are repeated. Restarting an API server, or electing a leader
+// of its database, takes seconds. A server that throttles us is alive and may
+// take longer. What fails because of somebody else's webhook or API server, while
+// ours is well, fails the same way again unless that passes soon.
 const (
-	silencePatience  = time.Minute
+	patience         = time.Minute
 	throttlePatience = 5 * time.Minute
 	errorAttempts    = 6
 	firstPause       = 100 * time.Millisecond
 	longestPause     = 5 * time.Second
+	// longestAttempt is for how long one attempt counts as trouble: what takes
+	// much longer was stopped, and so was this client.
+	longestAttempt = 15 * time.Second
 )
 
 // retries is the transport of a session. It repeats requests that the API
@@ -30,7 +35,8 @@ const (
 // became of those whose answer was lost. Its callers see one request with one
 // answer.
 type retries struct {
-	next http.RoundTripper
+	next  http.RoundTripper
+	fence *fence
 	// sleep waits, or returns false when the context has ended.
 	sleep func(ctx context.Context, d time.Duration) bool
 	// now is the clock.
@@ -41,9 +47,8 @@ type retries struct {
 	// answered says that the server has been seen alive: before that, an address
 	// where nothing listens is a wrong address.
 	answered atomic.Bool
-	// silent is since when requests get no answer, in Unix nanoseconds, 0 if
-	// they do.
-	silent atomic.Int64
+	// well is when the server last did what it was asked to, in Unix nanoseconds.
+	well atomic.Int64
 
 	mutex  sync.Mutex
 	broken chan struct{}
@@ -52,7 +57,7 @@ type retries struct {
 }
 
 func newRetries(next http.RoundTripper) *retries {
-	return &retries{next: next, sleep: sleep, now: time.Now, broken: make(chan struct{}), told: map[string]time.Time{}}
+	return &retries{next: next, fence: newFence(), sleep: sleep, now: time.Now, broken: make(chan struct{}), told: map[string]time.Time{}}
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {
@@ -72,8 +77,13 @@ type try struct {
 	body    []byte
 	began   time.Time
 	count   int
+	// trouble is how long the server has not done what was asked, as far as this
+	// request knows. Time in which this process was stopped does not count.
+	trouble time.Duration
 	// doubt says that an earlier attempt may have been executed.
 	doubt bool
+	// gaveUp is why it is not repeated any more, though that could help.
+	gaveUp *exhausted
 	// renewed says that the credentials have been refused once: a credential
 	// plugin has new ones the next time.
 	renewed bool
@@ -87,7 +97,9 @@ func (r *retries) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	t := &try{request: request, body: body, began: r.now()}
 	for {
+		began := r.now()
 		response, err := r.once(t)
+		t.trouble += min(r.now().Sub(began), longestAttempt)
 		pause, again := r.judge(t, response, err)
 		if !again {
 			return r.settle(t, response, err)
@@ -98,6 +110,7 @@ func (r *retries) RoundTrip(request *http.Request) (*http.Response, error) {
 		if !r.sleep(request.Context(), pause) {
 			return nil, request.Context().Err()
 		}
+		t.trouble += pause
 	}
 }
 
@@ -109,16 +122,31 @@ func readBody(request *http.Request) ([]byte, error) {
 	return io.ReadAll(request.Body)
 }
 
-// once makes one attempt. An answer that breaks off is none, so it is read
-// here, unless it is a stream.
-func (r *retries) once(t *try) (*http.Response, error) {
+// once makes one attempt, as soon as the fence lets it pass. An answer that breaks
+// off is none, so it is read here, unless it is a stream.
+func (r *retries) once(t *try) (response *http.Response, err error) {
 	t.count++
-	request := t.request.Clone(t.request.Context())
-	if t.body != nil {
-		request.Body, request.ContentLength = io.NopCloser(bytes.NewReader(t.body)), int64(len(t.body))
-		request.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(t.body)), nil }
+	ctx := t.request.Context()
+	body := func() io.ReadCloser { return io.NopCloser(bytes.NewReader(t.body)) }
+	if fenced(t.request) {
+		if err := r.fence.await(ctx); err != nil {
+			return nil, err
+		}
+		bound, done := r.fence.bound(ctx)
+		defer done()
+		defer func() {
+			if cause := context.Cause(bound); err != nil && cause != nil && t.request.Context().Err() == nil {
+				err = cause
+			}
+		}()
+		ctx, body = bound, func() io.ReadCloser { return guarded{bytes.NewReader(t.body), r.fence} }
 	}
-	response, err := r.next.RoundTrip(request)
+	request := t.request.Clone(ctx)
+	if t.body != nil {
+		request.Body, request.ContentLength = body(), int64(len(t.body))
+		request.GetBody = func() (io.ReadCloser, error) { return body(), nil }
+	}
+	response, err = r.next.RoundTrip(request)
 	if err != nil || streams(request) {
 		return response, err
 	}
@@ -146,7 +174,6 @@ func (r *retries) judge(t *try, response *http.Response, err error) (pause time.
 		return r.judgeError(t, err)
 	}
 	r.answered.Store(true)
-	r.silent.Store(0)
 	switch response.StatusCode {
 	case http.StatusUnauthorized:
 		again = !t.renewed
@@ -159,14 +186,33 @@ func (r *retries) judge(t *try, response *http.Response, err error) (pause time.
 		// Refused before anything was done, so every request may be repeated.
 		pause = max(retryAfter(response), t.backoff())
 		r.say(t, "the API server is busy (429); slowing down")
-		return pause, r.now().Sub(t.began)+pause < throttlePatience
+		return pause, r.persists(t, throttlePatience-pause, "throttles this client (429)")
 	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		t.doubt = true
 		r.say(t, "the API server answers with errors ("+response.Status+"); trying again")
-		return max(min(retryAfter(response), longestPause), t.backoff()), t.count < errorAttempts && t.repeatable()
+		if !t.repeatable() || t.count >= errorAttempts && t.others(response, r.well.Load()) {
+			return 0, false
+		}
+		return max(min(retryAfter(response), longestPause), t.backoff()), r.persists(t, patience, "answers with errors ("+response.Status+")")
 	default:
+		r.well.Store(r.now().UnixNano())
 		return 0, false
 	}
+}
+
+// others tells errors that are not the API server's own: those of webhooks, and of
+// the servers behind it that serve some of the kinds, while it does what others
+// ask.
+func (t *try) others(response *http.Response, well int64) bool {
+	if strings.HasPrefix(t.request.URL.Path, "/apis/") && strings.Count(t.request.URL.Path, "/") == 3 && well > t.began.UnixNano() {
+		return true
+	}
+	data, err := io.ReadAll(response.Body)
+	if err != nil {
+		return false
+	}
+	response.Body = io.NopCloser(bytes.NewReader(data))
+	return bytes.Contains(data, []byte("webhook"))
 }
 
 // judgeError judges a request that got no answer.
@@ -181,14 +227,25 @@ func (r *retries) judgeError(t *try, err error) (pause time.Duration, again bool
 			return 0, false
 		}
 	}
-	now := r.now()
-	r.silent.CompareAndSwap(0, now.UnixNano())
-	if now.Sub(time.Unix(0, r.silent.Load())) > silencePatience {
-		r.breakOff(errSilent)
-		return 0, false
+	if errors.Is(err, errStale) {
+		r.say(t, "the lock was not renewed in time; asking whether it is still ours")
+	} else {
+		r.say(t, "the API server does not answer; trying again")
 	}
-	r.say(t, "the API server does not answer; trying again")
-	return t.backoff(), true
+	return t.backoff(), r.persists(t, patience, "does not answer")
+}
+
+// persists tells whether it is worth to go on in spite of trouble. Where it is
+// not, and others had no more luck in the meantime, the session ends.
+func (r *retries) persists(t *try, patience time.Duration, trouble string) bool {
+	if t.trouble <= patience {
+		return true
+	}
+	t.gaveUp = &exhausted{trouble: trouble, lasted: t.trouble, attempts: t.count}
+	if r.well.Load() < t.began.UnixNano() {
+		r.breakOff(fmt.Errorf("the API server %s, for %s now", trouble, t.trouble.Round(time.Second)))
+	}
+	return false
 }
 
 // backoff doubles with each attempt; chance keeps many requests from coming
@@ -209,10 +266,11 @@ func retryAfter(response *http.Response) time.Duration {
 // settle makes the final answer: of a request that was repeated in doubt it
 // finds out whether an earlier attempt had been executed.
 func (r *retries) settle(t *try, response *http.Response, err error) (*http.Response, error) {
+	if t.gaveUp != nil {
+		t.gaveUp.last = err
+		return nil, t.gaveUp
+	}
 	if err != nil {
-		if t.count > 1 && t.request.Context().Err() == nil {
-			err = &exhausted{attempts: t.count, last: err}
-		}
 		return nil, err
 	}
 	// The client library would begin anew where we have given up.

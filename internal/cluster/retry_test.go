@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -47,6 +48,7 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 		response.Header.Set("Retry-After", "7")
 	}
 	_, err := fmt.Sscan(code, &response.StatusCode)
+	response.Status = code + " " + http.StatusText(response.StatusCode)
 	return response, err
 }
 
@@ -114,9 +116,13 @@ func TestRequestsAreRepeatedWhereThatIsSafe(t *testing.T) {
 		"update lost to another": {
 			method: "PUT", path: "/s/s", body: `{"metadata":{"name":"s"},"spec":{"list":[1]}}`, answers: []string{"500", "409 changed", `200 {"spec":{"list":[1,2]}}`}, code: 409, text: "changed",
 		},
-		"delete executed":      {method: "DELETE", path: "/s/s", answers: []string{"reset", "404"}, code: 200, text: `{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success"}`},
-		"nothing to delete":    {method: "DELETE", path: "/s/s", answers: []string{"404 no"}, code: 404, text: "no"},
-		"error that stays":     {method: "GET", path: "/s", answers: []string{"500 bad"}, code: 500, text: "bad", asked: []string{"GET /s", "GET /s", "GET /s", "GET /s", "GET /s", "GET /s"}},
+		"delete executed":   {method: "DELETE", path: "/s/s", answers: []string{"reset", "404"}, code: 200, text: `{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success"}`},
+		"nothing to delete": {method: "DELETE", path: "/s/s", answers: []string{"404 no"}, code: 404, text: "no"},
+		"a webhook is away": {
+			method: "GET", path: "/s", answers: []string{"500 failed calling webhook"}, code: 500, text: "failed calling webhook",
+			asked: []string{"GET /s", "GET /s", "GET /s", "GET /s", "GET /s", "GET /s"},
+		},
+		"an election of etcd":  {method: "GET", path: "/s", answers: append(slices.Repeat([]string{"500", "503", "429"}, 4), "200 yes"), code: 200, text: "yes"},
 		"credentials renewed":  {method: "GET", path: "/s", answers: []string{"401", "200 yes"}, code: 200, text: "yes"},
 		"credentials expired":  {method: "GET", path: "/s", answers: []string{"401 no"}, code: 401, text: "no", asked: []string{"GET /s", "GET /s"}},
 		"name from the server": {method: "POST", path: "/s", body: `{"metadata":{"generateName":"x-"}}`, answers: []string{"500 bad"}, code: 500, text: "bad", asked: []string{`POST /s {"metadata":{"generateName":"x-"}}`}},
@@ -140,27 +146,65 @@ func TestRequestsAreRepeatedWhereThatIsSafe(t *testing.T) {
 	}
 }
 
+// givenUp asserts that a request was repeated for as long as that may help, and
+// that the session ended with it.
+func givenUp(t *testing.T, r *retries, err error, cause string) {
+	t.Helper()
+	var gone *exhausted
+	if !errors.As(err, &gone) || gone.attempts < 10 {
+		t.Fatalf("got %v", err)
+	}
+	select {
+	case <-r.broken:
+	default:
+		t.Fatal("the session does not count as broken")
+	}
+	if !strings.HasPrefix(r.cause.Error(), cause) {
+		t.Errorf("got %q", r.cause)
+	}
+}
+
 func TestRepeatingHasAnEnd(t *testing.T) {
 	t.Run("a silent server", func(t *testing.T) {
 		r, _, _, err := ask(t, &script{answers: []string{"reset"}}, http.MethodGet, "/s", jsonType, "", true)
-		var gone *exhausted
-		if !errors.As(err, &gone) || gone.attempts < 10 {
-			t.Fatalf("got %v", err)
-		}
+		givenUp(t, r, err, "the API server does not answer, for 1m")
 		if utilnet.IsConnectionReset(err) || utilnet.IsProbableEOF(err) {
 			t.Error("the client library would begin anew")
 		}
-		select {
-		case <-r.broken:
-		default:
-			t.Error("the session does not count as broken")
+	})
+	t.Run("a server with errors", func(t *testing.T) {
+		r, _, _, err := ask(t, &script{answers: []string{"503"}}, http.MethodPut, "/s", jsonType, "{}", true)
+		givenUp(t, r, err, "the API server answers with errors (503 Service Unavailable), for 1m")
+	})
+	t.Run("a server behind it", func(t *testing.T) {
+		r, asked := newRetries(nil), 0
+		now := time.Unix(1, 0)
+		r.now = func() time.Time { return now }
+		r.sleep = func(_ context.Context, d time.Duration) bool {
+			now = now.Add(d)
+			r.well.Store(now.UnixNano()) // Others are answered.
+			return true
 		}
+		r.next = roundTripper(func(request *http.Request) (*http.Response, error) {
+			asked++
+			return &http.Response{StatusCode: http.StatusServiceUnavailable, Header: http.Header{}, Body: http.NoBody, Request: request}, nil
+		})
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://cluster/apis/metrics.k8s.io/v1beta1", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := r.RoundTrip(request)
+		if err != nil || asked != errorAttempts {
+			t.Fatalf("%v, asked %d times", err, asked)
+		}
+		_ = response.Body.Close()
 	})
 	t.Run("a busy server", func(t *testing.T) {
 		s := &script{answers: []string{"429"}}
-		_, code, _, err := ask(t, s, http.MethodGet, "/s", jsonType, "", true)
-		if err != nil || code != http.StatusTooManyRequests || len(s.asked) < 30 || len(s.asked) > 45 {
-			t.Errorf("got %d %v after %d attempts of 7 s", code, err, len(s.asked))
+		r, _, _, err := ask(t, s, http.MethodGet, "/s", jsonType, "", true)
+		givenUp(t, r, err, "the API server throttles this client (429), for ")
+		if len(s.asked) < 30 || len(s.asked) > 45 {
+			t.Errorf("%d attempts of 7 s", len(s.asked))
 		}
 	})
 	t.Run("a wrong address", func(t *testing.T) {
@@ -178,6 +222,31 @@ func TestRepeatingHasAnEnd(t *testing.T) {
 		}
 	})
 }
+
+// Time in which this client did not run says nothing about the server.
+func TestAStopIsNoSilence(t *testing.T) {
+	now := time.Unix(1, 0)
+	s := &script{answers: []string{"reset", "reset", "200 yes"}}
+	r := newRetries(roundTripper(func(request *http.Request) (*http.Response, error) {
+		now = now.Add(time.Hour)
+		return s.RoundTrip(request)
+	}))
+	r.now = func() time.Time { return now }
+	r.sleep = func(context.Context, time.Duration) bool { return true }
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://cluster/s", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := r.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestAPersonHearsOfTroubleThatLasts(t *testing.T) {
 	var said []string

@@ -43,6 +43,7 @@ type Session struct {
 
 	config    *rest.Config
 	retries   *retries
+	fence     *fence
 	loader    clientcmd.ClientConfig
 	discovery discovery.CachedDiscoveryInterface
 	mapper    meta.ResettableRESTMapper
@@ -116,7 +117,7 @@ func NewSession(config *rest.Config) (*Session, error) {
 	cached := memory.NewMemCacheClient(kube.Discovery())
 	return &Session{
 		Kube: kube, Dynamic: dynamicClient, Metadata: metadataClient,
-		config: config, retries: repeating, discovery: cached,
+		config: config, retries: repeating, fence: repeating.fence, discovery: cached,
 		mapper:  restmapper.NewDeferredDiscoveryRESTMapper(cached),
 		watches: newHub(dynamicClient),
 	}, nil
@@ -149,14 +150,22 @@ func (s *Session) Cause() error {
 // Tell makes trouble with the API server that lasts known to a person.
 func (s *Session) Tell(tell func(message string)) { s.retries.tell.Store(&tell) }
 
+// probe asks for the version. A server that answers at all, with errors too, is
+// waited for.
 func (s *Session) probe(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timer := time.AfterFunc(probeTimeout, func() {
+		if !s.retries.answered.Load() {
+			cancel(context.DeadlineExceeded)
+		}
+	})
+	defer timer.Stop()
 	_, err := s.Kube.Discovery().RESTClient().Get().AbsPath("/version").DoRaw(ctx)
-	if err != nil {
-		return s.explain("reach the cluster", err)
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
 	}
-	return nil
+	return s.explain("reach the cluster", err)
 }
 
 // Close ends all watches.

@@ -55,7 +55,7 @@ func (m *Manager) Plan(ctx context.Context, options rollout.PreviewOptions) (*ro
 func (m *Manager) Apply(ctx context.Context, plan *rollout.Plan, options rollout.PreviewOptions, agree func(*rollout.Plan) error, execution rollout.Options) (*rollout.Result, error) {
 	execution.NoWait = options.NoWait
 	return m.carryOut(ctx, operation{
-		plan: plan, description: "apply", options: execution, undo: options.Undo,
+		plan: plan, description: "apply", options: execution, undo: options.Undo, goesOn: true,
 		replan: func(ctx context.Context) (*rollout.Plan, error) {
 			plan, err := m.Plan(ctx, options)
 			if err != nil {

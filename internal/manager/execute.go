@@ -17,19 +17,23 @@ type operation struct {
 	replan  func(context.Context) (*rollout.Plan, error)
 	options rollout.Options
 	undo    bool
+	// purges says that nothing of the fleet stays.
+	purges bool
+	// goesOn says that a run that died is brought to its end.
+	goesOn bool
 }
 
 // carryOut executes a plan. One that changes something is executed under the
 // lock and recorded in the journal; one that does not writes nothing at all,
-// unless a client died before it could say that all was done.
+// unless somebody is at work, or died before it could say that all was done.
 func (m *Manager) carryOut(ctx context.Context, o operation) (*rollout.Result, error) {
 	ledger := m.ledger()
 	if !o.plan.Changes() {
-		abandoned, err := ledger.Abandoned(ctx)
+		unsettled, err := ledger.Unsettled(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if !abandoned {
+		if !unsettled {
 			return rollout.Execute(ctx, o.plan, m.store, m.session, o.options), nil
 		}
 	}
@@ -37,8 +41,8 @@ func (m *Manager) carryOut(ctx context.Context, o operation) (*rollout.Result, e
 	if err != nil {
 		return nil, err
 	}
-	done := true
-	defer func() { lock.Release(done) }()
+	ending := rollout.EndedTold
+	defer func() { lock.Release(ending) }()
 	stale, err := rollout.Stale(ctx, o.plan, m.store, m.session)
 	if err != nil {
 		return nil, err
@@ -51,18 +55,21 @@ func (m *Manager) carryOut(ctx context.Context, o operation) (*rollout.Result, e
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	go m.watch(ctx, lock, cancel)
-	var result *rollout.Result
-	result, done, err = m.journaled(ctx, ledger, o)
+	go m.watch(ctx, cancel)
+	result, told, err := m.journaled(ctx, ledger, o)
+	switch {
+	case !told:
+		ending = rollout.EndedUntold
+	case o.purges && result.Err() == nil:
+		ending = rollout.EndedForGood
+	}
 	return result, err
 }
 
 // watch stops the execution at the next safe point when it cannot or must not
 // go on, and says that it does.
-func (m *Manager) watch(ctx context.Context, lock *rollout.Lock, stop context.CancelCauseFunc) {
+func (m *Manager) watch(ctx context.Context, stop context.CancelCauseFunc) {
 	select {
-	case <-lock.Lost:
-		stop(errors.New("the lock was lost"))
 	case <-m.session.Broken():
 		stop(m.session.Cause())
 	case <-ctx.Done():
@@ -89,37 +96,45 @@ func (m *Manager) lock(ctx context.Context, ledger rollout.Ledger) (*rollout.Loc
 }
 
 // journaled executes the plan, and takes back what it did if it fails and that
-// was asked for. It tells whether the journal has the outcome.
+// was asked for: of this run, or of one that died before it could keep its
+// promise. It tells whether the journal has the outcome.
 func (m *Manager) journaled(ctx context.Context, ledger rollout.Ledger, o operation) (result *rollout.Result, told bool, err error) {
-	revision, result, told, err := m.record(ctx, ledger, o.plan, o.description, o.options)
-	if err != nil || !o.undo || result.Interrupted || result.Err() == nil {
+	intent := rollout.Intent{Description: o.description, By: holder(), Promises: o.undo, GoesOn: o.goesOn}
+	revision, result, told, err := m.record(ctx, ledger, o.plan, intent, o.options)
+	if err != nil || revision.Promise == nil || result.Interrupted {
 		return result, told, err
 	}
-	undo := rollout.Undo(o.plan, result)
+	undo := rollout.Undo(o.plan, result, revision.Promise)
 	rollout.PreviewUndo(ctx, undo, m.store, m.session, m.store.Fields)
 	result.Stays = undo.Lost
 	if !undo.Plan.Changes() {
-		return result, told, nil
+		return result, told, rollout.Acquit(ctx, ledger, revision)
 	}
-	m.say("taking back what was changed, in reverse")
-	_, result.Undone, told, err = m.record(ctx, ledger, undo.Plan, fmt.Sprintf("undo of %d", revision), o.options)
+	if o.undo {
+		m.say("taking back what was changed, in reverse")
+	} else {
+		m.say("the last run ended before it could take back what it changed, as it was to if a step fails; taking it back, in reverse")
+	}
+	intent = rollout.Intent{Description: fmt.Sprintf("undo of %d", revision.Number), By: holder(), Keeps: revision.Promise}
+	_, result.Undone, told, err = m.record(ctx, ledger, undo.Plan, intent, o.options)
 	return result, told, err
 }
 
-// record executes a plan between the journal's intent and its outcome.
-func (m *Manager) record(ctx context.Context, ledger rollout.Ledger, plan *rollout.Plan, description string, options rollout.Options) (number int, result *rollout.Result, told bool, err error) {
-	revision, err := rollout.Begin(ctx, ledger, plan, description, holder())
+// record executes a plan between the journal's intent and its outcome. What is
+// owed by a run that was interrupted counts as an outcome that is missing.
+func (m *Manager) record(ctx context.Context, ledger rollout.Ledger, plan *rollout.Plan, intent rollout.Intent, options rollout.Options) (revision rollout.Revision, result *rollout.Result, told bool, err error) {
+	revision, err = rollout.Begin(ctx, ledger, plan, intent)
 	if err != nil {
-		return 0, nil, false, err
+		return revision, nil, false, err
 	}
 	result = rollout.Execute(ctx, plan, m.store, m.session, options)
 	// The outcome is recorded even if the run was interrupted.
-	err = rollout.Finish(context.WithoutCancel(ctx), ledger, revision, result)
-	told = err == nil
+	revision, err = rollout.Finish(context.WithoutCancel(ctx), ledger, revision, result)
+	told = err == nil && !(result.Interrupted && revision.Promise != nil)
 	if cause := m.session.Cause(); cause != nil {
 		// Whatever else went wrong, went wrong because of this.
 		result.Interrupted, result.Cause = true, cause
 		err = nil
 	}
-	return revision.Number, result, told, err
+	return revision, result, told, err
 }

@@ -65,7 +65,10 @@ func (m *Manager) PlanDestroy(ctx context.Context, options rollout.DestroyOption
 
 // Destroy carries out what PlanDestroy has planned.
 func (m *Manager) Destroy(ctx context.Context, ruins *rollout.Ruins, execution rollout.Options) (*rollout.Result, error) {
-	return m.carryOut(ctx, operation{plan: ruins.Plan, description: "destroy", options: execution, replan: lookAgain})
+	return m.carryOut(ctx, operation{
+		plan: ruins.Plan, description: "destroy", options: execution, replan: lookAgain,
+		purges: ruins.Options.PurgeNamespaces && ruins.Options.PurgeCRDs && ruins.Options.PurgeData,
+	})
 }
 
 // lookAgain is for plans that a person has looked at and that no longer hold.

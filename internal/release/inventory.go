@@ -3,10 +3,12 @@ package release
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"helm.sh/helm/v4/pkg/release/common"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -61,6 +63,7 @@ func (s *Store) Inventory(ctx context.Context) (map[fleet.Key]rollout.Record, er
 
 func (s *Store) inventory(ctx context.Context, namespace string, out map[fleet.Key]rollout.Record) error {
 	options := metav1.ListOptions{LabelSelector: "owner=helm", Limit: pageSize}
+	deployed := map[fleet.Key][]int{}
 	for {
 		page, err := s.session.Metadata.Resource(secrets).Namespace(namespace).List(ctx, options)
 		if apierrors.IsForbidden(err) {
@@ -74,11 +77,29 @@ func (s *Store) inventory(ctx context.Context, namespace string, out map[fleet.K
 			if record.Name != "" && record.Revision > out[record.Key].Revision {
 				out[record.Key] = record
 			}
+			if record.Status == common.StatusDeployed.String() {
+				deployed[record.Key] = append(deployed[record.Key], record.Revision)
+			}
 		}
 		if page.Continue == "" {
+			addRivals(out, deployed)
 			return nil
 		}
 		options.Continue = page.Continue
+	}
+}
+
+// addRivals notes the newest revision, if any, that says it is deployed beside one
+// that is newer.
+func addRivals(out map[fleet.Key]rollout.Record, deployed map[fleet.Key][]int) {
+	for key, revisions := range deployed {
+		if len(revisions) < 2 {
+			continue
+		}
+		slices.Sort(revisions)
+		record := out[key]
+		record.Rival = revisions[len(revisions)-2]
+		out[key] = record
 	}
 }
 

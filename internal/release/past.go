@@ -47,12 +47,14 @@ func (p past) last() *helmrelease.Release {
 
 // strays are the manifests of all attempts since the last complete revision,
 // if there is more than one: each may have written objects that no other has,
-// and Helm compares with one revision only.
+// and Helm compares with one revision only. Where several revisions say that they
+// are deployed, each may be what is there.
 func (p past) strays() string {
 	var out []string
-	for _, rel := range slices.Backward(p) {
+	oldest := slices.IndexFunc(p, isDeployed)
+	for i, rel := range slices.Backward(p) {
 		out = append(out, rel.Manifest)
-		if complete(rel.Info.Status) {
+		if complete(rel.Info.Status) && (oldest < 0 || i <= oldest) {
 			break
 		}
 	}
@@ -61,6 +63,20 @@ func (p past) strays() string {
 	}
 	return strings.Join(out, "\n---\n")
 }
+
+// rivals are the revisions that say that they are deployed, although a newer one
+// says so, too: two clients have written at the same time.
+func (p past) rivals() past {
+	var deployed past
+	for _, rel := range p {
+		if isDeployed(rel) {
+			deployed = append(deployed, rel)
+		}
+	}
+	return deployed[:max(len(deployed)-1, 0)]
+}
+
+func isDeployed(rel *helmrelease.Release) bool { return rel.Info.Status == common.StatusDeployed }
 
 // complete tells revisions of which everything was written.
 func complete(status common.Status) bool {

@@ -37,6 +37,9 @@ type records struct {
 	planned *chart.Rendered
 	// fresh is set where there are none: in a namespace that is new.
 	fresh bool
+	// failed is why a revision could not be written. Helm goes on after that, and
+	// would call its revision deployed beside another one.
+	failed error
 }
 
 // Query finds the revisions of a release.
@@ -68,8 +71,16 @@ func (r *records) Create(key string, rel release.Releaser) error {
 	return err
 }
 
-// Update stores what has become of a revision.
+// Update stores what has become of a revision, unless an earlier one of the same
+// operation could not be stored.
 func (r *records) Update(key string, rel release.Releaser) error {
+	if r.failed == nil {
+		r.failed = r.update(key, rel)
+	}
+	return r.failed
+}
+
+func (r *records) update(key string, rel release.Releaser) error {
 	ours, err := asRelease(rel, nil)
 	if err != nil {
 		return err

@@ -65,6 +65,9 @@ func (s *Store) Apply(ctx context.Context, target rollout.Target, _ rollout.Acti
 	} else {
 		done, err = s.upgrade(ctx, cfg, target, labels)
 	}
+	if err == nil {
+		err = recordsIn(cfg).failed
+	}
 	if err != nil {
 		return last, err
 	}
@@ -78,7 +81,7 @@ func makeWay(cfg *action.Configuration, key fleet.Key) (install bool, err error)
 	if err != nil {
 		return false, err
 	}
-	last := p.last()
+	last, strays := p.last(), p.strays()
 	switch {
 	case last == nil:
 		return true, nil
@@ -88,7 +91,13 @@ func makeWay(cfg *action.Configuration, key fleet.Key) (install bool, err error)
 		last.SetStatus(common.StatusFailed, fmt.Sprintf("Left %s by an interrupted client, marked failed by wheelhouse", last.Info.Status))
 		err = cfg.Releases.Update(last)
 	}
-	clientOf(cfg).strays = p.strays()
+	for _, rel := range p.rivals() {
+		if err == nil {
+			rel.SetStatus(common.StatusSuperseded, "Said deployed beside a newer revision, marked superseded by wheelhouse")
+			err = cfg.Releases.Update(rel)
+		}
+	}
+	clientOf(cfg).strays = strays
 	return false, err
 }
 
@@ -155,7 +164,11 @@ func (s *Store) Rollback(ctx context.Context, key fleet.Key, revision int) (roll
 	act.WaitStrategy = kube.HookOnlyStrategy
 	act.Timeout = hookTimeout
 	act.MaxHistory = s.History
-	if err := act.Run(key.Name); err != nil {
+	err = act.Run(key.Name)
+	if err == nil {
+		err = recordsIn(cfg).failed
+	}
+	if err != nil {
 		return rollout.Record{}, err
 	}
 	found, err := cfg.Releases.Last(key.Name)
@@ -177,7 +190,7 @@ func (s *Store) configuration(ctx context.Context, key fleet.Key, migrate bool) 
 	cfg.RESTClientGetter = s.session
 	cfg.Capabilities = caps
 	cfg.KubeClient = newClient(ctx, s.session, key, s.log, s.Fields, migrate)
-	secrets := s.session.Kube.CoreV1().Secrets(key.Namespace)
+	secrets := newVersioned(s.session.Kube.CoreV1().Secrets(key.Namespace))
 	kept := &records{Secrets: driver.NewSecrets(secrets), secrets: secrets}
 	kept.SetLogger(s.log)
 	cfg.Releases = storage.Init(kept)

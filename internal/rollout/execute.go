@@ -283,9 +283,16 @@ func (e *execution) gate(ctx context.Context, step Step, progress func(string)) 
 	var notes []string
 	err := e.cluster.AwaitReady(ctx, Gate{
 		Release: target.Key, Objects: target.Rendered.Objects, Patience: e.Patience, Marker: hasMarker(target),
-		Note: func(note string) { notes = append(notes, note) },
+		Changed: slices.ContainsFunc(step.Needs, e.wroteRelease),
+		Note:    func(note string) { notes = append(notes, note) },
 	}, progress)
 	return Record{Status: strings.Join(notes, "; ")}, err
+}
+
+// wroteRelease tells steps that wrote a release.
+func (e *execution) wroteRelease(id string) bool {
+	n := e.nodes[id]
+	return n != nil && n.Step.Kind == StepRelease && n.Step.Action.Changes()
 }
 
 func (e *execution) tell(n *node, state State, message string, elapsed time.Duration) {

@@ -17,8 +17,9 @@ type Ledger interface {
 	// Acquire takes the fleet's lock. It waits while a living client holds it
 	// and takes it over from a dead one.
 	Acquire(ctx context.Context, report func(string)) (*Lock, error)
-	// Abandoned reports whether a client died while it held the lock.
-	Abandoned(ctx context.Context) (bool, error)
+	// Unsettled reports whether somebody holds the lock, living or dead, or could
+	// not write into the journal how its run ended.
+	Unsettled(ctx context.Context) (bool, error)
 	// Revisions lists the fleet's revisions, oldest first.
 	Revisions(ctx context.Context) ([]Revision, error)
 	// Save creates or replaces the record of a revision.
@@ -32,11 +33,21 @@ type Lock struct {
 	Waited bool
 	// DeadHolder is who held it last and died; empty if it was free.
 	DeadHolder string
-	// Lost closes when the lock could not be kept.
-	Lost <-chan struct{}
-	// Release gives it back. It is done if the journal tells how the run ended.
-	Release func(done bool)
+	// Release gives it back.
+	Release func(Ending)
 }
+
+// Ending is how a run leaves the fleet's lock.
+type Ending int
+
+const (
+	// EndedUntold: the journal does not tell how it ended, or something is owed.
+	EndedUntold Ending = iota
+	// EndedTold: the journal tells how it ended.
+	EndedTold
+	// EndedForGood: nothing of the fleet is left to lock.
+	EndedForGood
+)
 
 // Statuses of a revision.
 const (
@@ -66,6 +77,32 @@ type Revision struct {
 	Releases []ReleaseAt `json:"releases"`
 	// CRDs are the dependencies whose CRDs were applied, with their versions.
 	CRDs []string `json:"crds,omitempty"`
+	// Promise is what is still owed if the run does not get to its end; nil if
+	// nothing is.
+	Promise *Promise `json:"promise,omitempty"`
+
+	// undoes says that the run keeps its promise.
+	undoes bool
+}
+
+// Promise is to take back, if a step fails, what was changed since.
+type Promise struct {
+	// Before is what each release was when the run began that made the promise,
+	// and what that was going to do.
+	Before []ReleaseAt `json:"before"`
+}
+
+// Intent is what a run is about to do.
+type Intent struct {
+	// Description says what was asked for, By who asked.
+	Description, By string
+	// Promises to take back what it does if a step fails.
+	Promises bool
+	// GoesOn says that it takes the place of a run that did not get to its end,
+	// and keeps its promise.
+	GoesOn bool
+	// Keeps is the promise that the run keeps, nil for one that keeps none.
+	Keeps *Promise
 }
 
 // ReleaseAt is a release within a revision of the set.
@@ -92,7 +129,7 @@ func (r Revision) Changed() int {
 }
 
 // Begin writes the intent of an execution before its first change.
-func Begin(ctx context.Context, ledger Ledger, plan *Plan, description, by string) (Revision, error) {
+func Begin(ctx context.Context, ledger Ledger, plan *Plan, intent Intent) (Revision, error) {
 	before, err := ledger.Revisions(ctx)
 	if err != nil {
 		return Revision{}, err
@@ -106,7 +143,10 @@ func Begin(ctx context.Context, ledger Ledger, plan *Plan, description, by strin
 			}
 		}
 	}
-	r := Revision{Fleet: plan.Fleet, Description: description, To: plan.To, By: by, Started: time.Now().UTC(), Status: RevisionRunning}
+	r := Revision{
+		Fleet: plan.Fleet, Description: intent.Description, To: plan.To, By: intent.By, Started: time.Now().UTC(), Status: RevisionRunning,
+		Promise: intent.Keeps, undoes: intent.Keeps != nil,
+	}
 	var last Revision
 	if len(before) > 0 {
 		last = before[len(before)-1]
@@ -117,11 +157,47 @@ func Begin(ctx context.Context, ledger Ledger, plan *Plan, description, by strin
 			r.Releases = append(r.Releases, releaseAt(step, step.last))
 		}
 	}
+	switch {
+	case intent.GoesOn && last.Promise != nil:
+		r.Promise = last.Promise.and(r.Releases)
+	case intent.Promises:
+		r.Promise = &Promise{Before: r.Releases}
+	}
 	return r, ledger.Save(ctx, r)
 }
 
-// Finish writes how an execution ended.
-func Finish(ctx context.Context, ledger Ledger, r Revision, result *Result) error {
+// and adds the releases that the promise does not know.
+func (p *Promise) and(releases []ReleaseAt) *Promise {
+	out := &Promise{Before: slices.Clone(p.Before)}
+	for _, rel := range releases {
+		if _, known := p.about(rel.Key); !known {
+			out.Before = append(out.Before, rel)
+		}
+	}
+	return out
+}
+
+// about is what a release was before.
+func (p *Promise) about(key fleet.Key) (before ReleaseAt, known bool) {
+	if p == nil {
+		return ReleaseAt{}, false
+	}
+	i := slices.IndexFunc(p.Before, func(rel ReleaseAt) bool { return rel.Key == key })
+	if i < 0 {
+		return ReleaseAt{}, false
+	}
+	return p.Before[i], true
+}
+
+// Acquit records that nothing is owed any more.
+func Acquit(ctx context.Context, ledger Ledger, r Revision) error {
+	r.Promise = nil
+	return ledger.Save(ctx, r)
+}
+
+// Finish writes how an execution ended. A promise is owed until what was promised
+// has been tried, or is not needed.
+func Finish(ctx context.Context, ledger Ledger, r Revision, result *Result) (Revision, error) {
 	r.Finished, r.Status = time.Now().UTC(), RevisionDone
 	if result.Err() != nil {
 		r.Status = RevisionFailed
@@ -129,13 +205,16 @@ func Finish(ctx context.Context, ledger Ledger, r Revision, result *Result) erro
 	if result.Interrupted {
 		r.Status = RevisionInterrupted
 	}
+	if r.Status == RevisionDone || r.undoes && r.Status == RevisionFailed {
+		r.Promise = nil
+	}
 	r.Releases = nil
 	for _, o := range result.Outcomes {
 		if o.Step.Kind == StepRelease {
 			r.Releases = append(r.Releases, releaseAt(o.Step, o.Record))
 		}
 	}
-	return ledger.Save(ctx, r)
+	return r, ledger.Save(ctx, r)
 }
 
 func releaseAt(step Step, record Record) ReleaseAt {

@@ -15,7 +15,7 @@ import (
 type notebook struct{ revisions []Revision }
 
 func (n *notebook) Acquire(context.Context, func(string)) (*Lock, error) { return &Lock{}, nil }
-func (n *notebook) Abandoned(context.Context) (bool, error)              { return false, nil }
+func (n *notebook) Unsettled(context.Context) (bool, error)              { return false, nil }
 func (n *notebook) Revisions(context.Context) ([]Revision, error)        { return n.revisions, nil }
 func (n *notebook) Save(_ context.Context, r Revision) error {
 	for i := range n.revisions {
@@ -32,7 +32,7 @@ func TestJournalTellsIntentAndOutcome(t *testing.T) {
 	ctx := context.Background()
 	book := &notebook{revisions: []Revision{{Number: 4, Status: RevisionRunning}}}
 	plan := mustPlan(t, &Snapshot{Targets: []Target{platform("a")}})
-	r, err := Begin(ctx, book, plan, "apply", "me")
+	r, err := Begin(ctx, book, plan, Intent{Description: "apply", By: "me"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestJournalTellsIntentAndOutcome(t *testing.T) {
 		t.Errorf("a run that died is %s", book.revisions[0].Status)
 	}
 	w := &world{fail: map[string]error{"await a/p": errors.New("boom")}}
-	if err := Finish(ctx, book, r, Execute(ctx, plan, w, w, Options{})); err != nil {
+	if _, err := Finish(ctx, book, r, Execute(ctx, plan, w, w, Options{})); err != nil {
 		t.Fatal(err)
 	}
 	if last := book.revisions[1]; last.Status != RevisionFailed || last.Changed() != 1 || last.Finished.IsZero() {

@@ -376,6 +376,8 @@ func decide(target Target, records map[fleet.Key]Record, damage string) (Action,
 		return ActionUpgrade, "chart changed"
 	case last.Digest.Values != target.Digest.Values:
 		return ActionUpgrade, "values changed"
+	case last.Rival > 0:
+		return ActionRepair, fmt.Sprintf("revisions %d and %d both say that they are deployed", last.Rival, last.Revision)
 	case damage != "":
 		return ActionRepair, damage
 	default:

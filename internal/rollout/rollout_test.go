@@ -62,6 +62,7 @@ func TestDecide(t *testing.T) {
 		{"plain Helm's", with(func(r *Record) { r.Ours, r.Digest = false, Digest{} }), "", ActionAdopt, "installed by another program so far"},
 		{"rolled back by hand", with(func(r *Record) { r.Digest = Digest{} }), "", ActionUpgrade, "revision 3 was made by another program"},
 		{"another fleet's", with(func(r *Record) { r.Fleet = "g" }), "", ActionAdopt, "belongs to fleet g so far"},
+		{"two clients wrote it", with(func(r *Record) { r.Rival = 2 }), "", ActionRepair, "revisions 2 and 3 both say that they are deployed"},
 		{"new chart", with(func(r *Record) { r.Digest.Chart = "old" }), "", ActionUpgrade, "chart changed"},
 		{"new values", with(func(r *Record) { r.Digest.Values = "old" }), "", ActionUpgrade, "values changed"},
 	} {

@@ -14,8 +14,9 @@ import (
 // installed are removed. Namespaces stay, so that the next run need not wait
 // until they are gone. The plan also lists, as unchanged, what it leaves: it is
 // the state of the set. What is lost was changed and stays so. PreviewUndo must
-// follow.
-func Undo(plan *Plan, result *Result) *Return {
+// follow. With a promise, what runs have done that died since it was given is
+// reversed, too.
+func Undo(plan *Plan, result *Result, promise *Promise) *Return {
 	undo := &Return{Plan: &Plan{Fleet: plan.Fleet}}
 	var kept, crds []Step
 	for _, o := range slices.Backward(result.Outcomes) {
@@ -24,6 +25,9 @@ func Undo(plan *Plan, result *Result) *Return {
 		}
 		if o.Step.Kind != StepRelease {
 			continue
+		}
+		if before, known := promise.about(o.Step.Key); known {
+			o = o.since(before)
 		}
 		step, reason := undoStep(o)
 		if reason != "" {
@@ -82,6 +86,27 @@ func unfit(ctx context.Context, step *Step, releases Releases, cluster Cluster, 
 	// Lines that begin with a space go on what the one before says.
 	text := strings.ReplaceAll(strings.Join(lines, "\n"), step.ID+": ", "")
 	return strings.NewReplacer(":\n  ", ": ", "\n  ", ", ", "\n", "; ").Replace(text)
+}
+
+// since is the outcome as if one run had done all that was done to a release since
+// it was what it was before.
+func (o Outcome) since(before ReleaseAt) Outcome {
+	untouched := o.State == StateSkipped || !o.Step.Action.Changes()
+	if untouched {
+		o.Record = o.Step.last
+	}
+	o.State, o.Step.last = StateDone, Record{Key: before.Key, Chart: before.Chart, Revision: before.Revision, Status: before.Status, Digest: before.Digest}
+	switch {
+	case untouched && o.Record.Revision == before.Revision && o.Record.Status == before.Status:
+		o.Step.Action = ActionUnchanged
+	case before.Action.Changes():
+		o.Step.Action = before.Action
+	case before.Revision == 0:
+		o.Step.Action = ActionInstall
+	default:
+		o.Step.Action = ActionUpgrade
+	}
+	return o
 }
 
 // undoStep reverses what was done to a release, or says why it stays.

@@ -104,7 +104,7 @@ func TestUntilLeavesLaterWaves(t *testing.T) {
 	}
 	// The journal must not take what was left for what was there.
 	book := &notebook{}
-	if _, err := Begin(context.Background(), book, plan, "apply", "me"); err != nil {
+	if _, err := Begin(context.Background(), book, plan, Intent{Description: "apply", By: "me"}); err != nil {
 		t.Fatal(err)
 	}
 	at := map[string]string{}

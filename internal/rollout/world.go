@@ -99,6 +99,9 @@ type Record struct {
 	// Digest identifies the chart and values of this very revision; empty
 	// where another program wrote it.
 	Digest Digest `json:"-"`
+	// Rival is an older revision that says that it is deployed, too; 0 if there is
+	// none.
+	Rival int `json:"rival,omitempty"`
 	// Ours reports whether this program ever wrote the release.
 	Ours    bool      `json:"-"`
 	Updated time.Time `json:"updated"`
@@ -146,6 +149,9 @@ type Gate struct {
 	// Marker also waits for the Lease by which a restricted operator claims
 	// the release's namespace.
 	Marker bool
+	// Changed says that this run wrote the release, so what ran before it proves
+	// nothing.
+	Changed bool
 	// Patience is how long to wait without any progress.
 	Patience time.Duration
 	// Note receives what is not ready and is not waited for; may be nil.

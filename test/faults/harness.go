@@ -32,6 +32,8 @@ type harness struct {
 	dir       string
 	// ends are the states that undisturbed runs end in.
 	ends map[string]state
+	// counts are how many requests commands make: func() (int, error) by command.
+	counts sync.Map
 	// parallel is how many fleets are swept at the same time.
 	parallel int
 	// output receives what is worth telling while it runs.
@@ -54,7 +56,8 @@ func newHarness(ctx context.Context, c *cluster.Cluster, charts string, output i
 		return nil, err
 	}
 	h.binary = filepath.Join(h.dir, "wheelhouse")
-	build := exec.CommandContext(ctx, "go", "build", "-o", h.binary, "github.com/wheelhouse-dev/wheelhouse/cmd/wheelhouse")
+	// With a lock that is short, so that it runs out quickly again and again.
+	build := exec.CommandContext(ctx, "go", "build", "-tags", "shortlease", "-o", h.binary, "github.com/wheelhouse-dev/wheelhouse/cmd/wheelhouse")
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build wheelhouse: %w\n%s", err, out)
 	}
@@ -104,6 +107,8 @@ type chartSet struct {
 	// one and two are the platforms' values in the two files of a fleet. Between
 	// them an object is changed, one removed and one added.
 	one, two string
+	// broken are values with which a platform never gets ready.
+	broken string
 	// group is that of the CRDs. With %s, the fleet's name, each fleet has its
 	// own; without, there can be one fleet at a time.
 	group string
@@ -115,7 +120,7 @@ var (
 	// smallCharts are of the same build as the real ones, with few objects.
 	smallCharts = &chartSet{
 		source: "charts: {crds: %[1]s/crds, platform: %[1]s/platform}",
-		one:    "version: one", two: "version: two",
+		one:    "version: one", two: "version: two", broken: "version: two, stuck: true",
 		group: "%s.example.com", objects: "things",
 	}
 	// realCharts are those in the binary, with large CRDs. Nothing here runs
@@ -131,7 +136,7 @@ var (
 func (c *chartSet) shared() bool { return !strings.Contains(c.group, "%s") }
 
 // fleet is a fleet of three tenants with names of its own, and a folder with
-// its files: one.yaml, and two.yaml, which wants something else.
+// its files: one.yaml, and two.yaml and broken.yaml, which want something else.
 type fleet struct {
 	*chartSet
 	number            int32
@@ -169,7 +174,7 @@ func (h *harness) newFleet(c *chartSet) (*fleet, error) {
 		source = fmt.Sprintf(source, h.charts)
 	}
 	err := os.Mkdir(f.dir, 0o700)
-	for file, values := range map[string]string{"one.yaml": c.one, "two.yaml": c.two} {
+	for file, values := range map[string]string{"one.yaml": c.one, "two.yaml": c.two, "broken.yaml": c.broken} {
 		text := fmt.Sprintf(fleetText, name, source, values)
 		err = errors.Join(err, os.WriteFile(filepath.Join(f.dir, file), []byte(text), 0o600))
 	}

@@ -1,5 +1,5 @@
-// Command faults proves that wheelhouse can be killed, and its requests lost,
-// at any moment. A proxy in front of a real API server counts the requests of a
+// Command faults proves that wheelhouse can be killed or stopped, and its requests
+// lost, at any moment. A proxy in front of a real API server counts the requests of a
 // run, kills the client after the k-th, and the next run must end in the state
 // that an undisturbed one ends in, object by object. It prints, last, how often
 // that was tried and how often it held, and exits with 1 if it once did not.
@@ -24,12 +24,13 @@ func main() {
 	every := flag.Int("every", 1, "kill after every n-th request")
 	only := flag.String("only", "", "only the scenario of this name")
 	runs := flag.Int("runs", 5, "how many runs of each scenario have random faults")
+	rounds := flag.Int("rounds", 6, "how often a client is stopped in each pair of commands")
 	parallel := flag.Int("parallel", 4, "how many fleets are swept at the same time")
 	charts := flag.String("charts", "test/faults/testdata", "the folder with the small charts")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	ok, err := run(ctx, options{every: *every, runs: *runs, parallel: *parallel, only: *only, charts: *charts})
+	ok, err := run(ctx, options{every: *every, runs: *runs, rounds: *rounds, parallel: *parallel, only: *only, charts: *charts})
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "faults:", err)
@@ -40,8 +41,8 @@ func main() {
 }
 
 type options struct {
-	every, runs, parallel int
-	only, charts          string
+	every, runs, rounds, parallel int
+	only, charts                  string
 }
 
 func run(ctx context.Context, o options) (ok bool, err error) {
@@ -56,11 +57,30 @@ func run(ctx context.Context, o options) (ok bool, err error) {
 	}
 	h.parallel = o.parallel
 	tallies, troubles, err := h.all(ctx, o)
+	var stands []*stand
+	if err == nil {
+		stands, err = h.allStops(ctx, o)
+	}
 	h.say("==> waiting until all namespaces are gone")
 	if err := errors.Join(err, h.Close()); err != nil {
 		return false, err
 	}
-	return printTables(os.Stdout, tallies, troubles)
+	return printTables(os.Stdout, tallies, troubles, stands)
+}
+
+func (h *harness) allStops(ctx context.Context, o options) (stands []*stand, err error) {
+	for _, e := range encounters {
+		if o.only != "" && o.only != e.name {
+			continue
+		}
+		h.say("==> %s", e.name)
+		s, err := h.meet(ctx, e, o.rounds)
+		if err != nil {
+			return nil, err
+		}
+		stands = append(stands, s)
+	}
+	return stands, nil
 }
 
 func (h *harness) all(ctx context.Context, o options) (tallies []*tally, troubles []*trouble, err error) {
@@ -85,8 +105,8 @@ func (h *harness) all(ctx context.Context, o options) (tallies []*tally, trouble
 }
 
 // printTables prints the results and reports whether everything held.
-func printTables(w io.Writer, tallies []*tally, troubles []*trouble) (bool, error) {
-	ok := len(tallies) > 0
+func printTables(w io.Writer, tallies []*tally, troubles []*trouble, stands []*stand) (bool, error) {
+	ok := len(tallies)+len(stands) > 0
 	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(table, "FAULTS AT 10 %\tRUNS\tINJECTED\tFINISHED BY THEMSELVES\tENDED RIGHT\tSLOWEST")
 	for _, t := range troubles {
@@ -99,6 +119,12 @@ func printTables(w io.Writer, tallies []*tally, troubles []*trouble) (bool, erro
 		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%s\t%s\n", t.name, t.requests, t.tried, t.survived,
 			t.slowest.Round(10*time.Millisecond), t.took.Round(time.Second))
 		ok = ok && t.tried > 0 && t.survived == t.tried
+	}
+	fmt.Fprintln(table, "\t\t\t\t\t")
+	fmt.Fprintln(table, "STOPPED UNTIL ANOTHER CLIENT HAD ENDED\tTRIED\tAS THAT LEFT IT\tAFTER ITS NEXT RUN\tHELD\tTOOK")
+	for _, s := range stands {
+		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%s\n", s.name, s.tried, s.as, s.next, s.held(), s.took.Round(time.Second))
+		ok = ok && s.tried > 0 && s.held() == s.tried
 	}
 	return ok, table.Flush()
 }

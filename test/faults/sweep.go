@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +26,8 @@ type scenario struct {
 	disturbed []string
 	// again is the next run; the disturbed command if empty.
 	again []string
+	// fails says that the commands end with an error, disturbed or not.
+	fails bool
 	// without lists the undisturbed runs that lead to the same end; before and
 	// disturbed if empty.
 	without [][]string
@@ -34,15 +38,18 @@ var (
 	applyTwo = []string{"apply", "-f", "two.yaml", "--yes"}
 	destroy  = []string{"destroy", "-f", "one.yaml", "--yes", "--purge-crds", "--purge-data", "--purge-namespaces"}
 	rollback = []string{"rollback", "-f", "one.yaml", "--yes"}
+	// undone fails at its gates, and takes back what it did.
+	undone = []string{"apply", "-f", "broken.yaml", "--yes", "--on-failure=rollback", "--timeout", "1s"}
 )
 
-// scenarios are the four commands, two changes of mind after a killed one, and
-// the four commands with the real charts.
+// scenarios are the four commands, an upgrade that takes itself back, two changes
+// of mind after a killed one, and the four commands with the real charts.
 var scenarios = slices.Concat([]scenario{
 	{name: "apply", disturbed: applyOne},
 	upgrade,
 	{name: "rollback", before: [][]string{applyOne, applyTwo}, disturbed: rollback},
 	{name: "destroy", before: [][]string{applyOne}, disturbed: destroy},
+	{name: "upgrade that is taken back", before: [][]string{applyOne}, disturbed: undone, fails: true},
 	{name: "upgrade, then back", before: [][]string{applyOne}, disturbed: applyTwo, again: applyOne, without: [][]string{applyOne}},
 	{name: "upgrade, then destroy", before: [][]string{applyOne}, disturbed: applyTwo, again: destroy, without: [][]string{applyOne, destroy}},
 }, realScenarios())
@@ -61,6 +68,12 @@ func realScenarios() []scenario {
 		list[i].charts, list[i].stride = realCharts, 23
 	}
 	return list
+}
+
+// unexpected tells whether a command did not end as it should.
+func (s scenario) unexpected(args []string, err error) bool {
+	var exit *exec.ExitError
+	return err != nil && !(s.fails && slices.Equal(args, s.disturbed) && errors.As(err, &exit) && exit.ExitCode() == 1)
 }
 
 // tally is how a sweep went.
@@ -126,7 +139,7 @@ func (h *harness) undisturbed(ctx context.Context, s scenario) (state, error) {
 	}
 	key := fmt.Sprint(runs)
 	if h.ends[key] == nil {
-		end, err := h.readEnd(ctx, scenario{name: s.name, charts: s.charts, before: runs})
+		end, err := h.readEnd(ctx, scenario{name: s.name, charts: s.charts, before: runs, disturbed: s.disturbed, fails: s.fails})
 		if err != nil {
 			return nil, err
 		}
@@ -145,8 +158,8 @@ func (h *harness) readEnd(ctx context.Context, s scenario) (state, error) {
 }
 
 // settled reads the state, again while controllers may still be at work on it.
-func (h *harness) settled(ctx context.Context, f *fleet, want state) (state, error) {
-	for deadline := time.Now().Add(time.Minute); ; {
+func (h *harness) settled(ctx context.Context, f *fleet, want state, limit time.Duration) (state, error) {
+	for deadline := time.Now().Add(limit); ; {
 		got, err := h.observer.read(ctx, f)
 		if err != nil || len(differences(want, got)) == 0 || time.Now().After(deadline) {
 			return got, err
@@ -174,7 +187,7 @@ func (h *harness) count(ctx context.Context, s scenario) (int, error) {
 		return 0, err
 	}
 	defer p.Close()
-	if out, err := f.run(ctx, p.Kubeconfig, s.disturbed); err != nil {
+	if out, err := f.run(ctx, p.Kubeconfig, s.disturbed); s.unexpected(s.disturbed, err) {
 		return 0, fmt.Errorf("%s through the proxy: %w\n%s", s.name, err, out)
 	}
 	return int(p.requests.Load()), nil
@@ -191,7 +204,7 @@ func (h *harness) prepared(ctx context.Context, s scenario) (*fleet, error) {
 		return nil, err
 	}
 	for _, args := range s.before {
-		if out, err := f.run(ctx, h.cluster.Kubeconfig, args); err != nil {
+		if out, err := f.run(ctx, h.cluster.Kubeconfig, args); s.unexpected(args, err) {
 			h.forget(ctx, f)
 			return nil, fmt.Errorf("prepare %s: %w\n%s", s.name, err, out)
 		}
@@ -230,7 +243,7 @@ func (h *harness) killed(ctx context.Context, s scenario, k int, want state) (ti
 	kill()
 	p.Close()
 	where := fmt.Sprintf("%s, killed after request %d (%s)", s.name, k, p.request(k))
-	if finished && err != nil {
+	if finished && s.unexpected(s.disturbed, err) {
 		return 0, fmt.Errorf("%s: it failed by itself: %w\n%s", where, err, out)
 	}
 	return h.ended(ctx, f, s, finished, want, where)
@@ -246,12 +259,12 @@ func (h *harness) ended(ctx context.Context, f *fleet, s scenario, succeeded boo
 	if succeeded && s.again == nil {
 		again = nil
 	}
-	return h.recovers(ctx, f, again, want, where)
+	return h.recovers(ctx, f, s, again, want, where)
 }
 
 // recovers runs the next command, if there is one, undisturbed, and compares
 // where it ends.
-func (h *harness) recovers(ctx context.Context, f *fleet, args []string, want state, where string) (time.Duration, error) {
+func (h *harness) recovers(ctx context.Context, f *fleet, s scenario, args []string, want state, where string) (time.Duration, error) {
 	began := time.Now()
 	var out string
 	var err error
@@ -259,10 +272,10 @@ func (h *harness) recovers(ctx context.Context, f *fleet, args []string, want st
 		out, err = f.run(ctx, h.cluster.Kubeconfig, args)
 	}
 	took := time.Since(began)
-	if err != nil {
+	if s.unexpected(args, err) {
 		return took, fmt.Errorf("%s: the next run failed: %w\n%s", where, err, out)
 	}
-	got, err := h.settled(ctx, f, want)
+	got, err := h.settled(ctx, f, want, time.Minute)
 	if err != nil {
 		return took, err
 	}
