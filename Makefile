@@ -77,6 +77,10 @@ bin/helm-unittest: tools/unittest/go.mod
 	@echo "==> building $@"
 	@go build -C tools/unittest -o $(CURDIR)/$@ github.com/helm-unittest/helm-unittest/cmd/helm-unittest
 
+.PHONY: test-attacks
+test-attacks: bin/drydock ## Attack the platform as tenants could; prints attack, expected, got
+	@go test -C test/attacks -count=1
+
 .PHONY: test-charts
 test-charts: bin/helm-unittest ## The suites in the charts, run by helm-unittest, and what they miss without a key
 	@rm -rf dist/suites && mkdir -p dist/suites

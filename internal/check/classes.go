@@ -157,9 +157,11 @@ const podSecurity = "pod-security.kubernetes.io/enforce"
 var namespacesAdmitAgents = Rule{
 	ID:       "W-07",
 	Severity: Warning,
-	Says:     "The namespace of an agent admits privileged pods.",
-	Why: "The agent sees the node's processes and folders, which the Pod Security levels baseline and restricted forbid: its DaemonSet would stay without pods. The " +
-		"operator itself keeps to restricted. It is a warning because a cluster may exempt accounts.",
+	Says:     "The namespace of an agent admits its pods.",
+	Why: "The agent mounts folders of the node, which the Pod Security levels baseline and restricted forbid: its DaemonSet would stay without pods. The operator " +
+		"itself keeps to restricted. Opening a namespace to the agent opens it to every graph in it, so that is never the way. It is a warning because a cluster " +
+		"may exempt accounts.",
+	Fix:   "set checkpoint.enabled to false for this platform; what the namespace refuses to the agent it should refuse to graphs, too",
 	When:  isAgent,
 	Needs: []Fact{FactNamespaces},
 	Live: func(in Input) (problems []fleet.Problem) {
@@ -169,11 +171,8 @@ var namespacesAdmitAgents = Rule{
 		}
 		for _, rel := range agents(in.Set) {
 			if level := levels[rel.Namespace]; level == "baseline" || level == "restricted" {
-				problems = append(problems, fleet.Problem{
-					Origin:  rel.Origin,
-					Message: fmt.Sprintf("namespace %s enforces the Pod Security level %s, which forbids the agent of release %s", rel.Namespace, level, rel.Key),
-					Fix:     fmt.Sprintf("kubectl label --overwrite namespace %s %s=privileged", rel.Namespace, podSecurity),
-				})
+				problems = append(problems, problem(rel.Origin,
+					"namespace %s enforces the Pod Security level %s, which forbids the agent of release %s", rel.Namespace, level, rel.Key))
 			}
 		}
 		return problems
