@@ -160,47 +160,14 @@ func (a *Applier) find(ctx context.Context, desired client.Object) (client.Objec
 	return live, err
 }
 
-// Prune deletes the objects of a list that owner controls and that are not
-// wanted any more. The list must have been read from the cluster.
-func (a *Applier) Prune(ctx context.Context, owner client.Object, existing []client.Object, keep map[string]bool) error {
-	for _, obj := range existing {
-		if keep[obj.GetName()] || !metav1.IsControlledBy(obj, owner) || obj.GetDeletionTimestamp() != nil {
-			continue
-		}
-		if err := a.remove(ctx, obj); err != nil {
-			return fmt.Errorf("delete %s: %w", a.describe(obj), err)
-		}
-		kind := a.kind(obj)
-		a.Events.Eventf(owner, obj, corev1.EventTypeNormal, "Delete"+kind, "Delete", "Deleted %s %s", kind, obj.GetName())
-	}
-	return nil
-}
-
 func (a *Applier) remove(ctx context.Context, obj client.Object) error {
 	uid := obj.GetUID()
 	err := a.Client.Delete(ctx, obj, client.Preconditions{UID: &uid}, client.PropagationPolicy(metav1.DeletePropagationBackground))
 	return client.IgnoreNotFound(err)
 }
 
-// Status writes the status of after, once, if it differs from that of before.
-func (a *Applier) Status(ctx context.Context, before, after client.Object) error {
-	patch := client.MergeFrom(before)
-	data, err := patch.Data(after)
-	if err != nil {
-		return fmt.Errorf("compare the status of %s: %w", a.describe(after), err)
-	}
-	if string(data) == "{}" {
-		return nil
-	}
-	if err := a.Client.Status().Patch(ctx, after, patch, FieldManager); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("write the status of %s: %w", a.describe(after), err)
-	}
-	return nil
-}
-
 // ReleaseFinalizer lets an object go that another operator of this API has
-// held. We add no finalizer: all that a graph creates is owned by it, and
-// garbage collection follows ownership.
+// held.
 func (a *Applier) ReleaseFinalizer(ctx context.Context, obj client.Object) error {
 	before := obj.DeepCopyObject().(client.Object)
 	if !controllerutil.RemoveFinalizer(obj, v1alpha1.Finalizer) {

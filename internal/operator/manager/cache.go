@@ -11,9 +11,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/selection"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -21,6 +19,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/certs"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/istio"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/scope"
 )
@@ -43,21 +42,16 @@ func Scheme() *runtime.Scheme {
 // cacheOptions keep the operator's memory to what it made: other workloads of
 // the cluster are neither fetched nor watched.
 func cacheOptions(cfg *config.OperatorConfiguration, cluster render.Capabilities) cache.Options {
-	ours := cache.ByObject{Label: labels.SelectorFromSet(labels.Set{render.ManagedByLabel: render.Manager})}
 	options := cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
-			&appsv1.Deployment{}:    ours,
-			&corev1.Service{}:       ours,
-			&networkingv1.Ingress{}: ours,
-			&rbacv1.Role{}:          ours,
-			&rbacv1.RoleBinding{}:   ours,
-			&corev1.Pod{}:           {Label: hasLabel(v1alpha1.LabelSelector)},
 			&coordinationv1.Lease{}: {Field: fields.OneTermEqualSelector("metadata.name", scope.MarkerName)},
 		},
 	}
-	if cluster.VirtualServices {
-		options.ByObject[&istio.VirtualService{}] = ours
+	for _, kind := range kinds.All() {
+		if kind.Cached != nil {
+			maps.Copy(options.ByObject, kind.Cached(cluster))
+		}
 	}
 	if cfg.Server.Webhook.SelfManaged() {
 		maps.Copy(options.ByObject, certs.Cached(cfg.Server.Webhook.Certificates))
@@ -66,12 +60,4 @@ func cacheOptions(cfg *config.OperatorConfiguration, cluster render.Capabilities
 		options.DefaultNamespaces = map[string]cache.Config{cfg.Namespace.Restricted: {}}
 	}
 	return options
-}
-
-func hasLabel(key string) labels.Selector {
-	requirement, err := labels.NewRequirement(key, selection.Exists, nil)
-	if err != nil {
-		return labels.Nothing()
-	}
-	return labels.NewSelector().Add(*requirement)
 }

@@ -13,24 +13,18 @@ import (
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	"github.com/wheelhouse-dev/wheelhouse/internal/operator/apply"
-	"github.com/wheelhouse-dev/wheelhouse/internal/operator/component"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
-	"github.com/wheelhouse-dev/wheelhouse/internal/operator/graph"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/queues"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/scope"
 	"github.com/wheelhouse-dev/wheelhouse/internal/version"
 )
-
-// workers is how many objects of one kind are reconciled at a time. A
-// reconcile waits for the API server most of its time.
-const workers = 8
 
 // Leader election renews less often than is usual: with an operator per
 // namespace, renewals are the only writes of an idle platform. A leader that
@@ -45,6 +39,7 @@ const (
 // Run is the operator: it returns when ctx ends, when leadership or the claim
 // to the namespace is lost, or when it cannot start.
 func Run(ctx context.Context, cfg *config.OperatorConfiguration, restConfig *rest.Config, logger logr.Logger) error {
+	restConfig = unlimited(restConfig)
 	cluster, err := capabilities(restConfig, cfg, logger)
 	if err != nil {
 		return err
@@ -61,7 +56,8 @@ func Run(ctx context.Context, cfg *config.OperatorConfiguration, restConfig *res
 	if err != nil {
 		return err
 	}
-	if err := addControllers(mgr, cfg, served, cluster); err != nil {
+	operator := &lifecycle.Operator{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Scope: served, Config: cfg, Cluster: cluster}
+	if err := lifecycle.Setup(mgr, operator, kinds.All()); err != nil {
 		return err
 	}
 	if err := addQueues(mgr, cfg, logger); err != nil {
@@ -77,6 +73,14 @@ func Run(ctx context.Context, cfg *config.OperatorConfiguration, restConfig *res
 		return fmt.Errorf("the operator stopped: %w", err)
 	}
 	return nil
+}
+
+// unlimited lets the API server decide how much it takes at a time, by priority
+// and fairness. The client's own default is 20 requests a second.
+func unlimited(restConfig *rest.Config) *rest.Config {
+	restConfig = rest.CopyConfig(restConfig)
+	restConfig.QPS = -1
+	return restConfig
 }
 
 func options(cfg *config.OperatorConfiguration, cluster render.Capabilities, certificate *sharedCertificate, logger logr.Logger) ctrl.Options {
@@ -156,32 +160,6 @@ func addQueues(mgr ctrl.Manager, cfg *config.OperatorConfiguration, logger logr.
 	case cfg.Orchestrators.KAIScheduler.Enabled:
 		logger.Info("the default queues of the KAI scheduler are not created, because the configuration does not say so (orchestrators.kaiScheduler.createQueues): see that they exist",
 			"queues", queues.Names())
-	}
-	return nil
-}
-
-func addControllers(mgr ctrl.Manager, cfg *config.OperatorConfiguration, served scope.Scope, cluster render.Capabilities) error {
-	applier := func(recorder string) *apply.Applier {
-		return &apply.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Events: mgr.GetEventRecorder(recorder)}
-	}
-	options := controller.Options{
-		MaxConcurrentReconciles: workers,
-		// Names are unique per process otherwise, and tests run several operators in one.
-		SkipNameValidation: ptr.To(true),
-	}
-	graphs := &graph.Controller{
-		Client: mgr.GetClient(), Apply: applier("dynamographdeployment"),
-		Scope: served, Config: cfg, Cluster: cluster,
-	}
-	if err := graphs.Setup(mgr, options); err != nil {
-		return fmt.Errorf("set up the controller of graphs: %w", err)
-	}
-	components := &component.Controller{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Apply: applier("dynamocomponentdeployment"),
-		Scope: served, Config: cfg, Cluster: cluster,
-	}
-	if err := components.Setup(mgr, options); err != nil {
-		return fmt.Errorf("set up the controller of components: %w", err)
 	}
 	return nil
 }

@@ -1,15 +1,12 @@
 package manager
 
 import (
-	"slices"
-
 	rbacv1 "k8s.io/api/rbac/v1"
 
-	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
-	"github.com/wheelhouse-dev/wheelhouse/internal/operator/istio"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/queues"
-	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/scope"
 )
 
@@ -35,15 +32,11 @@ type Permissions struct {
 
 // PermissionsFor returns what an operator with this configuration needs.
 func PermissionsFor(cfg *config.OperatorConfiguration) Permissions {
-	p := Permissions{Served: servedRules()}
+	p := Permissions{Served: servedRules(cfg)}
 	if cfg.ClusterWide() {
 		p.Served = append(p.Served, markerReaderRule())
-		p.Served = append(p.Served, plannerRules(cfg.RBAC.PlannerClusterRoleName)...)
 	} else {
 		p.Served = append(p.Served, markerHolderRules()...)
-	}
-	if cfg.Ingress.VirtualServiceGateway != "" {
-		p.Served = append(p.Served, rule(istio.GroupVersion.Group, "virtualservices", full...))
 	}
 	if cfg.CreatesQueues() {
 		p.Queues = queueRules()
@@ -61,62 +54,30 @@ func PermissionsFor(cfg *config.OperatorConfiguration) Permissions {
 	return p
 }
 
-var (
-	read  = []string{"get", "list", "watch"}
-	write = append(slices.Clone(read), "create", "patch") // server-side apply creates by patch
-	full  = append(slices.Clone(write), "delete")
-)
-
-func servedRules() []rbacv1.PolicyRule {
-	rules := []rbacv1.PolicyRule{
-		// patch: to take off the finalizer of an operator that came before.
-		rule(v1alpha1.GroupName, "dynamographdeployments", "get", "list", "watch", "patch"),
-		rule(v1alpha1.GroupName, "dynamocomponentdeployments", full...),
-		rule(v1alpha1.GroupName, "dynamographdeployments/status", "patch"),
-		rule(v1alpha1.GroupName, "dynamocomponentdeployments/status", "patch"),
-		// To own objects where OwnerReferencesPermissionEnforcement is on.
-		rule(v1alpha1.GroupName, "dynamographdeployments/finalizers", "update"),
-		rule(v1alpha1.GroupName, "dynamocomponentdeployments/finalizers", "update"),
-		rule("apps", "deployments", write...),
-		rule("", "services", write...),
-		rule("networking.k8s.io", "ingresses", full...),
-		rule("", "serviceaccounts", full...),
-		rule(rbacv1.GroupName, "roles", full...),
-		rule(rbacv1.GroupName, "rolebindings", full...),
-		// Claims are created and then left alone.
-		rule("", "persistentvolumeclaims", "get", "list", "watch", "create"),
-		rule("", "pods", read...),
-		rule("", "events", "list"),
-		rule("events.k8s.io", "events", "create", "patch"),
+func servedRules(cfg *config.OperatorConfiguration) []rbacv1.PolicyRule {
+	rules := []rbacv1.PolicyRule{lifecycle.Rule("events.k8s.io", "events", "create", "patch")}
+	for _, kind := range kinds.All() {
+		rules = append(rules, kind.Rules(cfg)...)
 	}
-	// Nobody may grant what he has not got.
-	return append(rules, render.DiscoveryRules()...)
+	return rules
 }
 
 func markerReaderRule() rbacv1.PolicyRule {
-	return named(rule("coordination.k8s.io", "leases", read...), scope.MarkerName)
+	return lifecycle.Named(lifecycle.Rule("coordination.k8s.io", "leases", lifecycle.Read...), scope.MarkerName)
 }
 
 func markerHolderRules() []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{
-		rule("coordination.k8s.io", "leases", "create"), // cannot be limited to a name
-		named(rule("coordination.k8s.io", "leases", "get", "update", "delete"), scope.MarkerName),
+		lifecycle.Rule("coordination.k8s.io", "leases", "create"), // cannot be limited to a name
+		lifecycle.Named(lifecycle.Rule("coordination.k8s.io", "leases", "get", "update", "delete"), scope.MarkerName),
 	}
-}
-
-// plannerRules let the operator bind one role without holding its rights.
-func plannerRules(clusterRole string) []rbacv1.PolicyRule {
-	if clusterRole == "" {
-		return nil
-	}
-	return []rbacv1.PolicyRule{named(rule(rbacv1.GroupName, "clusterroles", "bind"), clusterRole)}
 }
 
 func electionRules(id string) []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{
-		rule("coordination.k8s.io", "leases", "create"),
-		named(rule("coordination.k8s.io", "leases", "get", "update"), id),
-		rule("", "events", "create", "patch"), // who became the leader
+		lifecycle.Rule("coordination.k8s.io", "leases", "create"),
+		lifecycle.Named(lifecycle.Rule("coordination.k8s.io", "leases", "get", "update"), id),
+		lifecycle.Rule("", "events", "create", "patch"), // who became the leader
 	}
 }
 
@@ -125,37 +86,28 @@ func electionRules(id string) []rbacv1.PolicyRule {
 func queueRules() []rbacv1.PolicyRule {
 	group := queues.GroupVersion.Group
 	return []rbacv1.PolicyRule{
-		rule(group, "queues", "create"),
+		lifecycle.Rule(group, "queues", "create"),
 		{APIGroups: []string{group}, Resources: []string{"queues"}, Verbs: []string{"get"}, ResourceNames: queues.Names()},
 	}
 }
 
 func metricsRules() []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{
-		rule("authentication.k8s.io", "tokenreviews", "create"),
-		rule("authorization.k8s.io", "subjectaccessreviews", "create"),
+		lifecycle.Rule("authentication.k8s.io", "tokenreviews", "create"),
+		lifecycle.Rule("authorization.k8s.io", "subjectaccessreviews", "create"),
 	}
 }
 
 // certificateRules name their object in all verbs: as the Secret is created by
 // an apply, even create can be limited to the name.
 func certificateRules(c config.Certificates) []rbacv1.PolicyRule {
-	return []rbacv1.PolicyRule{named(rule("", "secrets", "list", "watch", "create", "patch", "update"), c.SecretName)}
+	return []rbacv1.PolicyRule{lifecycle.Named(lifecycle.Rule("", "secrets", "list", "watch", "create", "patch", "update"), c.SecretName)}
 }
 
 func trustRules(c config.Certificates) []rbacv1.PolicyRule {
 	const group = "admissionregistration.k8s.io"
 	return []rbacv1.PolicyRule{
-		named(rule(group, "validatingwebhookconfigurations", "list", "watch", "patch"), c.ValidatingConfiguration),
-		named(rule(group, "mutatingwebhookconfigurations", "list", "watch", "patch"), c.MutatingConfiguration),
+		lifecycle.Named(lifecycle.Rule(group, "validatingwebhookconfigurations", "list", "watch", "patch"), c.ValidatingConfiguration),
+		lifecycle.Named(lifecycle.Rule(group, "mutatingwebhookconfigurations", "list", "watch", "patch"), c.MutatingConfiguration),
 	}
-}
-
-func rule(group, resource string, verbs ...string) rbacv1.PolicyRule {
-	return rbacv1.PolicyRule{APIGroups: []string{group}, Resources: []string{resource}, Verbs: verbs}
-}
-
-func named(r rbacv1.PolicyRule, name string) rbacv1.PolicyRule {
-	r.ResourceNames = []string{name}
-	return r
 }

@@ -100,7 +100,7 @@ func renderDocuments(t *testing.T, dgd *v1alpha1.DynamoGraphDeployment) []byte {
 		write(a.Role)
 		write(a.RoleBinding)
 	}
-	for _, dcd := range objects.Components {
+	for _, dcd := range Components(dgd, testConfig()) {
 		rendered, err := Component(owned(dgd, dcd), testConfig())
 		if err != nil {
 			t.Fatal(err)

@@ -12,10 +12,9 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 )
 
-// GraphObjects is what a graph consists of, besides its claims (see Claim).
+// GraphObjects is what a graph consists of whatever way it is run, besides its
+// claims (see Claim).
 type GraphObjects struct {
-	// Components, one per service, in the order of the services' names.
-	Components []*v1alpha1.DynamoComponentDeployment
 	// Access is nil where the default ServiceAccount of the namespace will do.
 	Access *GraphAccess
 	// Planner is nil where the graph has no planner, and in restricted mode,
@@ -43,13 +42,20 @@ type PlannerAccess struct {
 // of ours need them just as much.
 func Graph(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration, pullSecrets []corev1.LocalObjectReference) *GraphObjects {
 	objects := &GraphObjects{Access: graphAccess(dgd, cfg, pullSecrets)}
-	for _, name := range slices.Sorted(maps.Keys(dgd.Spec.Services)) {
-		objects.Components = append(objects.Components, graphComponent(dgd, name, cfg))
-	}
 	if cfg.ClusterWide() && HasPlanner(dgd) {
 		objects.Planner = plannerAccess(dgd.Namespace, cfg, pullSecrets)
 	}
 	return objects
+}
+
+// Components are the services of a graph as components, in the order of their
+// names.
+func Components(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration) []*v1alpha1.DynamoComponentDeployment {
+	var components []*v1alpha1.DynamoComponentDeployment
+	for _, name := range slices.Sorted(maps.Keys(dgd.Spec.Services)) {
+		components = append(components, graphComponent(dgd, name, cfg))
+	}
+	return components
 }
 
 // DiscoveryBackend is the graph's own wish, or else the operator's setting.

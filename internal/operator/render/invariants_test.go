@@ -68,7 +68,7 @@ func graphsIn(t *testing.T, file string) []*v1alpha1.DynamoGraphDeployment {
 }
 
 func checkGraph(t *testing.T, dgd *v1alpha1.DynamoGraphDeployment) {
-	components := Graph(dgd, testConfig(), pullSecrets).Components
+	components := Components(dgd, testConfig())
 	if len(components) != len(dgd.Spec.Services) {
 		t.Fatalf("%d components for %d services", len(components), len(dgd.Spec.Services))
 	}

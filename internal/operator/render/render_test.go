@@ -16,7 +16,7 @@ import (
 func renderService(t *testing.T, spec string) *ComponentObjects {
 	t.Helper()
 	dgd := parseGraph(t, []byte("metadata: {name: g, namespace: ns}\nspec:\n"+indent(spec)))
-	objects, err := Component(owned(dgd, Graph(dgd, testConfig(), nil).Components[0]), testConfig())
+	objects, err := Component(owned(dgd, Components(dgd, testConfig())[0]), testConfig())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -438,7 +438,7 @@ func TestRestrictedModeLeavesThePlannersAccessToTheChart(t *testing.T) {
 func TestRenderingLeavesTheGraphAlone(t *testing.T) {
 	dgd := parseGraph(t, []byte("metadata: {name: g, namespace: ns}\nspec: {envs: [{name: A, value: b}], services: {S: {componentType: worker, extraPodSpec: {mainContainer: {env: [{name: C, value: d}]}}}}}"))
 	before := dgd.DeepCopy()
-	for _, dcd := range Graph(dgd, testConfig(), pullSecrets).Components {
+	for _, dcd := range Components(dgd, testConfig()) {
 		if _, err := Component(dcd, testConfig()); err != nil {
 			t.Fatal(err)
 		}

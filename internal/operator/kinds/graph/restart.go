@@ -2,37 +2,23 @@ package graph
 
 import (
 	"maps"
-	"slices"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/pathway"
 )
 
-// restart gives the rendered components the restart id that each should carry
-// by now, and returns the restart's progress. A component's pods are replaced
-// when the id it carries changes. How far a restart has come is read from the
-// components themselves, so nothing is lost if a status is.
-func restart(dgd *v1alpha1.DynamoGraphDeployment, existing []v1alpha1.DynamoComponentDeployment, rendered []*v1alpha1.DynamoComponentDeployment) *v1alpha1.RestartStatus {
+// restart returns the progress of a restart, and the id that each service
+// should carry by now. How far a restart has come is read from what runs the
+// services, so nothing is lost if a status is.
+func restart(dgd *v1alpha1.DynamoGraphDeployment, services []string, seen map[string]pathway.Service) (*v1alpha1.RestartStatus, map[string]string) {
 	carried, ready := map[string]string{}, map[string]bool{}
-	for i := range existing {
-		service := existing[i].Spec.ServiceName
-		if id, ok := existing[i].Spec.Annotations[v1alpha1.AnnotationRestartAt]; ok {
-			carried[service] = id
+	for name, service := range seen {
+		if service.Restart != "" {
+			carried[name] = service.Restart
 		}
-		ready[service], _ = componentReady(&existing[i])
+		ready[name] = service.Ready
 	}
-	services := slices.Sorted(maps.Keys(dgd.Spec.Services))
-	status, ids := advance(dgd.Spec.Restart, dgd.Status.Restart, services, carried, ready)
-	for _, component := range rendered {
-		id, ok := ids[component.Spec.ServiceName]
-		if !ok {
-			continue
-		}
-		if component.Spec.Annotations == nil {
-			component.Spec.Annotations = map[string]string{}
-		}
-		component.Spec.Annotations[v1alpha1.AnnotationRestartAt] = id
-	}
-	return status
+	return advance(dgd.Spec.Restart, dgd.Status.Restart, services, carried, ready)
 }
 
 // advance decides one step of a restart from the ids that the services carry

@@ -1,0 +1,102 @@
+package component
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/istio"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/validate"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/workload"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/workload/deployment"
+)
+
+// workloads are what can run a component; the first that can does.
+var workloads = []workload.Type{
+	deployment.Type{},
+}
+
+// Kind is the kind DynamoComponentDeployment.
+func Kind() lifecycle.Kind {
+	return lifecycle.Kind{
+		Name:      "component",
+		Recorder:  "dynamocomponentdeployment",
+		Resource:  "dynamocomponentdeployments",
+		Finalizer: true,
+		Object:    &v1alpha1.DynamoComponentDeployment{},
+		List:      &v1alpha1.DynamoComponentDeploymentList{},
+		Rights:    rights,
+		Cached:    cached,
+		Owned:     owned,
+		Watch: func(_ *lifecycle.Operator, build *builder.Builder) {
+			build.Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(componentOfPod))
+		},
+		Validate: func(object client.Object) field.ErrorList {
+			errs, _ := validate.Component(object.(*v1alpha1.DynamoComponentDeployment))
+			return errs
+		},
+		Begin: begin,
+	}
+}
+
+func rights(cfg *config.OperatorConfiguration) []rbacv1.PolicyRule {
+	rules := []rbacv1.PolicyRule{
+		lifecycle.Rule("", "services", lifecycle.Write...),
+		lifecycle.Rule("networking.k8s.io", "ingresses", lifecycle.Full...),
+		lifecycle.Rule("", "pods", lifecycle.Read...),
+		lifecycle.Rule("", "events", "list"),
+	}
+	if cfg.Ingress.VirtualServiceGateway != "" {
+		rules = append(rules, lifecycle.Rule(istio.GroupVersion.Group, "virtualservices", lifecycle.Full...))
+	}
+	for _, candidate := range workloads {
+		rules = append(rules, candidate.Rights()...)
+	}
+	return rules
+}
+
+func cached(cluster render.Capabilities) map[client.Object]cache.ByObject {
+	limited := map[client.Object]cache.ByObject{&corev1.Pod{}: lifecycle.Labelled(v1alpha1.LabelSelector)}
+	for _, kind := range owned(cluster) {
+		limited[kind] = lifecycle.Ours()
+	}
+	return limited
+}
+
+func owned(cluster render.Capabilities) []client.Object {
+	kinds := append(exposing(cluster), &corev1.Service{})
+	for _, candidate := range workloads {
+		kinds = append(kinds, candidate.Kinds()...)
+	}
+	return kinds
+}
+
+// exposing are the kinds through which a component is reached from outside.
+func exposing(cluster render.Capabilities) []client.Object {
+	kinds := []client.Object{&networkingv1.Ingress{}}
+	if cluster.VirtualServices {
+		kinds = append(kinds, &istio.VirtualService{})
+	}
+	return kinds
+}
+
+func componentOfPod(_ context.Context, pod client.Object) []reconcile.Request {
+	name := pod.GetLabels()[v1alpha1.LabelSelector]
+	if name == "" {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: pod.GetNamespace(), Name: name}}}
+}

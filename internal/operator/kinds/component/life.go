@@ -1,0 +1,72 @@
+// Package component runs DynamoComponentDeployments: one part of a graph each,
+// or written by hand.
+package component
+
+import (
+	"context"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/workload"
+)
+
+// life is one look at a component.
+type life struct {
+	*lifecycle.Visit
+	*status
+
+	// kind of workload that runs the component, and the workload.
+	kind workload.Type
+	runs workload.Workload
+}
+
+func begin(visit *lifecycle.Visit, object client.Object) lifecycle.Life {
+	return &life{Visit: visit, status: statusOf(object.(*v1alpha1.DynamoComponentDeployment))}
+}
+
+// Phases implements lifecycle.Life.
+func (l *life) Phases() []lifecycle.Phase {
+	return []lifecycle.Phase{l.chooseWorkload, l.run, l.observe}
+}
+
+func (l *life) chooseWorkload(context.Context) error {
+	l.valid()
+	kind, err := workload.Choose(workloads, l.dcd, l.Cluster)
+	if err != nil {
+		return lifecycle.Refuse(reasonUnsupported, err.Error())
+	}
+	l.kind = kind
+	return nil
+}
+
+// run applies the workload behind its Service, and what exposes it.
+func (l *life) run(ctx context.Context) error {
+	objects, err := render.Component(l.dcd, l.Config)
+	if err != nil {
+		return err
+	}
+	l.runs = l.kind.Of(objects)
+	wanted := append([]client.Object{objects.Service}, l.runs.Objects()...)
+	if objects.Ingress != nil {
+		wanted = append(wanted, objects.Ingress)
+	}
+	if objects.VirtualService != nil && l.Cluster.VirtualServices {
+		wanted = append(wanted, objects.VirtualService)
+	}
+	return l.Apply.Sync(ctx, l.dcd, wanted, exposing(l.Cluster)...)
+}
+
+// observe writes into the status how the workload does and, if it is not
+// ready, why.
+func (l *life) observe(ctx context.Context) error {
+	seen, err := l.runs.Observe(ctx, pods{l.Client, l.Live})
+	if err != nil {
+		return err
+	}
+	l.workload(seen)
+	l.LookAgain(seen.Again)
+	return nil
+}

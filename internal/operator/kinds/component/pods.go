@@ -1,0 +1,37 @@
+package component
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// pods implements workload.Pods.
+type pods struct {
+	cached client.Reader
+	live   client.Reader
+}
+
+func (p pods) Matching(ctx context.Context, namespace string, labels map[string]string) ([]corev1.Pod, error) {
+	var list corev1.PodList
+	if err := p.cached.List(ctx, &list, client.InNamespace(namespace), client.MatchingLabels(labels)); err != nil {
+		return nil, fmt.Errorf("list the pods with labels %v in namespace %s: %w", labels, namespace, err)
+	}
+	return list.Items, nil
+}
+
+func (p pods) Warnings(ctx context.Context, pod *corev1.Pod) ([]corev1.Event, error) {
+	var events corev1.EventList
+	err := p.live.List(ctx, &events, client.InNamespace(pod.Namespace), client.MatchingFieldsSelector{
+		Selector: fields.SelectorFromSet(fields.Set{
+			"involvedObject.uid": string(pod.UID), "type": corev1.EventTypeWarning,
+		}),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the events of pod %s/%s: %w", pod.Namespace, pod.Name, err)
+	}
+	return events.Items, nil
+}

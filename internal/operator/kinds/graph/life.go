@@ -1,0 +1,90 @@
+// Package graph runs DynamoGraphDeployments: it turns the services of a graph
+// into what runs them, with the claims and the access that these need, and
+// reports on them as one.
+package graph
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/pathway"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+)
+
+// life is one look at a graph.
+type life struct {
+	*lifecycle.Visit
+	*status
+
+	// way is how the graph is run.
+	way pathway.Pathway
+	// runs are the objects that run it, as the cluster has them.
+	runs []client.Object
+}
+
+func begin(visit *lifecycle.Visit, object client.Object) lifecycle.Life {
+	return &life{Visit: visit, status: statusOf(object.(*v1alpha1.DynamoGraphDeployment))}
+}
+
+// Phases implements lifecycle.Life.
+func (l *life) Phases() []lifecycle.Phase {
+	return []lifecycle.Phase{l.choosePathway, l.checkMessaging, l.ensureClaims, l.applyAccess, l.run, l.observe}
+}
+
+// choosePathway refuses, before anything is created, what would end half-made.
+func (l *life) choosePathway(context.Context) error {
+	way, err := pathway.Choose(pathways, l.dgd, l.Cluster)
+	var unsupported *render.UnsupportedError
+	switch {
+	case errors.As(err, &unsupported) && unsupported.Multinode:
+		return lifecycle.Refuse(v1alpha1.ReasonMultinodeNotAvailable, err.Error())
+	case err != nil:
+		return lifecycle.Refuse(reasonUnsupported, err.Error())
+	case render.HasPlanner(l.dgd) && l.Config.ClusterWide() && l.Config.RBAC.PlannerClusterRoleName == "":
+		return lifecycle.Refuse(reasonUnsupported, "the graph has a planner, and the operator's configuration lacks rbac.plannerClusterRoleName")
+	}
+	l.way = way
+	return nil
+}
+
+// checkMessaging tells of services that miss NATS. They may run all the same, so
+// whether the graph is ready is another matter.
+func (l *life) checkMessaging(context.Context) error {
+	l.messaging(render.MissingNATS(l.dgd, l.Config.Infrastructure.NATSAddress))
+	return nil
+}
+
+// run applies what runs the services and removes what no longer does. A restart
+// goes on from the ids that the services carry.
+func (l *life) run(ctx context.Context) error {
+	existing, err := l.Apply.Children(ctx, l.dgd, l.way.Kinds()...)
+	if err != nil {
+		return err
+	}
+	services := slices.Sorted(maps.Keys(l.dgd.Spec.Services))
+	progress, ids := restart(l.dgd, services, l.way.Observe(existing))
+	l.dgd.Status.Restart = progress
+	l.runs = l.way.Objects(l.dgd, l.Config, ids)
+	return l.Apply.Sync(ctx, l.dgd, l.runs, l.way.Kinds()...)
+}
+
+// observe takes over what the services report.
+func (l *life) observe(context.Context) error {
+	l.services(l.way.Observe(l.runs))
+	return nil
+}
+
+func missingClaims(names []string) string {
+	subject := "PersistentVolumeClaim " + names[0] + " does"
+	if len(names) > 1 {
+		subject = "PersistentVolumeClaims " + strings.Join(names, ", ") + " do"
+	}
+	return subject + " not exist: create it, or set create: true with size, storageClass and volumeAccessMode in spec.pvcs"
+}

@@ -1,0 +1,88 @@
+package graph
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/pathway"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+)
+
+// Reasons beyond those of the API.
+const (
+	// The graph needs what the operator or the cluster has not got.
+	reasonUnsupported = "Unsupported"
+	// A claim that the graph expects to exist does not.
+	reasonClaimMissing = "PersistentVolumeClaimNotFound"
+)
+
+// conditionNATS is there, and false, while services miss NATS.
+const conditionNATS = "NATSAvailable"
+
+// status is that of a graph, for the generation that is being looked at.
+type status struct {
+	dgd *v1alpha1.DynamoGraphDeployment
+}
+
+func statusOf(dgd *v1alpha1.DynamoGraphDeployment) *status {
+	dgd.Status.ObservedGeneration = dgd.Generation
+	return &status{dgd: dgd}
+}
+
+// Conditions implements lifecycle.Life.
+func (s *status) Conditions() []metav1.Condition { return s.dgd.Status.Conditions }
+
+// Failed implements lifecycle.Life. The services and the restart stay as last
+// seen: a failure says nothing about them.
+func (s *status) Failed(reason, message string) {
+	if reason == "" {
+		reason = v1alpha1.ReasonReconcileFailed
+	}
+	s.set(v1alpha1.GraphStateFailed, metav1.ConditionFalse, reason, message)
+}
+
+// messaging reports on the services that miss NATS.
+func (s *status) messaging(missing []string) {
+	if len(missing) == 0 {
+		meta.RemoveStatusCondition(&s.dgd.Status.Conditions, conditionNATS)
+		return
+	}
+	meta.SetStatusCondition(&s.dgd.Status.Conditions, metav1.Condition{
+		Type: conditionNATS, Status: metav1.ConditionFalse, Reason: "NoNATS", Message: render.NoNATS(missing),
+		ObservedGeneration: s.dgd.Generation,
+	})
+}
+
+// services reports on the services as one.
+func (s *status) services(services map[string]pathway.Service) {
+	s.dgd.Status.Services = map[string]v1alpha1.ServiceReplicaStatus{}
+	var waiting []string
+	for _, name := range slices.Sorted(maps.Keys(services)) {
+		service := services[name]
+		if service.Status != nil {
+			s.dgd.Status.Services[name] = *service.Status
+		}
+		if !service.Ready {
+			waiting = append(waiting, name+": "+service.Message)
+		}
+	}
+	if len(waiting) > 0 {
+		s.set(v1alpha1.GraphStatePending, metav1.ConditionFalse, v1alpha1.ReasonSomeResourcesNotReady, strings.Join(waiting, "; "))
+		return
+	}
+	s.set(v1alpha1.GraphStateSuccessful, metav1.ConditionTrue, v1alpha1.ReasonAllResourcesReady, "All resources are ready")
+}
+
+// set keeps the time of the last transition unless the status changes.
+func (s *status) set(state v1alpha1.GraphState, ready metav1.ConditionStatus, reason, message string) {
+	s.dgd.Status.State = state
+	meta.SetStatusCondition(&s.dgd.Status.Conditions, metav1.Condition{
+		Type: v1alpha1.ConditionReady, Status: ready, Reason: reason, Message: message,
+		ObservedGeneration: s.dgd.Generation,
+	})
+}

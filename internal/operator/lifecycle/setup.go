@@ -1,0 +1,103 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/apply"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/scope"
+)
+
+// workers is how many objects of one kind are looked after at a time. A look
+// waits for the API server most of its time.
+const workers = 8
+
+// noticed are the changes of an object of ours that wake it up; those of its
+// status are the operator's own.
+var noticed = predicate.Or(
+	predicate.GenerationChangedPredicate{},
+	predicate.AnnotationChangedPredicate{},
+	predicate.LabelChangedPredicate{},
+)
+
+// Setup runs a controller for each kind.
+func Setup(mgr ctrl.Manager, operator *Operator, kinds []Kind) error {
+	if err := indexOwners(mgr, operator, kinds); err != nil {
+		return err
+	}
+	for _, kind := range kinds {
+		if err := kind.setup(mgr, operator); err != nil {
+			return fmt.Errorf("set up the controller %s: %w", kind.Name, err)
+		}
+	}
+	return nil
+}
+
+func (k Kind) setup(mgr ctrl.Manager, operator *Operator) error {
+	applier := &apply.Applier{Client: operator.Client, Live: operator.Live, Events: mgr.GetEventRecorder(k.Recorder)}
+	build := ctrl.NewControllerManagedBy(mgr).
+		Named(k.Name).
+		For(k.newObject(), builder.WithPredicates(noticed)).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: workers,
+			// Names are unique per process otherwise, and tests run several operators in one.
+			SkipNameValidation: ptr.To(true),
+		})
+	for _, owned := range k.owned(operator) {
+		build.Owns(owned)
+	}
+	if k.Watch != nil {
+		k.Watch(operator, build)
+	}
+	if operator.Config.ClusterWide() {
+		build.Watches(&coordinationv1.Lease{}, scope.Released(operator.Client, k.newList))
+	}
+	return build.Complete(&reconciler{kind: k, operator: operator, apply: applier, statuses: newStatuses(applier)})
+}
+
+// indexOwners lets an object's children be found by their owner, whatever has
+// become of their labels.
+func indexOwners(mgr ctrl.Manager, operator *Operator, kinds []Kind) error {
+	indexed := map[reflect.Type]bool{}
+	for _, kind := range kinds {
+		for _, owned := range kind.owned(operator) {
+			if indexed[reflect.TypeOf(owned)] {
+				continue
+			}
+			indexed[reflect.TypeOf(owned)] = true
+			if err := mgr.GetFieldIndexer().IndexField(context.Background(), owned, apply.OwnerIndex, ownerOf); err != nil {
+				return fmt.Errorf("index %T by owner: %w", owned, err)
+			}
+		}
+	}
+	return nil
+}
+
+func ownerOf(object client.Object) []string {
+	owner := metav1.GetControllerOf(object)
+	if owner == nil {
+		return nil
+	}
+	return []string{string(owner.UID)}
+}
+
+func (k Kind) owned(operator *Operator) []client.Object {
+	if k.Owned == nil {
+		return nil
+	}
+	return k.Owned(operator.Cluster)
+}
+
+func (k Kind) newObject() client.Object { return k.Object.DeepCopyObject().(client.Object) }
+
+func (k Kind) newList() client.ObjectList { return k.List.DeepCopyObject().(client.ObjectList) }

@@ -1,0 +1,94 @@
+// Package deployment runs a component as a Deployment.
+package deployment
+
+import (
+	"context"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/diagnose"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/workload"
+)
+
+// askEventsAgain is how often the events of a pod are read whose own status
+// does not say why it is not ready. Nothing is watched for: a watch on all
+// events would cost every cluster more than this costs one with a stuck pod.
+const askEventsAgain = 15 * time.Second
+
+// Type implements workload.Type.
+type Type struct{}
+
+// Check implements workload.Type.
+func (Type) Check(dcd *v1alpha1.DynamoComponentDeployment, cluster render.Capabilities) error {
+	return render.CheckService(dcd.Name, &dcd.Spec.DynamoComponentDeploymentSharedSpec, cluster)
+}
+
+// Kinds implements workload.Type.
+func (Type) Kinds() []client.Object { return []client.Object{&appsv1.Deployment{}} }
+
+// Rights implements workload.Type.
+func (Type) Rights() []rbacv1.PolicyRule {
+	return []rbacv1.PolicyRule{lifecycle.Rule("apps", "deployments", lifecycle.Write...)}
+}
+
+// Of implements workload.Type.
+func (Type) Of(objects *render.ComponentObjects) workload.Workload {
+	return running{objects.Deployment}
+}
+
+type running struct{ *appsv1.Deployment }
+
+// Objects implements workload.Workload.
+func (r running) Objects() []client.Object { return []client.Object{r.Deployment} }
+
+// Observe implements workload.Workload.
+func (r running) Observe(ctx context.Context, pods workload.Pods) (workload.Observation, error) {
+	seen := workload.Observation{
+		Selector: r.Spec.Selector.MatchLabels,
+		Status: v1alpha1.ServiceReplicaStatus{
+			ComponentKind:     v1alpha1.ComponentKindDeployment,
+			ComponentName:     r.Name,
+			Replicas:          r.Deployment.Status.Replicas,
+			UpdatedReplicas:   r.Deployment.Status.UpdatedReplicas,
+			ReadyReplicas:     &r.Deployment.Status.ReadyReplicas,
+			AvailableReplicas: &r.Deployment.Status.AvailableReplicas,
+		},
+	}
+	seen.Ready, seen.Message = diagnose.Deployment(r.Deployment)
+	if seen.Ready {
+		return seen, nil
+	}
+	cause, again, err := r.cause(ctx, pods)
+	if cause != "" {
+		seen.Message += ": " + cause
+	}
+	seen.Again = again
+	return seen, err
+}
+
+// cause names what the Deployment waits for. A pod whose status is silent is
+// looked at again after a while, because events do not wake us up.
+func (r running) cause(ctx context.Context, pods workload.Pods) (string, time.Duration, error) {
+	all, err := pods.Matching(ctx, r.Namespace, r.Spec.Selector.MatchLabels)
+	if err != nil {
+		return "", 0, err
+	}
+	finding := diagnose.Blocking(all)
+	if finding == nil {
+		return diagnose.CannotCreatePods(r.Deployment), 0, nil
+	}
+	if !finding.AsksEvents() {
+		return finding.In(r.Deployment), 0, nil
+	}
+	events, err := pods.Warnings(ctx, finding.Pod)
+	if err != nil {
+		return "", 0, err
+	}
+	return finding.Told(events).In(r.Deployment), askEventsAgain, nil
+}
