@@ -176,7 +176,7 @@ func TestAClaimedNamespaceIsLeftAlone(t *testing.T) {
 	ns := cluster.Namespace(t, adminClient(t))
 	refused(t, tryOut(t, object(t, ns, badGraph)), reason)
 	marker := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: scope.MarkerName}}
-	marker.Spec.RenewTime, marker.Spec.LeaseDurationSeconds = ptr.To(metav1.NowMicro()), ptr.To(int32(600))
+	marker.Spec.HolderIdentity, marker.Spec.LeaseDurationSeconds = ptr.To("somebody"), ptr.To(int32(600))
 	if err := adminClient(t).Create(context.Background(), marker); err != nil {
 		t.Fatal(err)
 	}

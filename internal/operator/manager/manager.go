@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/lease"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
@@ -64,7 +65,7 @@ func Run(ctx context.Context, cfg *config.OperatorConfiguration, restConfig *res
 		return err
 	}
 	if cfg.Server.Webhook.Enabled() {
-		if err := addWebhooks(ctx, mgr, cfg, cluster, certificate); err != nil {
+		if err := addWebhooks(ctx, mgr, cfg, served, cluster, certificate); err != nil {
 			return fmt.Errorf("set up the admission webhooks: %w", err)
 		}
 	}
@@ -131,7 +132,7 @@ func addHealthChecks(mgr ctrl.Manager) error {
 
 func namespaceScope(mgr ctrl.Manager, cfg *config.OperatorConfiguration) (scope.Scope, error) {
 	if cfg.ClusterWide() {
-		return scope.ClusterWide{Markers: mgr.GetClient()}, nil
+		return scope.ClusterWide{Markers: mgr.GetClient(), Leases: lease.NewObserver(lease.Awake)}, nil
 	}
 	direct, err := client.New(mgr.GetConfig(), client.Options{Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
 	if err != nil {

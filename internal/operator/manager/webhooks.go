@@ -26,8 +26,8 @@ import (
 
 // addWebhooks serves the webhooks in every replica, and lets a replica be ready
 // only when it can answer: API servers refuse what nobody answers for.
-func addWebhooks(ctx context.Context, mgr ctrl.Manager, cfg *config.OperatorConfiguration, cluster render.Capabilities, shared *sharedCertificate) error {
-	serves, err := answersFor(ctx, mgr, cfg)
+func addWebhooks(ctx context.Context, mgr ctrl.Manager, cfg *config.OperatorConfiguration, served scope.Scope, cluster render.Capabilities, shared *sharedCertificate) error {
+	serves, err := answersFor(ctx, mgr, cfg, served)
 	if err != nil {
 		return err
 	}
@@ -76,9 +76,9 @@ func (s *sharedCertificate) get(hello *tls.ClientHelloInfo) (*tls.Certificate, e
 	return (*certificate)(hello)
 }
 
-// answersFor is not the controllers' scope: a replica that waits to become the
-// leader has claimed nothing yet, but answers.
-func answersFor(ctx context.Context, mgr ctrl.Manager, cfg *config.OperatorConfiguration) (func(context.Context, string) (bool, error), error) {
+// answersFor is not the controllers' scope where that is claimed: a replica that
+// waits to become the leader has claimed nothing yet, but answers.
+func answersFor(ctx context.Context, mgr ctrl.Manager, cfg *config.OperatorConfiguration, served scope.Scope) (func(context.Context, string) (bool, error), error) {
 	if !cfg.ClusterWide() {
 		return func(_ context.Context, namespace string) (bool, error) {
 			return namespace == cfg.Namespace.Restricted, nil
@@ -88,9 +88,8 @@ func answersFor(ctx context.Context, mgr ctrl.Manager, cfg *config.OperatorConfi
 	if _, err := mgr.GetCache().GetInformer(ctx, &coordinationv1.Lease{}); err != nil {
 		return nil, fmt.Errorf("watch the marker Leases: %w", err)
 	}
-	unclaimed := scope.ClusterWide{Markers: mgr.GetClient()}
 	return func(ctx context.Context, namespace string) (bool, error) {
-		serves, _, err := unclaimed.Serves(ctx, namespace)
+		serves, _, err := served.Serves(ctx, namespace)
 		return serves, err
 	}, nil
 }

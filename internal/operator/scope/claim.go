@@ -12,6 +12,8 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/lease"
 )
 
 const (
@@ -53,9 +55,9 @@ func (c *Claim) NeedLeaderElection() bool { return true }
 // for so long that others may take it for expired.
 func (c *Claim) Start(ctx context.Context) error {
 	defer c.release(context.WithoutCancel(ctx))
-	renewed := time.Now()
+	renewed := lease.Elapsed()
 	for {
-		attempted := time.Now()
+		attempted := lease.Elapsed()
 		err := c.renew(ctx)
 		switch {
 		case err == nil:
@@ -63,9 +65,9 @@ func (c *Claim) Start(ctx context.Context) error {
 			c.held.Store(true)
 		case ctx.Err() != nil:
 			return nil
-		case time.Since(renewed)+c.Interval >= c.Duration:
+		case lease.Elapsed()-renewed+c.Interval >= min(c.Duration, lease.Longest):
 			return fmt.Errorf("lost the claim to namespace %s, not renewed for %s: %w",
-				c.Namespace, time.Since(renewed).Round(time.Second), err)
+				c.Namespace, (lease.Elapsed() - renewed).Round(time.Second), err)
 		default:
 			log.FromContext(ctx).Error(err, "cannot renew the claim yet", "namespace", c.Namespace)
 		}
@@ -93,8 +95,8 @@ func (c *Claim) renew(ctx context.Context) error {
 	return c.Client.Update(ctx, marker)
 }
 
-// stamp writes the whole claim, its first renewal included: a claim that
-// cannot be dated protects nothing.
+// stamp writes the whole claim. The times in it are for people and for other
+// operators of this API; ours judge by their own clock.
 func (c *Claim) stamp(marker *coordinationv1.Lease) {
 	now := metav1.NowMicro()
 	holder := c.holder()

@@ -14,6 +14,8 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/lease"
 )
 
 // MarkerName is the name of the Lease in a claimed namespace.
@@ -31,37 +33,27 @@ type Scope interface {
 	Serves(ctx context.Context, namespace string) (serves bool, retryAfter time.Duration, err error)
 }
 
-// ClusterWide serves every namespace that has no valid claim.
+// ClusterWide serves every namespace that has no valid claim. Whoever may write
+// Leases in a namespace can claim it; that costs nobody but this namespace.
 type ClusterWide struct {
 	// Markers reads marker Leases, usually from a cache of just those.
 	Markers client.Reader
+	// Leases remembers them: a claim has expired when it was not renewed for
+	// its duration by our own clock.
+	Leases *lease.Observer
 }
 
 // Serves implements Scope.
 func (s ClusterWide) Serves(ctx context.Context, namespace string) (bool, time.Duration, error) {
 	var marker coordinationv1.Lease
-	err := s.Markers.Get(ctx, client.ObjectKey{Namespace: namespace, Name: MarkerName}, &marker)
+	key := client.ObjectKey{Namespace: namespace, Name: MarkerName}
+	err := s.Markers.Get(ctx, key, &marker)
 	if apierrors.IsNotFound(err) {
 		return true, 0, nil
 	}
 	if err != nil {
 		return false, 0, fmt.Errorf("read the marker Lease of namespace %s: %w", namespace, err)
 	}
-	if remaining := time.Until(Expiry(&marker)); remaining > 0 {
-		return false, remaining, nil
-	}
-	return true, 0, nil
-}
-
-// Expiry is when a claim ends unless it is renewed; the zero time for a Lease
-// that claims nothing. A claim without a renewal counts from its acquisition.
-func Expiry(marker *coordinationv1.Lease) time.Time {
-	since := marker.Spec.RenewTime
-	if since == nil {
-		since = marker.Spec.AcquireTime
-	}
-	if since == nil || marker.Spec.LeaseDurationSeconds == nil {
-		return time.Time{}
-	}
-	return since.Add(time.Duration(*marker.Spec.LeaseDurationSeconds) * time.Second)
+	remaining := s.Leases.Remaining(&marker)
+	return remaining == 0, remaining, nil
 }
