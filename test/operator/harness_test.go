@@ -17,12 +17,15 @@ import (
 
 	"github.com/go-logr/logr"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -46,7 +49,8 @@ const plannerRole = "test-planner"
 // admin is a client with all rights on a cluster that has our kinds.
 var admin = sync.OnceValues(func() (client.Client, error) {
 	scheme := manager.Scheme()
-	if err := errors.Join(apiextensionsv1.AddToScheme(scheme), authenticationv1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(apiextensionsv1.AddToScheme(scheme), authenticationv1.AddToScheme(scheme),
+		autoscalingv1.AddToScheme(scheme), eventsv1.AddToScheme(scheme)); err != nil {
 		return nil, err
 	}
 	c, err := client.New(shared.Config, client.Options{Scheme: scheme})
@@ -281,6 +285,20 @@ func pods(t *testing.T, namespace, component string) []corev1.Pod {
 	var list corev1.PodList
 	err := adminClient(t).List(context.Background(), &list, client.InNamespace(namespace), client.MatchingLabels{v1alpha1.LabelSelector: component})
 	if err != nil {
+		t.Fatal(err)
+	}
+	return list.Items
+}
+
+// podsOf returns the pods that a selector picks, as the scale subresource has it.
+func podsOf(t *testing.T, namespace, selector string) []corev1.Pod {
+	t.Helper()
+	parsed, err := labels.Parse(selector)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list corev1.PodList
+	if err := adminClient(t).List(context.Background(), &list, client.InNamespace(namespace), client.MatchingLabelsSelector{Selector: parsed}); err != nil {
 		t.Fatal(err)
 	}
 	return list.Items

@@ -16,6 +16,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/lease"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/scope"
 	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
@@ -130,7 +131,9 @@ func TestPlannersGetTheirAccess(t *testing.T) {
 	ns := namespace(t)
 	// Left over from a release of another name. What a binding refers to
 	// cannot be changed, so it has to be replaced.
-	old := &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "planner-serviceaccount-binding"}}
+	old := &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{
+		Namespace: ns, Name: "planner-serviceaccount-binding", Labels: map[string]string{render.ManagedByLabel: render.Manager},
+	}}
 	old.RoleRef = rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "former"}
 	create(t, old)
 	start(t, everywhere)

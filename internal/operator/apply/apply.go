@@ -142,6 +142,36 @@ func (a *Applier) CreateIfMissing(ctx context.Context, regarding, obj client.Obj
 	return nil
 }
 
+// Ensure creates an object of owner's if there is none, and stores what the
+// cluster then has in wanted. One that exists is left as it is: its content
+// belongs to others, such as autoscalers.
+func (a *Applier) Ensure(ctx context.Context, owner, wanted client.Object) error {
+	live, err := a.find(ctx, wanted)
+	if err == nil && live != nil {
+		if err = a.mayWrite(live, owner, true); err == nil {
+			err = convert(live, wanted)
+		}
+	}
+	if err == nil && live == nil {
+		err = a.create(ctx, owner, wanted)
+	}
+	if err != nil {
+		return fmt.Errorf("create %s: %w", a.describe(wanted), err)
+	}
+	return nil
+}
+
+func (a *Applier) create(ctx context.Context, owner, wanted client.Object) error {
+	if err := controllerutil.SetControllerReference(owner, wanted, a.Client.Scheme()); err != nil {
+		return err
+	}
+	if err := a.Client.Create(ctx, wanted, FieldManager); err != nil {
+		return err
+	}
+	a.report(owner, wanted, true)
+	return nil
+}
+
 // find returns the live object, nil when there is none.
 func (a *Applier) find(ctx context.Context, desired client.Object) (client.Object, error) {
 	empty, err := a.Client.Scheme().New(desired.GetObjectKind().GroupVersionKind())
@@ -180,12 +210,13 @@ func (a *Applier) ReleaseFinalizer(ctx context.Context, obj client.Object) error
 }
 
 // mayWrite protects objects that only happen to have the wanted name. One
-// without an owner is taken over if the operator once made it.
+// without an owner is taken over if the operator once made it; what is shared
+// must be such a one.
 func (a *Applier) mayWrite(live, owner client.Object, owned bool) error {
 	if live.GetDeletionTimestamp() != nil {
 		return fmt.Errorf("the previous one is still being deleted")
 	}
-	if !owned || metav1.IsControlledBy(live, owner) {
+	if owned && metav1.IsControlledBy(live, owner) {
 		return nil
 	}
 	foreign := &NotOursError{Kind: a.kind(live), Namespace: live.GetNamespace(), Name: live.GetName(), Owner: "nobody"}

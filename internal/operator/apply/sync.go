@@ -24,6 +24,11 @@ func (a *Applier) Sync(ctx context.Context, owner client.Object, wanted []client
 			return err
 		}
 	}
+	return a.Prune(ctx, owner, wanted, kinds...)
+}
+
+// Prune deletes what owner controls of these kinds besides wanted.
+func (a *Applier) Prune(ctx context.Context, owner client.Object, wanted []client.Object, kinds ...client.Object) error {
 	existing, err := a.Children(ctx, owner, kinds...)
 	if err != nil {
 		return err

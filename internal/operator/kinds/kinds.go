@@ -3,8 +3,10 @@
 package kinds
 
 import (
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds/adapter"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds/component"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds/graph"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds/unserved"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 )
 
@@ -13,5 +15,9 @@ func All() []lifecycle.Kind {
 	return []lifecycle.Kind{
 		graph.Kind(),
 		component.Kind(),
+		adapter.Kind(),
+		unserved.Model(),
+		unserved.Request(),
+		unserved.Checkpoint(),
 	}
 }

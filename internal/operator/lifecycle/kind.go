@@ -65,11 +65,16 @@ type Visit struct {
 	*Operator
 	Apply *apply.Applier
 
-	again time.Duration
+	again  time.Duration
+	urgent bool
 }
 
 // LookAgain asks for another look after a while, for what nothing wakes up.
 func (v *Visit) LookAgain(after time.Duration) { v.again = after }
+
+// WriteNow has the status written at once, for what a further look would not
+// find again.
+func (v *Visit) WriteNow() { v.urgent = true }
 
 // Life is what happens to an object in one look at it. The phases write what
 // they find into the object's status; writing that to the cluster is not their

@@ -13,6 +13,9 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/apply"
 )
 
+// reasonError is that of warnings about what is tried again.
+const reasonError = "ReconcileError"
+
 // reconciler looks after the objects of one kind.
 type reconciler struct {
 	kind     Kind
@@ -56,31 +59,30 @@ func (r *reconciler) visit(ctx context.Context, object client.Object) (ctrl.Resu
 	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return ctrl.Result{}, nil
 	}
+	failed := report(life, err)
 	shorten(life.Conditions())
-	urgent := err != nil || headlines(life.Conditions()) != known
-	wait, statusErr := r.statuses.write(ctx, before, object, urgent)
-	if err := errors.Join(apply.Lasting(err), statusErr); err != nil {
+	turned := headlines(life.Conditions()) != known
+	if failed != nil && (turned || life.Conditions() == nil) {
+		r.warn(object, failed)
+	}
+	wait, statusErr := r.statuses.write(ctx, before, object, turned || failed != nil || visit.urgent)
+	if err := errors.Join(again(err), statusErr); err != nil {
 		return ctrl.Result{}, err
 	}
 	return ctrl.Result{RequeueAfter: sooner(wait, visit.again)}, nil
 }
 
+// live goes through the phases until one fails.
 func (r *reconciler) live(ctx context.Context, life Life, object client.Object) error {
-	err := r.validate(object)
+	if err := r.validate(object); err != nil {
+		return err
+	}
 	for _, phase := range life.Phases() {
-		if err == nil {
-			err = phase(ctx)
+		if err := phase(ctx); err != nil {
+			return err
 		}
 	}
-	var refusal *Refusal
-	switch {
-	case errors.As(err, &refusal):
-		life.Failed(refusal.Reason, refusal.Message)
-		return nil
-	case err != nil:
-		life.Failed("", err.Error())
-	}
-	return err
+	return nil
 }
 
 func (r *reconciler) validate(object client.Object) error {
@@ -91,4 +93,34 @@ func (r *reconciler) validate(object client.Object) error {
 		return Refuse(v1alpha1.ReasonValidationFailed, errs.ToAggregate().Error())
 	}
 	return nil
+}
+
+// report puts what stopped a life into its status.
+func report(life Life, err error) *Refusal {
+	var refusal *Refusal
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &refusal):
+		life.Failed(refusal.Reason, refusal.Message)
+		return refusal
+	}
+	life.Failed("", err.Error())
+	return &Refusal{Reason: reasonError, Message: err.Error()}
+}
+
+// again is what is tried again: neither a refusal, nor what the API server found
+// invalid.
+func again(err error) error {
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		return nil
+	}
+	return apply.Lasting(err)
+}
+
+// warn tells of a failure as an event, which kubectl describe and alerts show.
+// It is not told again until the reason changes.
+func (r *reconciler) warn(object client.Object, failed *Refusal) {
+	r.apply.Events.Eventf(object, nil, corev1.EventTypeWarning, failed.Reason, "Reconcile", "%s", cut(failed.Message, longestNote))
 }

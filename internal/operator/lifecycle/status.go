@@ -19,9 +19,13 @@ import (
 // counts and messages change many times a second, and nobody reads them all.
 const settle = time.Second
 
-// longestMessage of a condition, in characters. The API allows 32768, and what
-// is longer would keep the whole status from being written.
-const longestMessage = 4096
+// How long a condition's message and an event's note may be, in characters. The
+// API takes 32768 characters of the one and 1024 bytes of the other; what is
+// longer would keep all of it from being written.
+const (
+	longestMessage = 4096
+	longestNote    = 256
+)
 
 // statuses writes the status of the objects of one kind.
 type statuses struct {
@@ -86,10 +90,15 @@ func headlines(conditions []metav1.Condition) string {
 // shorten cuts messages, in place, so that the API takes them.
 func shorten(conditions []metav1.Condition) {
 	for i := range conditions {
-		if message := []rune(conditions[i].Message); len(message) > longestMessage {
-			conditions[i].Message = string(message[:longestMessage-1]) + "…"
-		}
+		conditions[i].Message = cut(conditions[i].Message, longestMessage)
 	}
+}
+
+func cut(message string, longest int) string {
+	if runes := []rune(message); len(runes) > longest {
+		return string(runes[:longest-1]) + "…"
+	}
+	return message
 }
 
 // sooner of two times to wait, of which zero is none.

@@ -54,8 +54,6 @@ func CheckService(name string, service *v1alpha1.DynamoComponentDeploymentShared
 		return need("componentType epp needs the Gateway API inference extension, which this version of the operator does not support")
 	case service.Checkpoint != nil && service.Checkpoint.Enabled:
 		return need("checkpoint.enabled needs checkpoint support, which this version of the operator does not have")
-	case service.ScalingAdapter != nil && service.ScalingAdapter.Enabled:
-		return need("scalingAdapter.enabled needs scaling adapters, which this version of the operator does not have")
 	case service.Ingress != nil && service.Ingress.Enabled && service.Ingress.UseVirtualService && !cluster.VirtualServices:
 		return need("ingress.useVirtualService needs Istio in the cluster and a gateway in the operator's configuration (dynamo.istio): use an Ingress")
 	}

@@ -23,6 +23,9 @@ func Component(dcd *v1alpha1.DynamoComponentDeployment) (errs field.ErrorList, w
 		errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), dcd.Name, "its Service would have this name: "+lengthHint(dcd.Name, msg)))
 	}
 	specErrs, warnings := sharedSpec(specPath, dcd.Spec.BackendFramework, nil, &dcd.Spec.DynamoComponentDeploymentSharedSpec)
+	if render.ParentGraph(dcd) == "" && render.HasScalingAdapter(&dcd.Spec.DynamoComponentDeploymentSharedSpec) {
+		warnings = append(warnings, specPath.Child("scalingAdapter").String()+" is ignored: only services of a graph have scaling adapters")
+	}
 	return append(errs, specErrs...), warnings
 }
 

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 )
 
 // GraphUpdate checks what may not change from one version of a graph to the
@@ -26,16 +27,16 @@ func GraphUpdate(old, updated *v1alpha1.DynamoGraphDeployment, mayScale bool) fi
 		if (before.NodeCount() > 1) != (after.NodeCount() > 1) {
 			errs = append(errs, field.Forbidden(path.Child("multinode"), "a service cannot change between one node and several: delete the graph and create it anew"))
 		}
-		// An adapter that is only now turned on starts from the replicas given with it.
-		if adapted(before) && adapted(after) && !mayScale && before.DesiredReplicas() != after.DesiredReplicas() {
-			errs = append(errs, field.Forbidden(path.Child("replicas"), "the scaling adapter owns the replicas: scale the DynamoGraphDeploymentScalingAdapter"))
+		// An adapter that is only now turned on starts from the replicas given
+		// with it, and a graph that leaves them out says nothing against it.
+		unsaid := after.Replicas == nil
+		if render.HasScalingAdapter(before) && render.HasScalingAdapter(after) && !mayScale && !unsaid && before.DesiredReplicas() != after.DesiredReplicas() {
+			errs = append(errs, field.Forbidden(path.Child("replicas"), fmt.Sprintf(
+				"the scaling adapter owns the replicas: leave them out, and use kubectl scale -n %s dgdsa/%s --replicas=%d",
+				updated.Namespace, render.ComponentName(updated.Name, name), after.DesiredReplicas())))
 		}
 	}
 	return errs
-}
-
-func adapted(s *v1alpha1.DynamoComponentDeploymentSharedSpec) bool {
-	return s.ScalingAdapter != nil && s.ScalingAdapter.Enabled
 }
 
 // ComponentUpdate checks what may not change from one version of a component

@@ -53,6 +53,8 @@ func rights(cfg *config.OperatorConfiguration) []rbacv1.PolicyRule {
 		lifecycle.Rule("", "serviceaccounts", lifecycle.Full...),
 		lifecycle.Rule(rbacv1.GroupName, "roles", lifecycle.Full...),
 		lifecycle.Rule(rbacv1.GroupName, "rolebindings", lifecycle.Full...),
+		// Their content belongs to who scales.
+		lifecycle.Rule(v1alpha1.GroupName, "dynamographdeploymentscalingadapters", "get", "list", "watch", "create", "delete"),
 		// Claims are created and then left alone.
 		lifecycle.Rule("", "persistentvolumeclaims", "get", "list", "watch", "create"),
 	}
@@ -82,7 +84,7 @@ func accessKinds() []client.Object {
 }
 
 func owned(render.Capabilities) []client.Object {
-	kinds := accessKinds()
+	kinds := append(accessKinds(), &v1alpha1.DynamoGraphDeploymentScalingAdapter{})
 	for _, way := range pathways {
 		kinds = append(kinds, way.Kinds()...)
 	}

@@ -23,6 +23,8 @@ type life struct {
 	*lifecycle.Visit
 	*status
 
+	// scaled is the graph with the replicas that its scaling adapters say.
+	scaled *v1alpha1.DynamoGraphDeployment
 	// way is how the graph is run.
 	way pathway.Pathway
 	// runs are the objects that run it, as the cluster has them.
@@ -35,7 +37,9 @@ func begin(visit *lifecycle.Visit, object client.Object) lifecycle.Life {
 
 // Phases implements lifecycle.Life.
 func (l *life) Phases() []lifecycle.Phase {
-	return []lifecycle.Phase{l.choosePathway, l.checkMessaging, l.ensureClaims, l.applyAccess, l.run, l.observe}
+	return []lifecycle.Phase{
+		l.choosePathway, l.checkMessaging, l.ensureClaims, l.applyAccess, l.ensureAdapters, l.run, l.observe,
+	}
 }
 
 // choosePathway refuses, before anything is created, what would end half-made.
@@ -71,7 +75,7 @@ func (l *life) run(ctx context.Context) error {
 	services := slices.Sorted(maps.Keys(l.dgd.Spec.Services))
 	progress, ids := restart(l.dgd, services, l.way.Observe(existing))
 	l.dgd.Status.Restart = progress
-	l.runs = l.way.Objects(l.dgd, l.Config, ids)
+	l.runs = l.way.Objects(l.scaled, l.Config, ids)
 	return l.Apply.Sync(ctx, l.dgd, l.runs, l.way.Kinds()...)
 }
 

@@ -1,0 +1,83 @@
+// Package unserved answers for the kinds of our API that this version of the
+// operator does nothing for: whoever makes such an object is told.
+package unserved
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
+)
+
+// reasonUnsupported is that of the condition Ready of such an object.
+const reasonUnsupported = "Unsupported"
+
+// Model is the kind DynamoModel.
+func Model() lifecycle.Kind {
+	return lifecycle.Kind{
+		Name: "model", Recorder: "dynamomodel", Resource: "dynamomodels", Finalizer: true,
+		Object: &v1alpha1.DynamoModel{}, List: &v1alpha1.DynamoModelList{},
+		Begin: func(_ *lifecycle.Visit, object client.Object) lifecycle.Life {
+			status := &object.(*v1alpha1.DynamoModel).Status
+			return begin(v1alpha1.KindModel, object, &status.ObservedGeneration, &status.Conditions)
+		},
+	}
+}
+
+// Request is the kind DynamoGraphDeploymentRequest.
+func Request() lifecycle.Kind {
+	return lifecycle.Kind{
+		Name: "request", Recorder: "dynamographdeploymentrequest", Resource: "dynamographdeploymentrequests", Finalizer: true,
+		Object: &v1alpha1.DynamoGraphDeploymentRequest{}, List: &v1alpha1.DynamoGraphDeploymentRequestList{},
+		Begin: func(_ *lifecycle.Visit, object client.Object) lifecycle.Life {
+			status := &object.(*v1alpha1.DynamoGraphDeploymentRequest).Status
+			return begin(v1alpha1.KindGraphDeploymentRequest, object, &status.ObservedGeneration, &status.Conditions)
+		},
+	}
+}
+
+// Checkpoint is the kind DynamoCheckpoint.
+func Checkpoint() lifecycle.Kind {
+	return lifecycle.Kind{
+		Name: "checkpoint", Recorder: "checkpoint", Resource: "dynamocheckpoints",
+		Object: &v1alpha1.DynamoCheckpoint{}, List: &v1alpha1.DynamoCheckpointList{},
+		Begin: func(_ *lifecycle.Visit, object client.Object) lifecycle.Life {
+			status := &object.(*v1alpha1.DynamoCheckpoint).Status
+			return begin(v1alpha1.KindCheckpoint, object, &status.ObservedGeneration, &status.Conditions)
+		},
+	}
+}
+
+type life struct {
+	kind       string
+	generation int64
+	conditions *[]metav1.Condition
+}
+
+func begin(kind string, object client.Object, observed *int64, conditions *[]metav1.Condition) lifecycle.Life {
+	*observed = object.GetGeneration()
+	return &life{kind: kind, generation: object.GetGeneration(), conditions: conditions}
+}
+
+// Phases implements lifecycle.Life.
+func (l *life) Phases() []lifecycle.Phase {
+	return []lifecycle.Phase{func(context.Context) error {
+		return lifecycle.Refuse(reasonUnsupported, fmt.Sprintf("this version of the operator does nothing for a %s", l.kind))
+	}}
+}
+
+// Conditions implements lifecycle.Life.
+func (l *life) Conditions() []metav1.Condition { return *l.conditions }
+
+// Failed implements lifecycle.Life.
+func (l *life) Failed(reason, message string) {
+	meta.SetStatusCondition(l.conditions, metav1.Condition{
+		Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: reason, Message: message,
+		ObservedGeneration: l.generation,
+	})
+}
