@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -48,6 +46,7 @@ for checkpoints, until every such node is. What is up to date is left alone;
 releases that were left half-done, uninstalled or damaged are repaired.`,
 		Example: `  wheelhouse apply -f fleet.yaml
   wheelhouse apply -f fleet.yaml --set platform.dynamo-operator.controllerManager.replicas=2
+  wheelhouse apply -f fleet.yaml --drift
   wheelhouse apply --plan friday.plan`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
@@ -60,27 +59,30 @@ releases that were left half-done, uninstalled or damaged are repaired.`,
 		},
 	}
 	a.fleetFlags(c)
-	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table, json, or events (JSON lines while it runs)")
+	namespacesFlag(c, &flags.Namespaces)
+	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table, wide, json, or events (JSON lines)")
 	c.Flags().StringVar(&flags.Wave, "wave", "", "roll out this wave and those before it only")
 	c.Flags().IntVar(&flags.parallel, "parallel", rollout.DefaultParallel, "how many releases are written at the same time")
 	c.Flags().BoolVar(&flags.serial, "serial", false, "do one step at a time, in the order of the plan")
+	habitOfWaiting(c, &flags.NoWait)
 	c.Flags().BoolVar(&flags.NoWait, "no-wait", false, "do not wait until operators are ready (CRDs are always waited for)")
-	c.Flags().DurationVar(&flags.timeout, "timeout", 5*time.Minute, "how long a gate may make no progress before it fails")
+	c.Flags().DurationVar(&flags.timeout, "timeout", 5*time.Minute, "how long a gate may stand still before it fails")
+	c.Flags().BoolVar(&flags.Drift, "drift", false, "also repair what others changed in the cluster")
 	c.Flags().BoolVar(&flags.Prune, "prune", false, "remove releases of the fleet that the file no longer names")
-	c.Flags().StringVar(&flags.plan, "plan", "", "execute a saved plan, exactly or not at all; saving it was consent to what it says")
+	c.Flags().StringVar(&flags.plan, "plan", "", "execute a saved plan, exactly or not at all")
 	flags.add(c)
-	c.Flags().BoolVar(&flags.AcceptBreakage, "accept-crd-breakage", false, "change CRDs although that breaks the live objects that the plan lists")
+	c.Flags().BoolVar(&flags.AcceptBreakage, "accept-crd-breakage", false, "change CRDs although that breaks live objects")
 	c.Flags().StringVar(&flags.onFailure, "on-failure", onFailureKeep, "what becomes of what this apply changed if a step fails: keep, or rollback (take it back, in reverse)")
 	c.Flags().BoolVar(&flags.adopt, "adopt", false, "take over releases and objects of others, as they are")
-	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do not ask before something is deleted or a value of yours loses its effect")
-	for _, decided := range []string{"take-field", "force-conflicts", "accept-crd-breakage", "adopt", "yes", "no-wait", "prune", "wave"} {
+	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do not ask before objects are deleted or values lose their effect")
+	for _, decided := range []string{"take-field", "force-conflicts", "accept-crd-breakage", "adopt", "yes", "no-wait", "prune", "wave", "drift", "namespace"} {
 		c.MarkFlagsMutuallyExclusive("plan", decided)
 	}
 	return c
 }
 
 func (a *app) apply(ctx context.Context, flags applyFlags) error {
-	if err := oneOf("output", flags.output, "table", "json", "events"); err != nil {
+	if err := oneOf("output", flags.output, "table", "wide", "json", "events"); err != nil {
 		return err
 	}
 	if err := oneOf("on-failure", flags.onFailure, onFailureKeep, onFailureRollback); err != nil {
@@ -125,7 +127,7 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 	result, err := m.Apply(ctx, plan, options, agree, rollout.Options{Parallel: flags.parallel, Serial: flags.serial, Patience: flags.timeout, Notify: out.notify})
 	progress.Pause()
 	if result != nil {
-		return errors.Join(out.result(result), err, summary(result))
+		return errors.Join(out.result(result), err, report.RunError(result))
 	}
 	return a.refused(nil, err)
 }
@@ -141,61 +143,6 @@ func (f *applyFlags) options(desired *rollout.Desired) (rollout.PreviewOptions, 
 	var err error
 	options.Fields, err = f.fields(desired)
 	return options, err
-}
-
-// summary is short: progress has told each failure when it happened.
-func summary(r *rollout.Result) error {
-	failed, left, skipped := outcomes(r)
-	switch {
-	case r.Interrupted:
-		// Not wrapped: a stop that ends a run is not one before its first change.
-		return fmt.Errorf("%s; %d of %d steps are left (%s); run the same command again to finish", r.Cause.Error(), len(left), len(r.Outcomes), some(left))
-	case len(failed) > 0:
-		return fmt.Errorf("%d of %d steps failed, %d were skipped because of them; see above: %s%s", len(failed), len(r.Outcomes), skipped, strings.Join(failed, ", "), takenBack(r))
-	default:
-		return nil
-	}
-}
-
-// takenBack says what became of what was changed before the failure.
-func takenBack(r *rollout.Result) string {
-	switch {
-	case r.Undone == nil && len(r.Stays) == 0:
-		return ""
-	case r.Undone == nil:
-		return "; what was changed stays: " + strings.Join(r.Stays, "; ")
-	case r.Undone.Err() != nil:
-		return fmt.Sprintf("; not all that was changed could be taken back: %s", r.Undone.Err())
-	case len(r.Stays) > 0:
-		return "; what was changed has been taken back, but not all: " + strings.Join(r.Stays, "; ")
-	default:
-		return "; what was changed has been taken back"
-	}
-}
-
-// outcomes names the steps that failed, and all that are not done.
-func outcomes(r *rollout.Result) (failed, left []string, skipped int) {
-	for _, o := range r.Outcomes {
-		switch o.State {
-		case rollout.StateDone:
-			continue
-		case rollout.StateFailed:
-			failed = append(failed, o.Step.ID)
-		case rollout.StateSkipped:
-			skipped++
-		}
-		left = append(left, o.Step.ID)
-	}
-	return failed, left, skipped
-}
-
-// some names a few of many.
-func some(names []string) string {
-	const few = 6
-	if len(names) > few {
-		return strings.Join(names[:few], ", ") + fmt.Sprintf(" and %d more", len(names)-few)
-	}
-	return strings.Join(names, ", ")
 }
 
 // explainConflict shows who else is in the cluster that a refusal is about.

@@ -270,7 +270,7 @@ const obtainTimeout = time.Minute
 // says so. A fleet without a network is not kept waiting for one.
 func (a *app) obtain(ctx context.Context, desired *rollout.Desired) error {
 	if desired.AirGapped() {
-		return errors.New("global.airGapped is true, so only `wheelhouse deps pull` and `wheelhouse bundle load` bring charts")
+		return errors.New("global.airGapped is true, so only `wheelhouse deps pull` and `wheelhouse bundle load FILE` bring charts")
 	}
 	fetcher, err := a.fetcher(desired.Fleet, nil)
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,8 +15,9 @@ import (
 )
 
 type explainFlags struct {
-	namespace, output string
-	offline           bool
+	namespaces []string
+	output     string
+	offline    bool
 }
 
 func (a *app) newExplain() *cobra.Command {
@@ -30,8 +32,15 @@ again, so includes, loops and computed keys are followed. Without FIELD, the
 whole object is traced.`,
 		Example: `  wheelhouse explain deploy/NAME spec.replicas -n team-a
   wheelhouse explain deploy/NAME 'spec.template.spec.containers[manager].image' --offline`,
-		Args: cobra.RangeArgs(1, 2),
+		Args: cobra.RangeArgs(1, 3),
 		RunE: func(c *cobra.Command, args []string) error {
+			if !strings.Contains(args[0], "/") && len(args) > 1 {
+				// As kubectl takes it: KIND NAME.
+				args = append([]string{args[0] + "/" + args[1]}, args[2:]...)
+			}
+			if len(args) > 2 {
+				return fmt.Errorf("too many arguments; see `%s --help`", c.CommandPath())
+			}
 			field := ""
 			if len(args) == 2 {
 				field = args[1]
@@ -40,7 +49,7 @@ whole object is traced.`,
 		},
 	}
 	a.fleetFlags(c)
-	c.Flags().StringVarP(&flags.namespace, "namespace", "n", "", "only releases in this namespace")
+	namespacesFlag(c, &flags.namespaces)
 	c.Flags().StringVarP(&flags.output, "output", "o", "text", "text or json")
 	c.Flags().BoolVar(&flags.offline, "offline", false, "do not look at the cluster")
 	return c
@@ -68,7 +77,7 @@ func (a *app) explain(ctx context.Context, reference, field string, flags explai
 			return err
 		}
 	}
-	subjects, err := subjects(ctx, desired, caps, flags.namespace, "")
+	subjects, err := subjects(ctx, desired, caps, flags.namespaces, "")
 	if err != nil {
 		return err
 	}
@@ -94,10 +103,10 @@ func (a *app) explain(ctx context.Context, reference, field string, flags explai
 }
 
 // subjects renders the releases of a namespace and chart, of all if empty.
-func subjects(ctx context.Context, desired *rollout.Desired, caps *chart.Capabilities, namespace, key string) ([]trace.Subject, error) {
+func subjects(ctx context.Context, desired *rollout.Desired, caps *chart.Capabilities, namespaces []string, key string) ([]trace.Subject, error) {
 	var out []trace.Subject
 	for _, rel := range desired.Set.Releases {
-		if namespace != "" && rel.Namespace != namespace || key != "" && rel.Chart != key {
+		if !selected(namespaces, rel.Namespace) || key != "" && rel.Chart != key {
 			continue
 		}
 		if ctx.Err() != nil {
@@ -110,7 +119,7 @@ func subjects(ctx context.Context, desired *rollout.Desired, caps *chart.Capabil
 		out = append(out, subject)
 	}
 	if len(out) == 0 {
-		return nil, noRelease(key, namespace)
+		return nil, noRelease(key, namespaces)
 	}
 	return out, nil
 }

@@ -147,6 +147,9 @@ func flagError(c *cobra.Command, err error) error {
 	if !ok {
 		return fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())
 	}
+	if instead, ok := habits["--"+name]; ok {
+		return fmt.Errorf("%w; %s", err, instead)
+	}
 	var known []string
 	c.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, "--"+f.Name) })
 	return fmt.Errorf("%w; %s", err, meant("--"+name, known, c))
@@ -157,4 +160,26 @@ func meant(word string, known []string, c *cobra.Command) string {
 		return fmt.Sprintf("did you mean %q?", closest)
 	}
 	return fmt.Sprintf("see `%s --help`", c.CommandPath())
+}
+
+// noArguments refuses arguments with the command that was meant.
+func noArguments(instead func(args []string) string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		return fmt.Errorf("%s takes no arguments; %s", c.Name(), instead(args))
+	}
+}
+
+// habits are flags that other programs have, and what does the same here.
+var habits = map[string]string{
+	"--dry-run":          "`wheelhouse plan` shows what apply would do, and writes nothing",
+	"--atomic":           "`wheelhouse apply --on-failure=rollback` takes back what a failed run did",
+	"--cleanup-on-fail":  "`wheelhouse apply --on-failure=rollback` takes back what a failed run did",
+	"--install":          "`wheelhouse apply` installs what is not there",
+	"--create-namespace": "`wheelhouse apply` creates namespaces",
+	"--values":           "values files are named in the fleet file, under values",
+	"--all-namespaces":   "all of the fleet is what is shown without -n",
+	"--revision":         "`wheelhouse rollback --to N` returns to a revision",
 }

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"strconv"
+
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 )
@@ -20,4 +23,14 @@ func hideRareFlags(f *pflag.Flag) {
 	default:
 		f.Hidden = true
 	}
+}
+
+// habitOfWaiting takes --wait, as Helm has it: waiting is what is done anyway.
+func habitOfWaiting(c *cobra.Command, noWait *bool) {
+	c.Flags().BoolFunc("wait", "wait until all is ready, which is the default", func(text string) error {
+		wait, err := strconv.ParseBool(text)
+		*noWait = !wait
+		return err
+	})
+	_ = c.Flags().MarkHidden("wait")
 }

@@ -45,7 +45,7 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 		err = errors.New("stopped on request before anything was changed")
 	}
 	if text := err.Error(); text != "" {
-		fmt.Fprintln(stderr, "Error:", text)
+		fmt.Fprintln(command.ErrOrStderr(), "Error:", text)
 	}
 	return exitCode(err)
 }

@@ -42,7 +42,7 @@ func (a *app) output(format string, progress *report.Progress) output {
 		return output{notify: notify, result: events.Result}
 	default:
 		return output{notify: progress.Notify, result: func(r *rollout.Result) error {
-			if err := report.RunTables(a.out, r); err != nil {
+			if err := report.RunTables(a.people(), r, format == "wide"); err != nil {
 				return err
 			}
 			if path := report.CriticalPath(r); path != "" {

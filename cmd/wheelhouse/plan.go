@@ -36,6 +36,7 @@ written.`,
 		RunE: func(c *cobra.Command, _ []string) error { return a.plan(c.Context(), flags) },
 	}
 	a.fleetFlags(c)
+	namespacesFlag(c, &flags.Namespaces)
 	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table, diff or json")
 	c.Flags().BoolVar(&flags.Drift, "drift", false, "also compare releases that have not changed with what runs")
 	c.Flags().BoolVar(&flags.Prune, "prune", false, "plan to remove releases of the fleet that the file no longer names")
@@ -113,9 +114,9 @@ func (a *app) printPlan(plan *rollout.Plan, output string) error {
 	case "diff":
 		return report.PlanDiff(a.out, plan)
 	default:
-		if err := report.Others(a.out, plan.Others); err != nil {
+		if err := report.Others(a.people(), plan.Others); err != nil {
 			return err
 		}
-		return report.PlanTable(a.out, plan)
+		return report.PlanTable(a.people(), plan)
 	}
 }

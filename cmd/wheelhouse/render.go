@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
@@ -13,7 +15,10 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
-type renderFlags struct{ namespace, chart, output string }
+type renderFlags struct {
+	namespaces    []string
+	chart, output string
+}
 
 func (a *app) newRender() *cobra.Command {
 	var flags renderFlags
@@ -30,7 +35,7 @@ are encrypted in their file, its Secrets are printed without their content.`,
 		RunE: func(c *cobra.Command, _ []string) error { return a.render(c.Context(), flags) },
 	}
 	a.fleetFlags(c)
-	c.Flags().StringVarP(&flags.namespace, "namespace", "n", "", "only releases in this namespace")
+	namespacesFlag(c, &flags.namespaces)
 	c.Flags().StringVar(&flags.chart, "chart", "", "only releases of this chart: "+chartNames())
 	c.Flags().StringVarP(&flags.output, "output", "o", "yaml", "yaml or json")
 	return c
@@ -56,12 +61,12 @@ func (a *app) render(ctx context.Context, flags renderFlags) error {
 	a.warn(desired.ObjectWarnings.Of("W-24"))
 	var chosen []rollout.Target
 	for _, target := range targets {
-		if (flags.namespace == "" || target.Namespace == flags.namespace) && (flags.chart == "" || target.Chart == flags.chart) {
+		if selected(flags.namespaces, target.Namespace) && (flags.chart == "" || target.Chart == flags.chart) {
 			chosen = append(chosen, target)
 		}
 	}
 	if len(chosen) == 0 {
-		return noRelease(flags.chart, flags.namespace)
+		return noRelease(flags.chart, flags.namespaces)
 	}
 	if flags.output == "json" {
 		return a.renderJSON(chosen)
@@ -103,14 +108,19 @@ func (a *app) renderJSON(targets []rollout.Target) error {
 	return report.JSON(a.out, out)
 }
 
+// selected reports whether a namespace is one of those; all are if none is named.
+func selected(namespaces []string, namespace string) bool {
+	return len(namespaces) == 0 || slices.Contains(namespaces, namespace)
+}
+
 // noRelease says what the filters of a command left nothing of.
-func noRelease(chart, namespace string) error {
-	switch {
-	case namespace == "":
+func noRelease(chart string, namespaces []string) error {
+	switch where := strings.Join(namespaces, ", "); {
+	case where == "":
 		return fmt.Errorf("the fleet has no release of chart %s", chart)
 	case chart == "":
-		return fmt.Errorf("the fleet has no release in namespace %q", namespace)
+		return fmt.Errorf("the fleet has no release in namespace %q", where)
 	default:
-		return fmt.Errorf("the fleet has no release of chart %s in namespace %q", chart, namespace)
+		return fmt.Errorf("the fleet has no release of chart %s in namespace %q", chart, where)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"log"
 	"log/slog"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
@@ -16,8 +17,10 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/check"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/manager"
+	"github.com/wheelhouse-dev/wheelhouse/internal/report"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 	"github.com/wheelhouse-dev/wheelhouse/internal/sops"
+	"github.com/wheelhouse-dev/wheelhouse/internal/version"
 )
 
 // app is what all commands share: streams and flags.
@@ -26,45 +29,120 @@ type app struct {
 	out, err io.Writer
 	kube     *genericclioptions.ConfigFlags
 	file     string
-	set      []string
+	set      fleet.Flags
 	verbose  bool
+	// advised are the flags that commands which messages suggest need as well.
+	advised string
+	// input reads the standard input, once.
+	input func() ([]byte, error)
+	// done closes when the run is to end.
+	done <-chan struct{}
 }
 
 func newRoot(in io.Reader, out, errOut io.Writer) *cobra.Command {
-	a := &app{in: in, out: out, err: errOut, kube: kubeFlags()}
+	a := &app{in: in, kube: kubeFlags(), input: sync.OnceValues(func() ([]byte, error) { return io.ReadAll(in) })}
+	commands := func(text string) string { return report.Commands(displayName(), a.advised)(text) }
+	a.err = report.NewDoor(errOut, commands)
+	if a.out = out; report.IsTerminal(out) {
+		a.out = report.NewDoor(out, nil)
+	}
 	root := &cobra.Command{
 		Use:           "wheelhouse",
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: displayName()},
 		Short:         "Roll out, inspect and remove a fleet of inference platforms",
 		Long:          "Wheelhouse installs and upgrades the Dynamo platform for many teams on one cluster,\nfrom one fleet file, as ordinary Helm releases.",
+		Version:       version.Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Example:       "  wheelhouse init clusters/prod\n  wheelhouse plan -f clusters/prod/fleet.yaml",
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
-		PersistentPreRun: func(*cobra.Command, []string) {
+		PersistentPreRun: func(c *cobra.Command, _ []string) {
+			a.advised, a.done = advisedFlags(c), c.Context().Done()
 			log.SetOutput(io.Discard)
 			slog.SetDefault(slog.New(a.logHandler()))
 		},
 	}
 	root.SetIn(in)
-	root.SetOut(out)
-	root.SetErr(errOut)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().Bool("version", false, "as the command version")
+	_ = root.Flags().MarkHidden("version")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	a.kube.AddFlags(root.PersistentFlags())
 	root.PersistentFlags().BoolVar(&a.verbose, "verbose", false, "print what the Helm SDK logs")
+	root.PersistentFlags().StringVar(a.kube.Context, "kube-context", "", "as --context")
 	root.PersistentFlags().VisitAll(hideRareFlags)
 	root.AddCommand(
 		a.newInit(), a.newValidate(), a.newRules(), a.newValues(), a.newExplain(), a.newRender(), a.newPlan(), a.newApply(), a.newStatus(), a.newHistory(), a.newRollback(), a.newDestroy(),
 		a.newDeps(), a.newBundle(), a.newVersion(),
 	)
 	dressHelp(root)
+	a.completeValues(root)
 	return root
 }
 
 // fleetFlags adds the flags of every command that reads a fleet.
 func (a *app) fleetFlags(c *cobra.Command) {
-	c.Flags().StringVarP(&a.file, "filename", "f", "fleet.yaml", "the fleet file")
-	c.Flags().StringArrayVar(&a.set, "set", nil, "set a value above all files: CHART.PATH=VALUE (repeatable)")
+	c.Flags().StringVarP(&a.file, "filename", "f", "fleet.yaml", "the fleet file, or - for the standard input")
+	c.Flags().StringArrayVar(&a.set.Set, "set", nil, "set a value above all files: CHART.PATH=VALUE (repeatable)")
+	for name, flag := range map[string]*[]string{"set-string": &a.set.Texts, "set-json": &a.set.JSON, "set-file": &a.set.Files} {
+		c.Flags().StringArrayVar(flag, name, nil, "as --set, as Helm has it")
+		_ = c.Flags().MarkHidden(name)
+	}
+}
+
+// advisedFlags are the flags by which this run finds its fleet and its cluster.
+func advisedFlags(c *cobra.Command) string {
+	var out []string
+	for _, name := range []string{"filename", "context", "kubeconfig"} {
+		if f := c.Flags().Lookup(name); f != nil && f.Changed {
+			flag := "--" + name
+			if f.Shorthand != "" {
+				flag = "-" + f.Shorthand
+			}
+			out = append(out, flag+" "+report.Quote(f.Value.String()))
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// people is where tables go: what is printed for people, with commands as they
+// called this one.
+func (a *app) people() io.Writer {
+	return report.NewDoor(report.Bare(a.out), report.Commands(displayName(), a.advised))
+}
+
+// subject is the fleet of a command that needs only its identity.
+type subject struct {
+	rollout.Identity
+	// desired is nil where the file cannot be read as a whole; unread says why.
+	desired *rollout.Desired
+	unread  error
+}
+
+// recognize reads which fleet it is, and the rest of it as far as it can be read.
+func (a *app) recognize(ctx context.Context) (subject, error) {
+	id, err := rollout.Identify(a.source(nil))
+	if err != nil {
+		return subject{}, err
+	}
+	desired, err := a.load(ctx)
+	if err != nil {
+		return subject{Identity: id, unread: err}, nil
+	}
+	return subject{Identity: desired.Identity, desired: desired}, nil
+}
+
+// connect connects to the cluster, to work on a fleet of which maybe only the
+// identity is known.
+func (a *app) connect(ctx context.Context, s subject) (*manager.Manager, error) {
+	return manager.Open(ctx, a.kube, s.Identity, s.desired, a.logHandler())
+}
+
+// namespacesFlag selects some of the fleet's tenants.
+func namespacesFlag(c *cobra.Command, namespaces *[]string) {
+	c.Flags().StringSliceVarP(namespaces, "namespace", "n", nil, "only releases in this namespace (repeatable)")
 }
 
 // read loads the fleet and prints warnings about it.
@@ -105,14 +183,14 @@ func (a *app) warn(findings check.Findings) {
 // source is what the flags name; without dependencies none is at hand.
 func (a *app) source(dependencies rollout.Dependencies) rollout.Source {
 	return rollout.Source{
-		File: a.file, Files: fleet.Disk{}, Charts: charts.FS(), Profiles: charts.Profiles(), Set: a.set,
+		File: a.file, Files: fleet.Disk{Input: a.input, Done: a.done}, Charts: charts.FS(), Profiles: charts.Profiles(), Set: a.set,
 		Dependencies: dependencies, Opener: sops.NewOpener(),
 	}
 }
 
 // open connects to the cluster, to work on the fleet.
 func (a *app) open(ctx context.Context, desired *rollout.Desired) (*manager.Manager, error) {
-	return manager.Open(ctx, a.kube, desired, a.logHandler())
+	return manager.Open(ctx, a.kube, desired.Identity, desired, a.logHandler())
 }
 
 func (a *app) logHandler() slog.Handler {

@@ -22,9 +22,13 @@ func (a *app) newRules() *cobra.Command {
 		Example: `  wheelhouse rules
   wheelhouse rules C-19
   wheelhouse rules -o json`,
+		ValidArgsFunction: ruleIDs,
 		RunE: func(_ *cobra.Command, ids []string) error {
 			if err := oneOf("output", output, "text", "json"); err != nil {
 				return err
+			}
+			for i := range ids {
+				ids[i] = strings.ToUpper(ids[i])
 			}
 			if len(ids) == 0 || output == "json" {
 				return a.listRules(ids, output)

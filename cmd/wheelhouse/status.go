@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,8 +12,9 @@ import (
 )
 
 type statusFlags struct {
-	output string
-	watch  bool
+	namespaces []string
+	output     string
+	watch      bool
 }
 
 // watchPause is between two looks at the cluster.
@@ -22,37 +24,54 @@ func (a *app) newStatus() *cobra.Command {
 	var flags statusFlags
 	c := &cobra.Command{
 		Use:   "status",
-		Short: "Show releases, gates, drift and graphs",
-		Long: `Show every release of the fleet, whether it is ready and as the file wants it, how
-long its webhooks are trusted, and the graphs that its operators serve. With
---watch, look again every two seconds: on a terminal the tables are redrawn,
-elsewhere each change is a line. Ctrl-C ends it.`,
+		Short: "Show releases, gates, what the file wants otherwise, and graphs",
+		Long: `Show every release of the fleet, whether it is ready and as the file wants it, and
+the graphs that its operators serve. A graph that is not ready is its owner's to
+mend and does not change the exit code. What others changed in the cluster is
+shown by wheelhouse plan --drift. Of a file with problems only the identity is
+needed: what is in the cluster is shown all the same.
+
+With --watch, look again every two seconds: on a terminal the tables are
+redrawn, elsewhere each change is a line. Ctrl-C ends it.`,
 		Example: `  wheelhouse status -f fleet.yaml
   wheelhouse status -f fleet.yaml -w
   wheelhouse status -f fleet.yaml -o json`,
-		Args: cobra.NoArgs,
+		Args: noArguments(func(args []string) string { return fmt.Sprintf("`wheelhouse status -n %s` shows one tenant", args[0]) }),
 		RunE: func(c *cobra.Command, _ []string) error { return a.status(c.Context(), flags) },
 	}
 	a.fleetFlags(c)
-	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table or json")
+	namespacesFlag(c, &flags.namespaces)
+	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table, wide or json")
 	c.Flags().BoolVarP(&flags.watch, "watch", "w", false, "keep showing it")
 	return c
 }
 
 func (a *app) status(ctx context.Context, flags statusFlags) error {
-	if err := oneOf("output", flags.output, "table", "json"); err != nil {
+	if err := oneOf("output", flags.output, "table", "wide", "json"); err != nil {
 		return err
 	}
-	desired, err := a.read(ctx)
+	fleet, err := a.recognize(ctx)
 	if err != nil {
 		return err
 	}
-	m, err := a.open(ctx, desired)
+	if fleet.unread != nil {
+		fmt.Fprintf(a.err, "%s\n\n", fleet.unread)
+	}
+	m, err := a.connect(ctx, fleet)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	look := func() (*rollout.Status, error) { return m.Status(ctx) }
+	if err := fleet.Select(flags.namespaces); err != nil {
+		return err
+	}
+	look := func() (*rollout.Status, error) {
+		status, err := m.Status(ctx)
+		if err == nil {
+			status.Only(flags.namespaces)
+		}
+		return status, err
+	}
 	var status *rollout.Status
 	if flags.watch {
 		status, err = a.watch(ctx, look, flags.output == "json")
@@ -69,7 +88,7 @@ func (a *app) printStatus(status *rollout.Status, output string) error {
 	if output == "json" {
 		return report.JSON(a.out, status)
 	}
-	return report.StatusTables(a.out, status)
+	return report.Status(a.people(), status, output == "wide")
 }
 
 // watch looks again and again until the user ends it, and returns what it saw

@@ -17,8 +17,9 @@ import (
 )
 
 type valuesFlags struct {
-	namespace, chart, explain, output string
-	unused                            bool
+	namespaces             []string
+	chart, explain, output string
+	unused                 bool
 }
 
 func (a *app) newValues() *cobra.Command {
@@ -46,7 +47,7 @@ Credentials and what was encrypted are not shown.`,
 		},
 	}
 	a.fleetFlags(c)
-	c.Flags().StringVarP(&flags.namespace, "namespace", "n", "", "only releases in this namespace")
+	namespacesFlag(c, &flags.namespaces)
 	c.Flags().StringVar(&flags.chart, "chart", "platform", "only releases of this chart: "+chartNames())
 	c.Flags().StringVar(&flags.explain, "explain", "", "explain the values under this path, e.g. dynamo-operator.logLevel")
 	c.Flags().BoolVar(&flags.unused, "unused", false, "print values that have no effect")
@@ -66,7 +67,7 @@ func (a *app) unused(ctx context.Context, flags valuesFlags) error {
 	if err != nil {
 		return err
 	}
-	subjects, err := subjects(ctx, desired, chart.OfflineCapabilities(), flags.namespace, "")
+	subjects, err := subjects(ctx, desired, chart.OfflineCapabilities(), flags.namespaces, "")
 	if err != nil {
 		return err
 	}
@@ -98,7 +99,7 @@ func (a *app) values(ctx context.Context, flags valuesFlags) error {
 	}
 	found := false
 	for _, rel := range desired.Set.Releases {
-		if rel.Chart != flags.chart || flags.namespace != "" && rel.Namespace != flags.namespace {
+		if rel.Chart != flags.chart || !selected(flags.namespaces, rel.Namespace) {
 			continue
 		}
 		found = true
@@ -107,7 +108,7 @@ func (a *app) values(ctx context.Context, flags valuesFlags) error {
 		}
 	}
 	if !found {
-		return noRelease(flags.chart, flags.namespace)
+		return noRelease(flags.chart, flags.namespaces)
 	}
 	return nil
 }

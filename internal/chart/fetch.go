@@ -223,7 +223,7 @@ func (f *Fetcher) explain(d Dependency, mirrored bool, err error) error {
 		repository, _ := f.rewrite(d.Repository)
 		return fmt.Errorf("%s, mirrored at %s: %w; `wheelhouse deps mirror` fills a mirror", d, repository, err)
 	case unreachable(err):
-		return fmt.Errorf("%s: %w; without a way there, name a mirror under spec.chartMirrors or load a bundle (`wheelhouse bundle load`)", d, err)
+		return fmt.Errorf("%s: %w; without a way there, name a mirror under spec.chartMirrors or load a bundle (`wheelhouse bundle load FILE`)", d, err)
 	default:
 		return fmt.Errorf("%s: %w", d, err)
 	}

@@ -14,7 +14,7 @@ var imagesAreInTheirRegistries = Rule{
 	Says:     "Every image is in its registry.",
 	Why: "A pod whose image cannot be pulled waits until somebody looks, and the release that it belongs to with it. `wheelhouse validate --images` asks the " +
 		"registries for every image that the fleet runs, with the credentials of this machine: nodes may have others.",
-	Fix: "correct registry, repository, tag or digest of the image, or copy it there",
+	Fix: "if the registry answers, correct registry, repository, tag or digest of the image, or copy it there; if it cannot be reached, mend the network, the name or the credentials first",
 	Find: func(in Input) (problems []fleet.Problem) {
 		if in.Images == nil {
 			return nil

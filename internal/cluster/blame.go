@@ -22,7 +22,26 @@ func (s *Session) blame(ctx context.Context, id identified, kind string) string 
 	if len(reasons) == 0 {
 		return ""
 	}
-	return "; " + strings.Join(reasons, "; ")
+	return strings.Join(reasons, "; ")
+}
+
+// permanent recognizes what no waiting heals: an image that does not exist or
+// that may not be read, and names that cannot be.
+func permanent(reason string) bool {
+	for _, kind := range []string{"InvalidImageName", "ErrImageNeverPull"} {
+		if strings.Contains(reason, kind+": ") {
+			return true
+		}
+	}
+	if !strings.Contains(reason, "ImagePullBackOff: ") && !strings.Contains(reason, "ErrImagePull: ") {
+		return false
+	}
+	for _, says := range []string{": not found", "manifest unknown", "unauthorized", "access denied"} {
+		if strings.Contains(reason, says) {
+			return true
+		}
+	}
+	return false
 }
 
 // podReasons lists a workload's pods and says of two of them at most why they

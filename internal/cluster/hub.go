@@ -190,9 +190,13 @@ func (f *follow) await(ctx context.Context, namespace, name string, patience tim
 		select {
 		case <-changed:
 		case <-timer.C:
+			if patience < 500*time.Millisecond {
+				// A glance, not a wait.
+				return &notReady{message: r.message}
+			}
 			return &notReady{message: fmt.Sprintf("%s; no progress for %s", r.message, patience)}
 		case <-ctx.Done():
-			return ctx.Err()
+			return context.Cause(ctx)
 		}
 	}
 }

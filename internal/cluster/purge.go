@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
 var crdResource = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
@@ -31,6 +32,18 @@ func (s *Session) Custom(ctx context.Context, crds []string) (map[string]int, er
 		}
 	}
 	return out, nil
+}
+
+// MarkedCRDs lists the CRDs that were applied without a release, by the chart
+// that they were applied for.
+func (s *Session) MarkedCRDs(ctx context.Context) (map[string][]string, error) {
+	out := map[string][]string{}
+	err := s.eachMetadata(ctx, crdResource, ManagedByLabel+"="+ManagedByUs, func(m *metav1.PartialObjectMetadata) {
+		if chart := m.Annotations[rollout.CRDChartMark]; chart != "" {
+			out[chart] = append(out[chart], m.Name)
+		}
+	})
+	return out, err
 }
 
 // DeleteCRDs removes CRDs, and with them all of their objects, and waits until

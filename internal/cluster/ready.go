@@ -124,15 +124,20 @@ func (s *Session) awaitObject(ctx context.Context, object chart.Object, judge ju
 	id := identityOf(object, gate.Release, m)
 	label := object.Kind + " " + joinName(id.namespace, id.name)
 	say := func(message string) { report(label + ": " + message) }
-	stop := s.explainPods(ctx, id, object.Kind, say)
-	err = s.watches.await(ctx, selection{resource: m.Resource, labels: watched(object)}, id.namespace, id.name, gate.Patience, judge, say)
+	waiting, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	stop := s.explainPods(waiting, id, object.Kind, say, giveUp)
+	err = s.watches.await(waiting, selection{resource: m.Resource, labels: watched(object)}, id.namespace, id.name, gate.Patience, judge, say)
 	stop()
 	var blocked *notReady
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &blocked):
-		return fmt.Errorf("%s is not ready: %s%s", label, blocked.message, s.blame(context.WithoutCancel(ctx), id, object.Kind))
+		if cause := s.blame(context.WithoutCancel(ctx), id, object.Kind); cause != "" {
+			return fmt.Errorf("%s is not ready: %s; %s", label, cause, blocked.message)
+		}
+		return fmt.Errorf("%s is not ready: %s", label, blocked.message)
 	default:
 		return s.explain("wait for "+label, err)
 	}
@@ -150,11 +155,12 @@ func watched(object chart.Object) string {
 // explainPods says, while a workload is waited for, what its pods wait for:
 // somebody who watches should not have to wait for the deadline to learn of a
 // missing image or a crash.
-func (s *Session) explainPods(ctx context.Context, id identified, kind string, say func(string)) (stop func()) {
+// What cannot heal by waiting is given up when it is seen for the second time.
+func (s *Session) explainPods(ctx context.Context, id identified, kind string, say func(string), giveUp context.CancelCauseFunc) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var asking sync.WaitGroup
 	asking.Go(func() {
-		said := ""
+		said, hopeless := "", false
 		for {
 			select {
 			case <-time.After(askPodsEvery):
@@ -162,6 +168,13 @@ func (s *Session) explainPods(ctx context.Context, id identified, kind string, s
 				return
 			}
 			_, reasons := s.podReasons(ctx, id, kind)
+			if before := hopeless; slices.ContainsFunc(reasons, permanent) {
+				if hopeless = true; before {
+					giveUp(&notReady{message: "waiting longer does not help"})
+				}
+			} else {
+				hopeless = false
+			}
 			if now := strings.Join(reasons, "; "); now != "" && now != said && ctx.Err() == nil {
 				said = now
 				say(now)

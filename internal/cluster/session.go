@@ -5,8 +5,11 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,6 +25,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
@@ -64,6 +68,9 @@ var (
 // Connect reads kubectl's configuration and makes sure that the cluster answers.
 func Connect(ctx context.Context, flags *genericclioptions.ConfigFlags) (*Session, error) {
 	loader := flags.ToRawKubeConfigLoader()
+	if raw, err := loader.RawConfig(); err == nil && unchosen(raw, flags) {
+		return nil, fmt.Errorf("the kubeconfig has no current context; there are: %s; choose one with --context", strings.Join(slices.Sorted(maps.Keys(raw.Contexts)), ", "))
+	}
 	config, err := loader.ClientConfig()
 	if err != nil {
 		return nil, explainConfig(err)
@@ -74,6 +81,13 @@ func Connect(ctx context.Context, flags *genericclioptions.ConfigFlags) (*Sessio
 	}
 	s.loader = loader
 	return s, s.probe(ctx)
+}
+
+// unchosen reports whether there are contexts and none is chosen: the client
+// library would then talk to a server on this machine.
+func unchosen(raw clientcmdapi.Config, flags *genericclioptions.ConfigFlags) bool {
+	named := func(flag *string) bool { return flag != nil && *flag != "" }
+	return len(raw.Contexts) > 0 && raw.CurrentContext == "" && !named(flags.Context) && !named(flags.APIServer) && !named(flags.ClusterName)
 }
 
 // NewSession opens a session on a client configuration.

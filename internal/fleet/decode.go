@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -75,6 +76,7 @@ func (d *decoder) object(n *yaml.Node, path string, known fields, required ...st
 		key, value := n.Content[i], n.Content[i+1]
 		read, ok := known[key.Value]
 		switch {
+		case path == "" && extension(key.Value):
 		case !ok:
 			d.unknownField(key, path, slices.Sorted(maps.Keys(known)))
 		case seen[key.Value]:
@@ -90,6 +92,10 @@ func (d *decoder) object(n *yaml.Node, path string, known fields, required ...st
 		}
 	}
 }
+
+// extension reports whether a top-level key is for the author alone, to hold
+// anchors: as in Compose files, such keys begin with x-.
+func extension(key string) bool { return strings.HasPrefix(key, "x-") }
 
 func (d *decoder) unknownField(key *yaml.Node, path string, known []string) {
 	p := Problem{Origin: d.origin(key), Message: fmt.Sprintf("unknown field %q in %s", key.Value, orTop(path))}
@@ -213,6 +219,9 @@ func (d *decoder) valuesList(n *yaml.Node, path string, layer Layer) []ValuesSou
 func unknownCharts(v *Value) Problems {
 	var problems Problems
 	for _, key := range v.Keys() {
+		if extension(key) {
+			continue
+		}
 		if slices.Contains(ChartKeys, key) {
 			if field := v.Fields[key]; field.Kind != Map && !field.IsNull() {
 				problems = append(problems, Problem{Origin: field.Origin, Message: fmt.Sprintf("the values of chart %q must be a mapping", key)})

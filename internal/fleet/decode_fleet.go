@@ -33,12 +33,8 @@ func (d *decoder) spec(n *yaml.Node, f *Fleet) {
 		"shared":       func(n *yaml.Node) { d.shared(n, &f.Shared) },
 		"history":      func(n *yaml.Node) { d.history(n, f) },
 		"leaveFields":  func(n *yaml.Node) { d.leaveFields(n, f) },
-		"crds": func(n *yaml.Node) {
-			d.object(n, "spec.crds", fields{
-				"namespace": func(n *yaml.Node) { f.CRDs.Namespace = d.namespace(n, "spec.crds.namespace") },
-			})
-		},
-		"values": func(n *yaml.Node) { f.Values = d.valuesList(n, "spec.values", LayerFleet) },
+		"crds":         func(n *yaml.Node) { d.crds(n, f) },
+		"values":       func(n *yaml.Node) { f.Values = d.valuesList(n, "spec.values", LayerFleet) },
 		"waves": func(n *yaml.Node) {
 			d.list(n, "spec.waves", func(item *yaml.Node, path string) {
 				f.Waves = append(f.Waves, d.matching(item, path, labelText, "a label value"))
@@ -56,6 +52,13 @@ func (d *decoder) spec(n *yaml.Node, f *Fleet) {
 			}
 			d.list(n, "spec.platformsFrom", func(item *yaml.Node, path string) { f.from = append(f.from, d.text(item, path)) })
 		},
+	})
+}
+
+func (d *decoder) crds(n *yaml.Node, f *Fleet) {
+	d.object(n, "spec.crds", fields{
+		"namespace": func(n *yaml.Node) { f.CRDs.Namespace = d.namespace(n, "spec.crds.namespace") },
+		"install":   func(n *yaml.Node) { f.CRDs.Elsewhere = !d.boolean(n, "spec.crds.install").Value },
 	})
 }
 

@@ -77,8 +77,10 @@ type Shared struct {
 	Checkpoint Checkpoint
 }
 
-// CRDs says where the record of the CRD release lives.
+// CRDs says where the record of the CRD release lives, and whether there is one.
 type CRDs struct {
+	// Elsewhere says that another fleet, or somebody else, installs the CRDs.
+	Elsewhere bool
 	// Namespace holds the release record; default "default".
 	Namespace Located[string]
 }

@@ -114,7 +114,7 @@ func TestLayersAreStackedInOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := Resolve(f, Input{Files: files, Profiles: profiles, Defaults: defaults, Set: []string{"platform.level=flag,platform.n=3"}})
+	set, err := Resolve(f, Input{Files: files, Profiles: profiles, Defaults: defaults, Set: Flags{Set: []string{"platform.level=flag,platform.n=3"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

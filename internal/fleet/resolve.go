@@ -1,15 +1,11 @@
 package fleet
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
-
-	"helm.sh/helm/v4/pkg/strvals"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/spelling"
 )
@@ -70,8 +66,8 @@ type Input struct {
 	Profiles fs.FS
 	// Defaults are the default values of each chart, by chart key.
 	Defaults map[string]*Value
-	// Set are the values of --set: CHART.PATH=VALUE, in order.
-	Set []string
+	// Set are the values above all files.
+	Set Flags
 }
 
 // Resolve layers the values of every release: chart defaults, profiles in
@@ -82,30 +78,18 @@ func Resolve(f *Fleet, in Input) (*Set, error) {
 	shared := r.common()
 	flags := r.setFlags()
 
-	set := &Set{Name: f.Name}
-	for _, profile := range f.Profiles {
-		set.Profiles = append(set.Profiles, profile.Value)
-	}
-	set.Releases = append(set.Releases, r.release(Release{
-		Key:    Key{Namespace: f.CRDs.Namespace.Value, Name: "dynamo-crds"},
-		Chart:  ChartCRDs,
-		Origin: f.CRDs.Namespace.Origin,
-	}, shared.plain, nil, flags))
-	for _, p := range f.Platforms {
-		own := r.sources(p.Values, p.Origin.File, LayerPlatform)
-		base := shared.of(p)
-		set.Releases = append(set.Releases, r.release(Release{
-			Key:    Key{Namespace: p.Namespace, Name: p.Release},
-			Chart:  ChartPlatform,
-			Scope:  p.Scope.Value,
-			Wave:   p.Wave,
-			Origin: p.Origin,
-		}, base, own, flags))
-		for _, chrek := range r.chrekReleases(p) {
-			set.Releases = append(set.Releases, r.release(chrek, base, own, flags))
+	set, of := r.outline()
+	var own, base *Value
+	for i, rel := range set.Releases {
+		p := of[i]
+		switch {
+		case p == nil:
+			own, base = nil, shared.plain
+		case i == 0 || p != of[i-1]:
+			own, base = r.sources(p.Values, p.Origin.File, LayerPlatform), shared.of(*p)
 		}
+		set.Releases[i] = r.release(rel, base, own, flags)
 	}
-	set.Waves = r.waves()
 	r.refuseTwins(set)
 	return set, r.problems.orNil()
 }
@@ -251,43 +235,6 @@ func (r *resolver) values(name string, layer Layer, data []byte) (*Value, error)
 	return mergeDocuments(name, layer, documents, sealed)
 }
 
-// setFlags reads --set in Helm's syntax.
-func (r *resolver) setFlags() *Value {
-	out := NewMap(Origin{Layer: LayerSet})
-	for _, flag := range r.Set {
-		parsed, err := strvals.Parse(flag)
-		if err != nil {
-			r.problems = append(r.problems, unreadableFlag(flag, err))
-			continue
-		}
-		v := setBy(nil, viaJSON(parsed))
-		r.problems = append(r.problems, unknownCharts(v)...)
-		out = Merge(out, v)
-	}
-	return out
-}
-
-// unreadableFlag never repeats a value that may be secret.
-func unreadableFlag(flag string, err error) Problem {
-	path, value, _ := strings.Cut(flag, "=")
-	p := Problem{Origin: Origin{File: "--set " + path, Layer: LayerSet}, Message: "cannot be read: " + err.Error(),
-		Fix: "write --set CHART.PATH=VALUE, and a comma within the value as \\,"}
-	if secretKey(lastKey(SplitPath(path)), value, nil) != "" || shape(value) != "" {
-		p.Message = "cannot be read"
-	}
-	return p
-}
-
-// setBy gives every node the flag that sets it as its origin: the path, because
-// a value that is printed beside the path may be secret.
-func setBy(path []string, plain any) *Value {
-	out := fromPlain(plain, Origin{File: "--set " + JoinPath(path...), Layer: LayerSet})
-	for key, field := range out.Fields {
-		out.Fields[key] = setBy(pathTo(path, key), field.Plain())
-	}
-	return out
-}
-
 // sharedFacts turns each fact into the keys by which the charts know it. NATS
 // reads its own, below global.image.
 func sharedFacts(s Shared) *Value {
@@ -341,17 +288,4 @@ func fromPlain(plain any, origin Origin) *Value {
 	default:
 		return NewScalar(p, origin)
 	}
-}
-
-// viaJSON makes every number a float64, as in values files.
-func viaJSON(v map[string]any) any {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return v
-	}
-	var out any
-	if err := json.NewDecoder(bytes.NewReader(data)).Decode(&out); err != nil {
-		return v
-	}
-	return out
 }

@@ -13,6 +13,9 @@ import (
 // comes with an error has findings to show.
 func (m *Manager) Plan(ctx context.Context, options rollout.PreviewOptions) (*rollout.Plan, error) {
 	m.store.Fields = options.Fields
+	if err := m.Select(options.Namespaces); err != nil {
+		return nil, err
+	}
 	snapshot, err := rollout.Observe(ctx, m.desired, m.store, m.session)
 	if apierrors.IsForbidden(err) {
 		if denied := rollout.PermitAll(ctx, m.desired, m.session); denied != nil {
@@ -26,10 +29,11 @@ func (m *Manager) Plan(ctx context.Context, options rollout.PreviewOptions) (*ro
 	if err != nil {
 		return nil, err
 	}
-	if err := plan.Until(options.Wave, m.desired.Set.Waves); err != nil {
+	if err := plan.Until(options.Wave, m.Set.Waves); err != nil {
 		return nil, err
 	}
-	if err := plan.Permit(ctx, m.desired, m.session, !options.NoWait); err != nil {
+	plan.Only(options.Namespaces)
+	if err := plan.Permit(ctx, m.Identity, m.session, !options.NoWait); err != nil {
 		return plan, err
 	}
 	if err := rollout.Preview(ctx, plan, m.store, m.session, options); err != nil {
@@ -38,9 +42,9 @@ func (m *Manager) Plan(ctx context.Context, options rollout.PreviewOptions) (*ro
 	// Only the dry run knows what is deleted and what is new.
 	switch {
 	case options.Undo:
-		err = plan.PermitUndo(ctx, m.desired, m.session, !options.NoWait)
+		err = plan.PermitUndo(ctx, m.Identity, m.session, !options.NoWait)
 	case plan.Deletions() > 0:
-		err = plan.Permit(ctx, m.desired, m.session, !options.NoWait)
+		err = plan.Permit(ctx, m.Identity, m.session, !options.NoWait)
 	}
 	if err != nil {
 		return nil, err

@@ -127,6 +127,7 @@ func (m *Manager) record(ctx context.Context, ledger rollout.Ledger, plan *rollo
 	if err != nil {
 		return revision, nil, false, err
 	}
+	revision.Unwaited = options.NoWait
 	result = rollout.Execute(ctx, plan, m.store, m.session, options)
 	// The outcome is recorded even if the run was interrupted.
 	revision, err = rollout.Finish(context.WithoutCancel(ctx), ledger, revision, result)

@@ -26,21 +26,25 @@ type Manager struct {
 	// listens.
 	Say func(message string)
 
+	rollout.Identity
+	// desired is nil where the fleet file cannot be read as a whole.
 	desired *rollout.Desired
 	session *cluster.Session
 	store   *release.Store
 }
 
-// Open connects to the cluster that kubectl's flags name. Log receives what the
-// Helm SDK logs. Close ends it.
-func Open(ctx context.Context, kube *genericclioptions.ConfigFlags, desired *rollout.Desired, log slog.Handler) (*Manager, error) {
+// Open connects to the cluster that kubectl's flags name. Desired is nil where the
+// fleet file cannot be read as a whole: then Plan is impossible, and the other
+// verbs make do with the identity. Log receives what the Helm SDK logs. Close
+// ends it.
+func Open(ctx context.Context, kube *genericclioptions.ConfigFlags, id rollout.Identity, desired *rollout.Desired, log slog.Handler) (*Manager, error) {
 	session, err := cluster.Connect(ctx, kube)
 	if err != nil {
 		return nil, err
 	}
 	store := release.NewStore(session, log)
-	store.Namespaces, store.Fields.Leave, store.History = desired.Namespaces(), desired.Fleet.LeaveFields, desired.Fleet.History
-	m := &Manager{desired: desired, session: session, store: store}
+	store.Namespaces, store.Fields.Leave, store.History = id.Namespaces(), id.Fleet.LeaveFields, id.Fleet.History
+	m := &Manager{Identity: id, desired: desired, session: session, store: store}
 	session.Tell(m.say)
 	return m, nil
 }
@@ -64,7 +68,7 @@ func (m *Manager) Live(ctx context.Context, object chart.Object, key fleet.Key) 
 
 // Status compares the cluster with the fleet, without any write.
 func (m *Manager) Status(ctx context.Context) (*rollout.Status, error) {
-	return rollout.ReadStatus(ctx, m.desired, m.store, m.session)
+	return rollout.ReadStatus(ctx, m.Identity, m.desired, m.store, m.session)
 }
 
 // History lists the revisions of the set, oldest first.
@@ -72,8 +76,23 @@ func (m *Manager) History(ctx context.Context) ([]rollout.Revision, error) {
 	return m.ledger().Revisions(ctx)
 }
 
+// Charts counts the releases of the fleet by chart, as NAME-VERSION.
+func (m *Manager) Charts(ctx context.Context) (map[string]int, error) {
+	records, err := m.store.Inventory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]int{}
+	for _, record := range records {
+		if record.Fleet == m.Set.Name && record.Chart != "" {
+			out[record.Chart]++
+		}
+	}
+	return out, nil
+}
+
 func (m *Manager) ledger() *cluster.Ledger {
-	return m.session.Ledger(m.desired.Fleet.CRDs.Namespace.Value, m.desired.Set.Name, holder())
+	return m.session.Ledger(m.Journal(), m.Set.Name, holder())
 }
 
 func (m *Manager) say(message string) {

@@ -16,7 +16,7 @@ import (
 func (m *Manager) PlanRollback(ctx context.Context, to int, options rollout.ReturnOptions) (*rollout.Return, error) {
 	back, err := m.planRollback(ctx, to, options)
 	if apierrors.IsForbidden(err) {
-		err = cmp.Or(rollout.PermitReturn(ctx, m.desired, m.session), err)
+		err = cmp.Or(rollout.PermitReturn(ctx, m.Identity, m.desired, m.session), err)
 	}
 	return back, err
 }
@@ -30,17 +30,21 @@ func (m *Manager) planRollback(ctx context.Context, to int, options rollout.Retu
 	if err != nil {
 		return nil, err
 	}
-	back, err := rollout.PlanRollback(m.desired.Set.Name, to, revisions, records)
+	back, err := rollout.PlanRollback(m.Set.Name, to, revisions, records)
 	if err != nil {
 		return nil, err
 	}
 	if err := back.Read(ctx, m.store, options); err != nil {
 		return nil, err
 	}
-	if err := back.Plan.Permit(ctx, m.desired, m.session, false); err != nil {
+	if err := back.Plan.Permit(ctx, m.Identity, m.session, !options.NoWait); err != nil {
 		return nil, err
 	}
-	return back, rollout.PreviewReturn(ctx, back, m.session, m.store.Fields)
+	if err := rollout.PreviewReturn(ctx, back, m.session, m.store.Fields); err != nil {
+		return nil, err
+	}
+	back.AddGates(m.Set)
+	return back, nil
 }
 
 // Rollback carries out what PlanRollback has planned.
@@ -50,17 +54,53 @@ func (m *Manager) Rollback(ctx context.Context, back *rollout.Return, execution 
 	})
 }
 
+// StillAsked tells at which revision the set is, and what the fleet file wants
+// otherwise; nothing of a file that cannot be read.
+func (m *Manager) StillAsked(ctx context.Context) (revision int, asked []rollout.Ask, err error) {
+	revisions, err := m.History(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	if n := len(revisions); n > 0 {
+		revision = revisions[n-1].Number
+	}
+	if m.desired == nil {
+		return revision, nil, nil
+	}
+	records, err := m.store.Inventory(ctx)
+	if err != nil {
+		return revision, nil, err
+	}
+	asked, err = m.desired.StillAsked(ctx, m.store, records)
+	return revision, asked, err
+}
+
 // PlanDestroy finds what the fleet has installed and plans its removal. Nothing
 // is written. What it found comes with an error that is about it.
 func (m *Manager) PlanDestroy(ctx context.Context, options rollout.DestroyOptions) (*rollout.Ruins, error) {
-	ruins, err := rollout.PlanDestroy(ctx, m.desired, m.store, m.session, options)
+	ruins, err := m.planDestroy(ctx, options)
 	if apierrors.IsForbidden(err) {
-		err = cmp.Or(rollout.PermitDestroy(ctx, m.desired, m.session, options), err)
+		err = cmp.Or(rollout.PermitDestroy(ctx, m.Identity, m.desired, m.session, options), err)
 	}
 	if err == nil {
-		err = ruins.Plan.Permit(ctx, m.desired, m.session, false)
+		err = ruins.Plan.Permit(ctx, m.Identity, m.session, false)
 	}
 	return ruins, err
+}
+
+func (m *Manager) planDestroy(ctx context.Context, options rollout.DestroyOptions) (*rollout.Ruins, error) {
+	revisions, err := m.History(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var applied []string
+	if n := len(revisions); n > 0 {
+		applied = revisions[n-1].CRDs
+	}
+	if err := m.Select(options.Namespaces); err != nil {
+		return nil, err
+	}
+	return rollout.PlanDestroy(ctx, m.Identity, applied, m.store, m.session, options)
 }
 
 // Destroy carries out what PlanDestroy has planned.

@@ -39,7 +39,7 @@ func (s *Store) Stored(ctx context.Context, key fleet.Key, revision int) (*rollo
 	if err != nil {
 		return nil, fmt.Errorf("read release %s: %w", key, err)
 	}
-	out := &rollout.Stored{Objects: objects}
+	out := &rollout.Stored{Objects: objects, Values: rel.Config}
 	if rel.Chart != nil && rel.Chart.Metadata != nil {
 		out.Chart, out.Version, out.Defaults = rel.Chart.Metadata.Name, rel.Chart.Metadata.Version, rel.Chart.Values
 	}

@@ -24,11 +24,19 @@ func Findings(w io.Writer, findings check.Findings) error {
 				return err
 			}
 		}
-		if _, err := fmt.Fprintf(w, "    Page: %s\n", f.Page); err != nil {
+		if _, err := fmt.Fprintf(w, "    More: %s\n", more(f)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// more is where a finding is explained.
+func more(f check.Finding) string {
+	if strings.HasPrefix(f.Page, "docs/rules/") && !strings.Contains(f.Rule, ",") {
+		return "wheelhouse rules " + f.Rule
+	}
+	return f.Page
 }
 
 // Count writes a number of things: "1 error", "2 errors".

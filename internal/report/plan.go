@@ -17,19 +17,24 @@ func PlanTable(w io.Writer, p *rollout.Plan) error {
 	if err := OwnershipTable(w, slices.Concat(p.Foreign(), p.Adoptions())); err != nil {
 		return err
 	}
-	for _, step := range p.Steps {
-		if !step.Action.Changes() {
-			continue
-		}
-		stepLines(w, step)
-	}
+	planSteps(w, p)
 	defaultLines(w, p)
 	restartLines(w, p)
 	return planSummary(w, p)
 }
 
-// Warnings prints what the API server warns of about changes that it accepts.
+// Warnings prints what has left the file, and what the API server warns of about
+// changes that it accepts.
 func Warnings(w io.Writer, p *rollout.Plan) error {
+	if n := len(p.Orphans); n > 0 {
+		names := make([]string, 0, n)
+		for _, orphan := range p.Orphans {
+			names = append(names, orphan.String())
+		}
+		if _, err := fmt.Fprintf(w, "warning: the file no longer names %s (%s); it stays, `wheelhouse apply --prune` removes it\n", count(n, "release"), few(names)); err != nil {
+			return err
+		}
+	}
 	for _, step := range p.Steps {
 		if step.RecordSize != nil {
 			if _, err := fmt.Fprintf(w, "warning: release %s: %s\n", step.Key, step.RecordSize); err != nil {
@@ -95,7 +100,7 @@ func planSummary(w io.Writer, p *rollout.Plan) error {
 		}
 	}
 	for _, orphan := range p.Orphans {
-		if _, err := fmt.Fprintf(w, "not in the file any more, left alone: release %s (apply --prune removes it)\n", orphan.Key); err != nil {
+		if _, err := fmt.Fprintf(w, "not in the file any more, left alone: release %s (`wheelhouse apply --prune` removes it)\n", orphan.Key); err != nil {
 			return err
 		}
 	}
@@ -108,9 +113,31 @@ func planSummary(w io.Writer, p *rollout.Plan) error {
 		_, err := fmt.Fprintf(w, "No changes: %d releases are as the file wants them.\n", unchanged)
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%d to create, %d to update, %d to delete; %d pods are replaced; %d releases stay as they are.\n",
+	summary := fmt.Sprintf("\n%d to create, %d to update, %d to delete; %d pods are replaced; %d releases stay as they are.",
 		counts[rollout.ChangeCreate], counts[rollout.ChangeUpdate], counts[rollout.ChangeDelete], pods, unchanged)
+	if _, err := fmt.Fprintln(w, wrap(w, summary, "  ")); err != nil || p.Blocked() != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "Next: %s\n", p.Apply())
 	return err
+}
+
+// coloured marks what goes and what comes in a diff.
+func coloured(diff string, colours bool) string {
+	if !colours {
+		return diff
+	}
+	lines := strings.SplitAfter(diff, "\n")
+	for i, line := range lines {
+		text := strings.TrimSuffix(line, "\n")
+		switch {
+		case strings.HasPrefix(text, "-"):
+			lines[i] = "\x1b[31m" + text + "\x1b[0m\n"
+		case strings.HasPrefix(text, "+"):
+			lines[i] = "\x1b[32m" + text + "\x1b[0m\n"
+		}
+	}
+	return strings.Join(lines, "")
 }
 
 // PlanDiff prints a diff for each object that changes.
@@ -120,7 +147,7 @@ func PlanDiff(w io.Writer, p *rollout.Plan) error {
 			text := diff.Diff("live/"+change.String(), []byte(change.Before), "wanted/"+change.String(), []byte(change.After))
 			// The first line repeats the two that follow.
 			_, body, _ := strings.Cut(string(text), "\n")
-			if _, err := fmt.Fprint(w, body); err != nil {
+			if _, err := io.WriteString(Bare(w), coloured(Clean(body), dims(w))); err != nil {
 				return err
 			}
 		}

@@ -34,6 +34,7 @@ type active struct {
 
 // NewProgress starts printing to w. Close ends it.
 func NewProgress(w io.Writer) *Progress {
+	w = Bare(w)
 	p := &Progress{
 		out: w, live: redraws(w), dim: dims(w), started: time.Now(), spoke: time.Now(),
 		quiet: 2 * time.Second, stop: make(chan struct{}),
@@ -173,7 +174,7 @@ func (p *Progress) heartbeat() {
 		return
 	}
 	oldest := p.running[0]
-	text := fmt.Sprintf("still busy: %s (%s)", oldest.describe(), Seconds(time.Since(oldest.since)))
+	text := fmt.Sprintf("still busy: %s (%s)", oneLine(oldest.describe(), 160), Seconds(time.Since(oldest.since)))
 	if more := len(p.running) - 1; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
@@ -206,9 +207,13 @@ func (p *Progress) finish(id string) {
 	}
 }
 
+// longestLine is how much of a message a line of progress tells, in runes: the
+// error at the end has all of it.
+const longestLine = 300
+
 // line prints one permanent line with the time since the start.
 func (p *Progress) line(text string) {
-	fmt.Fprintf(p.out, "%s%7s  %s\n", p.erasure(), Seconds(time.Since(p.started)), text)
+	fmt.Fprintf(p.out, "%s%7s  %s\n", p.erasure(), Seconds(time.Since(p.started)), oneLine(text, longestLine))
 	p.spoke, p.quiet = time.Now(), 2*time.Second
 }
 

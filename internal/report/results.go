@@ -1,15 +1,13 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
@@ -53,16 +51,17 @@ func changed(rows []ReleaseResult) []ReleaseResult {
 	return slices.DeleteFunc(rows, func(r ReleaseResult) bool { return !rollout.Action(r.Action).Changes() })
 }
 
-// RunTables prints what a rollout did, and what it took back.
-func RunTables(w io.Writer, r *rollout.Result) error {
+// RunTables prints what a rollout did, and what it took back; wide also has what
+// is the same in most rows.
+func RunTables(w io.Writer, r *rollout.Result, wide bool) error {
 	run := NewRun(r)
-	if err := ResultTable(w, run.Releases); err != nil || run.Undone == nil {
+	if err := resultTable(w, run.Releases, wide); err != nil || run.Undone == nil {
 		return err
 	}
 	if _, err := fmt.Fprintln(w, "\nTaken back:"); err != nil {
 		return err
 	}
-	return ResultTable(w, run.Undone)
+	return resultTable(w, run.Undone, wide)
 }
 
 // Results has one row per release, its gate included.
@@ -100,150 +99,38 @@ func resultRow(release, gate rollout.Outcome) ReleaseResult {
 	return row
 }
 
-// ResultTable prints what a rollout did.
-func ResultTable(w io.Writer, rows []ReleaseResult) error {
+// resultTable prints what a rollout did, what failed first.
+func resultTable(w io.Writer, rows []ReleaseResult, wide bool) error {
+	rows = slices.Clone(rows)
+	slices.SortStableFunc(rows, func(a, b ReleaseResult) int { return cmp.Compare(rankOf(a), rankOf(b)) })
+	header := []string{"NAMESPACE", "RELEASE", "REV", "STATUS", "ACTION", "TIME"}
+	if wide {
+		header = append(header, "CHART", "REASON")
+	}
 	cells := make([][]string, 0, len(rows))
 	for _, r := range rows {
-		cells = append(cells, []string{
-			r.Release, r.Namespace, orDash(r.Chart), number(r.Revision), orDash(r.Status), r.Action,
+		row := []string{
+			r.Namespace, r.Release, number(r.Revision), orDash(r.Status), r.Action,
 			Seconds(time.Duration(r.Seconds * float64(time.Second))),
-		})
+		}
+		if wide {
+			row = append(row, orDash(r.Chart), orDash(r.Reason))
+		}
+		cells = append(cells, row)
 	}
-	return Table(w, []string{"RELEASE", "NAMESPACE", "CHART", "REVISION", "STATUS", "ACTION", "TIME"}, cells)
+	return Table(uncut(w, wide), header, cells)
 }
 
-// StatusTables prints how a fleet is.
-func StatusTables(w io.Writer, s *rollout.Status) error {
-	header := []string{"RELEASE", "NAMESPACE", "CHART", "REVISION", "STATUS", "GATE", "UPDATED", "DRIFT"}
-	certified := slices.ContainsFunc(s.Releases, func(r rollout.ReleaseStatus) bool { return r.Certificate() != nil })
-	if certified {
-		header = slices.Insert(header, 7, "CERTIFICATE")
-	}
-	rows := make([][]string, 0, len(s.Releases))
-	for _, r := range s.Releases {
-		drift := "no"
-		if r.Drift != "" {
-			drift = "yes: " + r.Drift
-		}
-		gate := "ready"
-		if r.Gate != "" {
-			gate = "waits"
-		}
-		row := []string{r.Name, r.Namespace, orDash(r.Chart), number(r.Revision), r.Status, gate, Age(r.Updated), drift}
-		if certified {
-			row = slices.Insert(row, 7, validFor(r.Certificate()))
-		}
-		rows = append(rows, row)
-	}
-	if err := Table(w, header, rows); err != nil {
-		return err
-	}
-	if err := graphTable(w, s.Graphs); err != nil {
-		return err
-	}
-	return statusNotes(w, s)
-}
-
-// validFor writes how long a certificate is still good.
-func validFor(c *rollout.Certificate) string {
+// rankOf puts what is broken first.
+func rankOf(r ReleaseResult) int {
 	switch {
-	case c == nil:
-		return "-"
-	case c.Expires.IsZero():
-		return "none"
-	case !c.Expires.After(time.Now()):
-		return "expired"
+	case r.Error == "":
+		return 2
+	case r.Status == "skipped":
+		return 1
 	default:
-		return Age(time.Now().Add(-time.Until(c.Expires)))
+		return 0
 	}
-}
-
-func graphTable(w io.Writer, graphs []rollout.Graph) error {
-	if len(graphs) == 0 {
-		return nil
-	}
-	rows := make([][]string, 0, len(graphs))
-	for _, g := range graphs {
-		rows = append(rows, []string{g.Name, g.Namespace, yesNo(g.Ready), orDash(g.Reason), Age(g.Created)})
-	}
-	if _, err := fmt.Fprintln(w); err != nil {
-		return err
-	}
-	return Table(w, []string{"GRAPH", "NAMESPACE", "READY", "REASON", "AGE"}, rows)
-}
-
-// statusNotes says what the tables have no room for.
-func statusNotes(w io.Writer, s *rollout.Status) error {
-	var notes []string
-	for _, r := range s.Releases {
-		if r.Gate != "" && r.Status != "missing" {
-			notes = append(notes, fmt.Sprintf("%s: %s", r.Key, r.Gate))
-		}
-	}
-	for _, r := range s.Releases {
-		if c := r.Certificate(); c != nil && c.Warning(time.Now()) != "" {
-			notes = append(notes, fmt.Sprintf("%s: %s", r.Key, c.Warning(time.Now())))
-		}
-		for _, optional := range r.Optional {
-			notes = append(notes, fmt.Sprintf("%s: %s", r.Key, optional))
-		}
-	}
-	for _, g := range s.Graphs {
-		if !g.Ready && g.Message != "" {
-			notes = append(notes, fmt.Sprintf("graph %s/%s: %s", g.Namespace, g.Name, g.Message))
-		}
-	}
-	for _, o := range s.Orphans {
-		notes = append(notes, fmt.Sprintf("release %s belongs to this fleet, but the file no longer names it; remove it with `wheelhouse apply --prune`", o.Key))
-	}
-	if len(notes) > 0 {
-		if _, err := fmt.Fprintln(w); err != nil {
-			return err
-		}
-	}
-	for _, note := range notes {
-		if _, err := fmt.Fprintln(w, note); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Ruins prints what a destroy will remove and what it will keep.
-func Ruins(w io.Writer, r *rollout.Ruins) error {
-	var rows [][]string
-	fate := func(removed bool) string {
-		if removed {
-			return "removed"
-		}
-		return "kept"
-	}
-	for _, g := range r.Graphs {
-		rows = append(rows, []string{"graph", g.Namespace + "/" + g.Name, fate(r.Options.WithGraphs), ""})
-	}
-	for _, release := range r.Releases {
-		rows = append(rows, []string{"release", release.String(), "removed", fmt.Sprintf("revision %d, %s", release.Revision, release.Status)})
-	}
-	for _, key := range slices.SortedFunc(maps.Keys(r.Claims), func(a, b fleet.Key) int { return strings.Compare(a.String(), b.String()) }) {
-		for _, claim := range r.Claims[key] {
-			rows = append(rows, []string{"volume claim", key.Namespace + "/" + claim, fate(r.Options.PurgeData), note(r.Options.PurgeData, "its data is deleted", "--purge-data removes it")})
-		}
-	}
-	for _, crd := range slices.Sorted(maps.Keys(r.CRDs)) {
-		rows = append(rows, []string{"CRD", crd, fate(r.Options.PurgeCRDs), note(r.Options.PurgeCRDs,
-			fmt.Sprintf("and its %d objects, in all namespaces", r.CRDs[crd]), fmt.Sprintf("%d objects", r.CRDs[crd]))})
-	}
-	for _, ns := range r.Namespaces {
-		rows = append(rows, []string{"namespace", ns, note(r.Options.PurgeNamespaces, "removed if ours and empty", "kept"), ""})
-	}
-	return Table(w, []string{"WHAT", "NAME", "FATE", "NOTE"}, rows)
-}
-
-func note(removed bool, ifSo, ifNot string) string {
-	if removed {
-		return ifSo
-	}
-	return ifNot
 }
 
 func number(n int) string {

@@ -8,27 +8,68 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/mattn/go-runewidth"
+	"k8s.io/apimachinery/pkg/util/duration"
 )
 
-// Table prints rows under a header, in aligned columns.
+// gap is between two columns of a table.
+const gap = 3
+
+// Table prints rows under a header, in aligned columns. A row is one line: on a
+// screen, cells are cut to what it has room for.
 func Table(w io.Writer, header []string, rows [][]string) error {
-	widths := make([]int, len(header))
-	all := append([][]string{header}, rows...)
-	for _, row := range all {
+	all := make([][]string, 0, len(rows)+1)
+	for _, row := range append([][]string{header}, rows...) {
+		cells := make([]string, len(row))
 		for i, cell := range row {
-			widths[i] = max(widths[i], len([]rune(cell)))
+			cells[i] = strings.Join(strings.Fields(Clean(cell)), " ")
 		}
+		all = append(all, cells)
 	}
+	widths := widthsOf(all, columns(w))
 	for _, row := range all {
 		var line strings.Builder
 		for i, cell := range row {
-			fmt.Fprintf(&line, "%-*s", widths[i]+3, cell)
+			cell = runewidth.Truncate(cell, widths[i], "…")
+			line.WriteString(cell + strings.Repeat(" ", widths[i]-runewidth.StringWidth(cell)+gap))
 		}
 		if _, err := fmt.Fprintln(w, strings.TrimRight(line.String(), " ")); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// narrowest is how far a column is narrowed for the sake of the others.
+const narrowest = 8
+
+// widthsOf shares the cells of a screen among columns: the widest gives first.
+// A width of 0 means that there is room for all.
+func widthsOf(rows [][]string, width int) []int {
+	widths := make([]int, len(rows[0]))
+	total := gap * (len(widths) - 1)
+	for i := range widths {
+		for _, row := range rows {
+			widths[i] = max(widths[i], runewidth.StringWidth(row[i]))
+		}
+		total += widths[i]
+	}
+	// The last cell of a screen stays empty: some terminals wrap behind it.
+	for width > 0 && total > width-1 {
+		widest := 0
+		for i := range widths {
+			if widths[i] > widths[widest] {
+				widest = i
+			}
+		}
+		if widths[widest] <= narrowest {
+			break
+		}
+		widths[widest]--
+		total--
+	}
+	return widths
 }
 
 // JSON prints a value for machines.
@@ -44,17 +85,7 @@ func Age(t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	d := time.Since(t)
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%ds", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh", int(d.Hours()))
-	default:
-		return fmt.Sprintf("%dd", int(d.Hours()/24))
-	}
+	return duration.HumanDuration(time.Since(t))
 }
 
 // Seconds writes a duration for people: 0.4s, 12.0s, 3m05s.

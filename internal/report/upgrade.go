@@ -16,6 +16,9 @@ const shownChanges = 20
 // stepLines says what a step does: its effect, its objects, its CRDs.
 func stepLines(w io.Writer, step rollout.Step) {
 	fmt.Fprintln(w, withReason(fmt.Sprintf("%s %s", step.Action, step.ID), step.Reason)+effect(step))
+	for _, value := range step.Values {
+		fmt.Fprintln(w, "   ", valueLine(value))
+	}
 	for _, change := range step.Changes {
 		for _, line := range changeLines(change) {
 			fmt.Fprintln(w, "   ", line)
@@ -181,19 +184,20 @@ func few(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:show], ", "), len(names)-show)
 }
 
-// restartLines lists the workloads whose pods are replaced.
+// restartLines lists the workloads whose pods are replaced, alike ones once.
 func restartLines(w io.Writer, p *rollout.Plan) {
-	first := true
+	var restarts grouped
 	for _, step := range p.Steps {
 		for _, change := range step.Changes {
-			if change.Pods == 0 {
-				continue
+			if change.Pods > 0 {
+				restarts.add(change.Namespace, change.Kind+" "+change.Name, count(change.Pods, "pod"))
 			}
-			if first {
-				fmt.Fprintln(w, "\npods that restart:")
-				first = false
-			}
-			fmt.Fprintf(w, "    %s: %s\n", change, count(change.Pods, "pod"))
 		}
+	}
+	if len(restarts.order) > 0 {
+		fmt.Fprintln(w, "\npods that restart:")
+	}
+	for _, line := range restarts.lines() {
+		fmt.Fprintln(w, "   ", line)
 	}
 }

@@ -29,6 +29,7 @@ type Watch struct {
 
 // NewWatch shows on w.
 func NewWatch(w io.Writer, asJSON bool) *Watch {
+	w = Bare(w)
 	return &Watch{out: w, terminal: redraws(w) && !asJSON, json: asJSON, last: map[string]string{}}
 }
 
@@ -72,11 +73,11 @@ func (w *Watch) document(s *rollout.Status) error {
 // flickers.
 func (w *Watch) redraw(s *rollout.Status, now time.Time) error {
 	var tables bytes.Buffer
-	if err := StatusTables(&tables, s); err != nil {
+	width, height := screenSize(w.out)
+	if err := Status(Screen{&tables, width}, s, false); err != nil {
 		return err
 	}
-	text := fmt.Sprintf("Fleet %s at %s. Ctrl-C ends.\n\n%s", s.Fleet, now.Format(time.TimeOnly), tables.String())
-	width, height := screenSize(w.out)
+	text := fmt.Sprintf("%s, Ctrl-C ends. %s", now.Format(time.TimeOnly), tables.String())
 	text = strings.ReplaceAll(clip(text, width, height), "\n", "\x1b[K\n")
 	if !w.cleared {
 		text = "\x1b[2J\x1b[H" + text
@@ -132,7 +133,7 @@ func (w *Watch) lines(s *rollout.Status, now time.Time) error {
 		}
 	}
 	w.last = current
-	_, err := io.WriteString(w.out, b.String())
+	_, err := io.WriteString(w.out, Clean(b.String()))
 	return err
 }
 
@@ -147,8 +148,8 @@ func releaseLine(r rollout.ReleaseStatus, now time.Time) string {
 		} else {
 			parts = append(parts, "waits: "+r.Gate)
 		}
-		if r.Drift != "" {
-			parts = append(parts, "drift: "+r.Drift)
+		if r.Differs != "" {
+			parts = append(parts, "differs: "+r.Differs)
 		}
 	}
 	if c := r.Certificate(); c != nil && c.Warning(now) != "" {

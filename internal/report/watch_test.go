@@ -20,7 +20,7 @@ var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 func statusOf(status, gate string, graphs ...rollout.Graph) *rollout.Status {
 	return &rollout.Status{Fleet: "f", Graphs: graphs, Releases: []rollout.ReleaseStatus{
 		{Key: fleet.Key{Namespace: "a", Name: "p"}, Status: status, Gate: gate, Revision: 1, Updated: noon},
-		{Key: fleet.Key{Namespace: "b", Name: "p"}, Status: "missing", Gate: "not installed", Drift: "not installed"},
+		{Key: fleet.Key{Namespace: "b", Name: "p"}, Status: "missing", Gate: "not installed", Differs: "not installed"},
 	}}
 }
 
@@ -67,7 +67,7 @@ func TestWatchRedrawsOnATerminal(t *testing.T) {
 		}
 	}
 	screens := strings.Split(out.String(), "\x1b[H")
-	if len(screens) != 3 || screens[1] != screens[2] || !strings.HasPrefix(screens[1], "Fleet f at 12:00:00. Ctrl-C ends.\x1b[K\n") || !strings.HasSuffix(screens[1], "\x1b[J") {
+	if len(screens) != 3 || screens[1] != screens[2] || !strings.HasPrefix(screens[1], "12:00:00, Ctrl-C ends. Fleet f on ") || !strings.HasSuffix(screens[1], "\x1b[J") {
 		t.Errorf("%q", screens)
 	}
 }
@@ -86,12 +86,12 @@ func TestWatchStaysInTheWindow(t *testing.T) {
 		status *rollout.Status
 		rows   int
 		end    string
-	}{{long, 11, "more lines"}, {short, 6, "nstalled"}, {long, 11, "more lines"}} {
+	}{{long, 11, "more lines"}, {short, 8, "Next: wheelhouse apply"}, {long, 11, "more lines"}} {
 		if err := w.Show(step.status, noon); err != nil {
 			t.Fatal(err)
 		}
 		lines := strings.Split(screen.Settled(t), "\n")
-		if len(lines) != step.rows || !strings.HasPrefix(lines[0], "Fleet f at") || !strings.HasSuffix(lines[len(lines)-1], step.end) {
+		if len(lines) != step.rows || !strings.HasPrefix(lines[0], "12:00:00, Ctrl-C ends. Fleet f on") || !strings.HasSuffix(lines[len(lines)-1], step.end) {
 			t.Errorf("%d rows, want %d:\n%s", len(lines), step.rows, screen.Screen())
 		}
 	}
@@ -110,21 +110,21 @@ func TestWatchAsJSONPrintsWhatDiffers(t *testing.T) {
 	}
 }
 
-// The column is there only where a release has webhooks.
+// The column is there in the wide table; that a certificate ends is told in each.
 func TestCertificatesInTheTable(t *testing.T) {
 	s := statusOf("deployed", "")
 	var out bytes.Buffer
-	if err := StatusTables(&out, s); err != nil || strings.Contains(out.String(), "CERTIFICATE") {
+	if err := Status(&out, s, false); err != nil || strings.Contains(out.String(), "CERTIFICATE") {
 		t.Errorf("%v\n%s", err, out.String())
 	}
 	s.Releases[0].Certificates = []rollout.Certificate{{
 		Configuration: "ValidatingWebhookConfiguration/x", Begins: time.Now().Add(-340 * 24 * time.Hour), Expires: time.Now().Add(12*24*time.Hour + time.Minute),
 	}}
 	out.Reset()
-	if err := StatusTables(&out, s); err != nil {
+	if err := Status(&out, s, true); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"UPDATED   CERTIFICATE   DRIFT", "12d ", "a/p: the certificate of ValidatingWebhookConfiguration/x ends in 12 days"} {
+	for _, want := range []string{"CHART   CERTIFICATE", "12d\n", "a/p: the certificate of ValidatingWebhookConfiguration/x ends in 12 days"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing from:\n%s", want, out.String())
 		}

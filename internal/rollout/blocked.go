@@ -64,7 +64,7 @@ func (p *Plan) conflicts() []string {
 		return nil
 	}
 	out := append(shortened(lines), "To leave them to their owners, write into the fleet file, under spec:", "  leaveFields:")
-	out = append(append(out, shortened(leave)...), "To take them over, all with --force-conflicts, or one by one with:")
+	out = append(append(out, shortened(leave)...), fmt.Sprintf("To take all of them over: `%s --force-conflicts`. One by one, with:", p.Apply()))
 	return append(out, shortened(take)...)
 }
 

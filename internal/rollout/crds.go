@@ -16,10 +16,13 @@ import (
 // Marks of CRDs that we apply without a release.
 const (
 	managedByUs     = "wheelhouse"
-	crdChart        = "wheelhouse.dev/chart"
 	crdChartVersion = "wheelhouse.dev/chart-version"
 	crdDigest       = "wheelhouse.dev/content-digest"
 )
+
+// CRDChartMark is the annotation of a CRD that belongs to no release: the chart
+// that it was applied for.
+const CRDChartMark = "wheelhouse.dev/chart"
 
 // crdSet is the crds/ folder of one chart that releases turn on. Helm would
 // install it once and never again, so it is a step of its own: once per
@@ -159,7 +162,7 @@ func (c crdSet) steps() ([]Step, error) {
 		step.target.Rendered.Objects = append(step.target.Rendered.Objects, marked)
 	}
 	for _, marks := range c.applied {
-		if marks[crdChart] == c.Chart && older(c.Version, marks[crdChartVersion]) {
+		if marks[CRDChartMark] == c.Chart && older(c.Version, marks[crdChartVersion]) {
 			step.newer = marks[crdChartVersion]
 		}
 	}
@@ -174,7 +177,7 @@ func (c crdSet) marked(object chart.Object) (chart.Object, error) {
 		return object, fmt.Errorf("%s of chart %s: %w", object, c.Chart, err)
 	}
 	object.Labels = with(object.Labels, map[string]string{managedBy: managedByUs})
-	object.Annotations = with(object.Annotations, map[string]string{crdChart: c.Chart, crdChartVersion: c.Version, crdDigest: c.Digest})
+	object.Annotations = with(object.Annotations, map[string]string{CRDChartMark: c.Chart, crdChartVersion: c.Version, crdDigest: c.Digest})
 	metadata, ok := content["metadata"].(map[string]any)
 	if !ok {
 		return object, fmt.Errorf("%s of chart %s has no metadata", object, c.Chart)
@@ -226,33 +229,20 @@ func (s *Snapshot) missingFor(key fleet.Key) string {
 	return ""
 }
 
-// appliedCRDs lists the CRDs of dependencies that we have applied for a fleet.
-func (d *Desired) appliedCRDs(ctx context.Context, cluster Cluster) ([]string, error) {
-	targets := make([]Target, 0, len(d.Set.Releases))
-	for _, rel := range d.Set.Releases {
-		targets = append(targets, Target{Release: rel, Source: d.Charts[rel.Chart]})
-	}
-	sets, err := crdSets(targets)
-	if err != nil || len(sets) == 0 {
-		return nil, err
-	}
-	wanted := map[fleet.Key][]chart.Object{}
-	for _, set := range sets {
-		wanted[set.sightingsKey()] = set.Objects
-	}
-	seen, err := cluster.Sightings(ctx, wanted, nil)
+// appliedCRDs lists the CRDs in the cluster that were applied for some charts
+// ("NAME VERSION").
+func appliedCRDs(ctx context.Context, charts []string, cluster Cluster) ([]string, error) {
+	marked, err := cluster.MarkedCRDs(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var ours []string
-	for _, set := range sets {
-		for _, s := range seen[set.sightingsKey()] {
-			if s.Live != nil && standOfCRD(set.users[0], s).Standing == Ours {
-				ours = append(ours, s.Name)
-			}
-		}
+	var out []string
+	for _, chart := range charts {
+		name, _, _ := strings.Cut(chart, " ")
+		out = append(out, marked[name]...)
 	}
-	return ours, nil
+	slices.Sort(out)
+	return out, nil
 }
 
 // crdCharts are the dependencies whose CRDs the cluster has after some steps:

@@ -27,8 +27,8 @@ type Source struct {
 	// Charts holds the charts of the binary, one folder per chart key.
 	Charts   fs.FS
 	Profiles fs.FS
-	// Set are --set flags: CHART.PATH=VALUE.
-	Set []string
+	// Set are --set flags and the like.
+	Set fleet.Flags
 	// Dependencies finds the third-party charts that releases turn on.
 	Dependencies Dependencies
 	// Unfetched is why charts that are not at hand could not be fetched; nil if
@@ -36,11 +36,34 @@ type Source struct {
 	Unfetched error
 }
 
+// Identity is what going back, removing and looking need to know of a fleet:
+// its name, its journal and its releases by key. Releases have values only in
+// what Read returns.
+type Identity struct {
+	Fleet *fleet.Fleet
+	Set   *fleet.Set
+}
+
+// Identify reads a fleet's identity. Nothing but the fleet file and what it
+// takes platforms from is looked at, and values in it may be wrong.
+func Identify(source Source) (Identity, error) {
+	f, err := fleet.Identify(source.Files, source.File)
+	if err != nil {
+		return Identity{}, err
+	}
+	return Identity{Fleet: f, Set: fleet.Outline(f)}, nil
+}
+
+// Namespaces lists where the fleet's releases are.
+func (id Identity) Namespaces() []string { return namespacesOf(id.Set) }
+
+// Journal is the namespace of the fleet's lock and history.
+func (id Identity) Journal() string { return id.Fleet.CRDs.Namespace.Value }
+
 // Desired is a fleet that has been read, resolved and checked as far as that
 // is possible without a cluster.
 type Desired struct {
-	Fleet  *fleet.Fleet
-	Set    *fleet.Set
+	Identity
 	Charts map[string]*chart.Chart
 	// Warnings are about values, ObjectWarnings, after Targets, about objects.
 	Warnings, ObjectWarnings check.Findings
@@ -53,7 +76,7 @@ func Read(source Source) (*Desired, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Desired{Fleet: f, Charts: map[string]*chart.Chart{}}
+	d := &Desired{Identity: Identity{Fleet: f}, Charts: map[string]*chart.Chart{}}
 	defaults := map[string]*fleet.Value{}
 	for _, key := range fleet.ChartKeys {
 		c, err := openChart(f, key, source.Charts)
@@ -69,9 +92,6 @@ func Read(source Source) (*Desired, error) {
 	d.Warnings = findings.Warnings()
 	return d, findings.Err()
 }
-
-// Namespaces lists where the fleet's releases are.
-func (d *Desired) Namespaces() []string { return namespacesOf(d.Set) }
 
 // resolve layers the values, again if they turn on third-party charts that are
 // at hand: those bring defaults of their own.

@@ -18,6 +18,8 @@ import (
 type DestroyOptions struct {
 	// WithGraphs deletes the graphs first, while their operator lives.
 	WithGraphs bool
+	// Namespaces keeps the removal to some of the fleet's; nil: all.
+	Namespaces []string
 	// PurgeData deletes the volume claims of the releases.
 	PurgeData bool
 	// PurgeCRDs deletes the CRDs and with them every object of their kinds.
@@ -42,6 +44,8 @@ type Ruins struct {
 	Options    DestroyOptions
 
 	crdRelease Record
+	// stay are releases of the fleet in namespaces that were not selected.
+	stay []Record
 	// objects of the releases, as their newest records tell; those with a keep
 	// policy are left out.
 	objects map[fleet.Key][]chart.Object
@@ -50,40 +54,44 @@ type Ruins struct {
 }
 
 // PlanDestroy reads what the fleet has installed and plans its removal, in
-// reverse order. It writes nothing.
-func PlanDestroy(ctx context.Context, d *Desired, releases Releases, cluster Cluster, options DestroyOptions) (*Ruins, error) {
+// reverse order. Applied are the charts whose CRDs the fleet has applied, as its
+// newest revision tells. It writes nothing.
+func PlanDestroy(ctx context.Context, id Identity, applied []string, releases Releases, cluster Cluster, options DestroyOptions) (*Ruins, error) {
 	records, err := releases.Inventory(ctx)
 	if err != nil {
 		return nil, err
 	}
 	r := &Ruins{Claims: map[fleet.Key][]string{}, Options: options, objects: map[fleet.Key][]chart.Object{}}
-	crdsKey, crdsInstalled := r.collect(d, records)
+	crdsKey, crdsInstalled := r.collect(id, records)
 
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		r.Graphs, err = cluster.Graphs(gctx, servedNamespaces(d.Set))
+		r.Graphs, err = cluster.Graphs(gctx, servedNamespaces(id.Set))
 		return err
 	})
 	group.Go(func() error {
-		return r.countCRDs(gctx, d, releases, cluster, crdsKey, crdsInstalled)
+		return r.countCRDs(gctx, applied, releases, cluster, crdsKey, crdsInstalled)
 	})
-	group.Go(func() error { return r.survey(gctx, d, cluster) })
+	group.Go(func() error { return r.survey(gctx, id, cluster) })
 	group.Go(func() error { return r.read(gctx, releases) })
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
+	r.only(options.Namespaces)
 	if len(r.Graphs) > 0 && !options.WithGraphs && len(r.Releases) > 0 {
 		return r, r.graphsInTheWay()
 	}
-	r.plan(d, crdsKey, crdsInstalled)
+	r.plan(id, crdsKey, crdsInstalled)
 	return r, nil
 }
 
 // countCRDs finds the CRDs of the CRD release and of dependencies, and counts
 // what would go with them.
-func (r *Ruins) countCRDs(ctx context.Context, d *Desired, releases Releases, cluster Cluster, key fleet.Key, installed bool) (err error) {
-	if r.dependencyCRDs, err = d.appliedCRDs(ctx, cluster); err != nil {
-		return err
+func (r *Ruins) countCRDs(ctx context.Context, applied []string, releases Releases, cluster Cluster, key fleet.Key, installed bool) (err error) {
+	if len(applied) > 0 {
+		if r.dependencyCRDs, err = appliedCRDs(ctx, applied, cluster); err != nil {
+			return err
+		}
 	}
 	names := slices.Clone(r.dependencyCRDs)
 	if installed {
@@ -125,9 +133,9 @@ func (r *Ruins) read(ctx context.Context, releases Releases) error {
 
 // collect finds the releases of the fleet, those it no longer names included.
 // The CRD release is set apart.
-func (r *Ruins) collect(d *Desired, records map[fleet.Key]Record) (crds fleet.Key, installed bool) {
+func (r *Ruins) collect(id Identity, records map[fleet.Key]Record) (crds fleet.Key, installed bool) {
 	named := map[fleet.Key]bool{}
-	for _, rel := range d.Set.Releases {
+	for _, rel := range id.Set.Releases {
 		named[rel.Key] = true
 		if rel.Chart == fleet.ChartCRDs {
 			crds = rel.Key
@@ -137,7 +145,7 @@ func (r *Ruins) collect(d *Desired, records map[fleet.Key]Record) (crds fleet.Ke
 		switch {
 		case key == crds:
 			installed, r.crdRelease = true, record
-		case named[key] || record.Fleet == d.Set.Name:
+		case named[key] || record.Fleet == id.Set.Name:
 			r.Releases = append(r.Releases, record)
 		}
 	}
@@ -158,8 +166,8 @@ func servedNamespaces(set *fleet.Set) []string {
 	return out
 }
 
-func (r *Ruins) survey(ctx context.Context, d *Desired, cluster Cluster) error {
-	states, err := cluster.Namespaces(ctx, namespacesOf(d.Set))
+func (r *Ruins) survey(ctx context.Context, id Identity, cluster Cluster) error {
+	states, err := cluster.Namespaces(ctx, id.Namespaces())
 	if err != nil {
 		return err
 	}
@@ -169,7 +177,7 @@ func (r *Ruins) survey(ctx context.Context, d *Desired, cluster Cluster) error {
 		}
 	}
 	slices.Sort(r.Namespaces)
-	for _, key := range r.claimants(d.Set) {
+	for _, key := range r.claimants(id.Set) {
 		claims, err := cluster.Claims(ctx, key)
 		if err != nil {
 			return err
@@ -207,7 +215,7 @@ func (r *Ruins) graphsInTheWay() error {
 		more = fmt.Sprintf(" and %d more", len(names)-show)
 		names = names[:show]
 	}
-	return fmt.Errorf("graphs still run (%s%s): without an operator their finalizers would hang; delete them first, or let destroy do it with --with-graphs",
+	return fmt.Errorf("graphs still run (%s%s), and without an operator nobody looks after them; delete them first, or let destroy do it with --with-graphs",
 		strings.Join(names, ", "), more)
 }
 
@@ -225,8 +233,8 @@ func laterThan(key fleet.Key, set *fleet.Set) []fleet.Key {
 
 // plan orders the removal: graphs while the operator lives, releases, then
 // what only explicit consent removes.
-func (r *Ruins) plan(d *Desired, crds fleet.Key, crdsInstalled bool) {
-	plan := &Plan{Fleet: d.Set.Name}
+func (r *Ruins) plan(id Identity, crds fleet.Key, crdsInstalled bool) {
+	plan := &Plan{Fleet: id.Set.Name}
 	add := func(s Step) string {
 		plan.Steps = append(plan.Steps, s)
 		return s.ID
@@ -243,7 +251,7 @@ func (r *Ruins) plan(d *Desired, crds fleet.Key, crdsInstalled bool) {
 	}
 	for _, record := range r.Releases {
 		needs := slices.Clone(graphs)
-		for _, later := range laterThan(record.Key, d.Set) {
+		for _, later := range laterThan(record.Key, id.Set) {
 			if step, ok := removed[later]; ok {
 				needs = append(needs, step)
 			}
@@ -251,7 +259,7 @@ func (r *Ruins) plan(d *Desired, crds fleet.Key, crdsInstalled bool) {
 		releases = append(releases, add(Step{ID: removed[record.Key], Kind: StepRelease, Action: ActionUninstall, Key: record.Key, Needs: needs, last: record, gone: r.objects[record.Key]}))
 	}
 	if r.Options.PurgeData {
-		for _, key := range r.claimants(d.Set) {
+		for _, key := range r.claimants(id.Set) {
 			if claims := r.Claims[key]; len(claims) > 0 {
 				step := Step{ID: "claims " + key.String(), Kind: StepClaims, Action: ActionDelete, Namespace: key.Namespace, Names: claims, Needs: slices.Clone(graphs)}
 				if release, ok := removed[key]; ok {
@@ -275,6 +283,9 @@ func (r *Ruins) plan(d *Desired, crds fleet.Key, crdsInstalled bool) {
 		for _, name := range r.Namespaces {
 			add(Step{ID: "namespace " + name, Kind: StepNamespace, Action: ActionDelete, Namespace: name, Needs: last})
 		}
+	}
+	for _, record := range r.stay {
+		add(Step{ID: "release " + record.String(), Kind: StepRelease, Action: ActionUnchanged, Key: record.Key, last: record, crds: record.Key == crds})
 	}
 	r.Plan = plan
 }

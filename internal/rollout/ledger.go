@@ -72,6 +72,10 @@ type Revision struct {
 	Started  time.Time `json:"started"`
 	Finished time.Time `json:"finished,omitzero"`
 	Status   string    `json:"status"`
+	// Unwaited says that nobody waited until what was applied was ready.
+	Unwaited bool `json:"unwaited,omitempty"`
+	// Cause says why it failed; empty if it did not.
+	Cause string `json:"cause,omitempty"`
 	// Releases is the state of every release at the end: what a rollback
 	// returns to.
 	Releases []ReleaseAt `json:"releases"`
@@ -127,6 +131,17 @@ func (r Revision) Changed() int {
 	}
 	return n
 }
+
+// Standing is the status for people: what nobody waited for is not called done.
+func (r Revision) Standing() string {
+	if r.Status == RevisionDone && r.Unwaited {
+		return "applied"
+	}
+	return r.Status
+}
+
+// longestCause bounds what a revision keeps of a failure, in bytes.
+const longestCause = 2000
 
 // Begin writes the intent of an execution before its first change.
 func Begin(ctx context.Context, ledger Ledger, plan *Plan, intent Intent) (Revision, error) {
@@ -199,8 +214,11 @@ func Acquit(ctx context.Context, ledger Ledger, r Revision) error {
 // has been tried, or is not needed.
 func Finish(ctx context.Context, ledger Ledger, r Revision, result *Result) (Revision, error) {
 	r.Finished, r.Status = time.Now().UTC(), RevisionDone
-	if result.Err() != nil {
-		r.Status = RevisionFailed
+	if err := result.Err(); err != nil {
+		r.Status, r.Cause = RevisionFailed, err.Error()
+		if len(r.Cause) > longestCause {
+			r.Cause = strings.ToValidUTF8(r.Cause[:longestCause], "") + "…"
+		}
 	}
 	if result.Interrupted {
 		r.Status = RevisionInterrupted

@@ -131,7 +131,7 @@ func standOfObject(key fleet.Key, recorded bool, s Sighting) Ownership {
 	case owner.Name != "":
 		row = row.foreign("release "+owner.String(), "by its annotations", fmt.Sprintf("helm -n %s status %s", owner.Namespace, owner.Name))
 		if s.Kind == "CustomResourceDefinition" && owner.Name == key.Name {
-			row.Fix = "set spec.crds.namespace to " + owner.Namespace + " to adopt that release"
+			row.Fix = "set spec.crds.install to false to use the CRDs as they are there, or spec.crds.namespace to " + owner.Namespace + " to adopt that release"
 		}
 		return row
 	case label != "" && label != "Helm":

@@ -195,8 +195,8 @@ func namespaceIn(o chart.Object, key fleet.Key) string {
 }
 
 // readNeeds lists what planning itself takes.
-func readNeeds(d *Desired, targets []Target) []Need {
-	out := recordNeeds(d)
+func readNeeds(id Identity, targets []Target) []Need {
+	out := recordNeeds(id)
 	for _, target := range targets {
 		out = append(out, objectNeeds("release "+target.String(), target.Key, target.Rendered.Objects, true)...)
 	}
@@ -204,10 +204,10 @@ func readNeeds(d *Desired, targets []Target) []Need {
 }
 
 // recordNeeds lists what it takes to read which releases there are.
-func recordNeeds(d *Desired) []Need {
-	journal := d.Fleet.CRDs.Namespace.Value
+func recordNeeds(id Identity) []Need {
+	journal := id.Journal()
 	out := []Need{{Verbs: []string{"get", "list"}, Resource: "secrets", Namespace: journal, For: "the fleet's history"}}
-	for _, namespace := range namespacesOf(d.Set) {
+	for _, namespace := range id.Namespaces() {
 		out = append(out,
 			Need{Verbs: []string{"get"}, Resource: "namespaces", For: "namespace " + namespace},
 			Need{Verbs: []string{"get", "list"}, Resource: "secrets", Namespace: namespace, For: "the releases in " + namespace})
@@ -217,20 +217,21 @@ func recordNeeds(d *Desired) []Need {
 
 // Permit makes sure that the user may do what the plan does, before anything is
 // done. The error is a *PermissionError if he may not.
-func (p *Plan) Permit(ctx context.Context, d *Desired, cluster Cluster, wait bool) error {
-	return permit(ctx, d.Set.Name, cluster, p.needs(d.Fleet.CRDs.Namespace.Value, wait))
+func (p *Plan) Permit(ctx context.Context, id Identity, cluster Cluster, wait bool) error {
+	return permit(ctx, id.Set.Name, cluster, p.needs(id.Journal(), wait))
 }
 
 // PermitUndo makes sure, after Preview, that the user may also take back what
 // the plan does.
-func (p *Plan) PermitUndo(ctx context.Context, d *Desired, cluster Cluster, wait bool) error {
-	return permit(ctx, d.Set.Name, cluster, append(p.needs(d.Fleet.CRDs.Namespace.Value, wait), p.undoNeeds()...))
+func (p *Plan) PermitUndo(ctx context.Context, id Identity, cluster Cluster, wait bool) error {
+	return permit(ctx, id.Set.Name, cluster, append(p.needs(id.Journal(), wait), p.undoNeeds()...))
 }
 
 // PermitReturn is for a user who may not even read what going back needs: it
-// names everything that going back to what the file describes takes.
-func PermitReturn(ctx context.Context, d *Desired, cluster Cluster) error {
-	targets, err := d.Targets(ctx, chart.OfflineCapabilities())
+// names everything that going back to what the file describes takes, as far as
+// the file can be read (d is nil if not).
+func PermitReturn(ctx context.Context, id Identity, d *Desired, cluster Cluster) error {
+	targets, err := d.targetsOffline(ctx)
 	if err != nil {
 		return err
 	}
@@ -239,18 +240,19 @@ func PermitReturn(ctx context.Context, d *Desired, cluster Cluster) error {
 		gone, _ := without(target.Rendered.Objects, nil)
 		plan.Steps = append(plan.Steps, Step{Kind: StepRelease, Action: ActionRollback, Key: target.Key, target: target, gone: gone})
 	}
-	return permit(ctx, d.Set.Name, cluster, append(readNeeds(d, targets), plan.needs(d.Fleet.CRDs.Namespace.Value, false)...))
+	return permit(ctx, id.Set.Name, cluster, append(readNeeds(id, targets), plan.needs(id.Journal(), false)...))
 }
 
 // PermitDestroy is for a user who may not even read what is to be destroyed: it
-// names everything that removing what the file describes takes.
-func PermitDestroy(ctx context.Context, d *Desired, cluster Cluster, options DestroyOptions) error {
-	targets, err := d.Targets(ctx, chart.OfflineCapabilities())
+// names everything that removing what the file describes takes, as far as the
+// file can be read (d is nil if not).
+func PermitDestroy(ctx context.Context, id Identity, d *Desired, cluster Cluster, options DestroyOptions) error {
+	targets, err := d.targetsOffline(ctx)
 	if err != nil {
 		return err
 	}
-	needs := ruinNeeds(d)
-	ruins := &Ruins{Options: options, Claims: map[fleet.Key][]string{}, Namespaces: namespacesOf(d.Set), objects: map[fleet.Key][]chart.Object{}}
+	needs := ruinNeeds(id)
+	ruins := &Ruins{Options: options, Claims: map[fleet.Key][]string{}, Namespaces: id.Namespaces(), objects: map[fleet.Key][]chart.Object{}}
 	var crds fleet.Key
 	for _, target := range targets {
 		if target.Chart == fleet.ChartCRDs {
@@ -262,22 +264,30 @@ func PermitDestroy(ctx context.Context, d *Desired, cluster Cluster, options Des
 		ruins.Claims[target.Key] = []string{Everything}
 		ruins.Graphs = append(ruins.Graphs, Graph{Namespace: target.Namespace})
 	}
-	ruins.plan(d, crds, true)
-	return permit(ctx, d.Set.Name, cluster, append(needs, ruins.Plan.needs(d.Fleet.CRDs.Namespace.Value, false)...))
+	ruins.plan(id, crds, true)
+	return permit(ctx, id.Set.Name, cluster, append(needs, ruins.Plan.needs(id.Journal(), false)...))
+}
+
+// targetsOffline renders what the file describes; nothing if it cannot be read.
+func (d *Desired) targetsOffline(ctx context.Context) ([]Target, error) {
+	if d == nil {
+		return nil, nil
+	}
+	return d.Targets(ctx, chart.OfflineCapabilities())
 }
 
 // ruinNeeds lists what it takes to find out what there is to destroy.
-func ruinNeeds(d *Desired) []Need {
-	out := recordNeeds(d)
+func ruinNeeds(id Identity) []Need {
+	out := recordNeeds(id)
 	out = append(out, Need{Verbs: []string{"get", "list"}, Group: crdGroup, Resource: crdResource, For: "the CRDs"})
-	served := servedNamespaces(d.Set)
+	served := servedNamespaces(id.Set)
 	if served == nil {
 		served = []string{""}
 	}
 	for _, namespace := range served {
 		out = append(out, Need{Verbs: []string{"list"}, Group: graphGroup, Resource: graphs, Namespace: namespace, For: "which graphs run"})
 	}
-	for _, namespace := range namespacesOf(d.Set) {
+	for _, namespace := range id.Namespaces() {
 		out = append(out, Need{Verbs: []string{"list"}, Resource: claims, Namespace: namespace, For: "the volume claims in " + namespace})
 	}
 	return out
@@ -291,7 +301,7 @@ func PermitAll(ctx context.Context, d *Desired, cluster Cluster) error {
 	if err != nil {
 		return err
 	}
-	needs := readNeeds(d, targets)
+	needs := readNeeds(d.Identity, targets)
 	sets, err := crdSets(targets)
 	if err != nil {
 		return err
@@ -303,7 +313,7 @@ func PermitAll(ctx context.Context, d *Desired, cluster Cluster) error {
 	for _, target := range targets {
 		plan.Steps = append(plan.Steps, Step{Kind: StepRelease, Action: ActionInstall, Key: target.Key, target: target})
 	}
-	return permit(ctx, d.Set.Name, cluster, append(needs, plan.needs(d.Fleet.CRDs.Namespace.Value, true)...))
+	return permit(ctx, d.Set.Name, cluster, append(needs, plan.needs(d.Journal(), true)...))
 }
 
 func permit(ctx context.Context, name string, cluster Cluster, needs []Need) error {

@@ -83,6 +83,9 @@ type Step struct {
 	Downgrade string `json:"downgrade,omitempty"`
 	// Defaults lists what an upgrade changes in the chart's defaults.
 	Defaults *DefaultChanges `json:"defaults,omitempty"`
+	// Values are those that an upgrade changes, after Preview; a saved plan has no
+	// values.
+	Values []ValueChange `json:"-"`
 	// RecordSize is set if the release's record comes near the limit.
 	RecordSize *RecordSize `json:"recordSize,omitempty"`
 
@@ -120,6 +123,8 @@ type Plan struct {
 	// AcceptBreakage consents to breaking live objects by changing their CRDs.
 	AcceptBreakage bool `json:"acceptBreakage,omitempty"`
 
+	// options are those of the preview.
+	options PlanOptions
 	// judged is nil for a plan that no rules have judged.
 	judged *judged
 }

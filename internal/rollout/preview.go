@@ -87,7 +87,7 @@ type PreviewOptions struct {
 // A release with drift becomes a repair. A release that wants what belongs to
 // others is left out. Nothing is written.
 func Preview(ctx context.Context, plan *Plan, releases Releases, cluster Cluster, options PreviewOptions) error {
-	plan.AcceptBreakage = options.AcceptBreakage
+	plan.AcceptBreakage, plan.options = options.AcceptBreakage, options.PlanOptions
 	absent := map[string]bool{}
 	for _, step := range plan.Steps {
 		if step.Kind == StepNamespace && step.Action == ActionCreate {
@@ -148,6 +148,9 @@ func preview(ctx context.Context, step *Step, releases Releases, cluster Cluster
 	}
 	if step.Definitions, err = definitions(ctx, cluster, changes, wanted, step.gone); err != nil {
 		return fmt.Errorf("release %s: %w", step.Key, err)
+	}
+	if step.Action == ActionUpgrade {
+		step.Values = step.target.shownChanges(stored)
 	}
 	step.Downgrade = downgrade(stored, step.target, step.Definitions)
 	if step.Defaults, err = changedDefaults(ctx, cluster, stored, step); err != nil {

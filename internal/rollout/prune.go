@@ -6,8 +6,8 @@ import (
 )
 
 // Prune adds the removal of the plan's orphans, with all that it deletes. Graphs
-// that an orphan's operator may serve must be gone first: without it their
-// finalizers would hang.
+// that an orphan's operator may serve must be gone first: without it nobody
+// looks after them.
 func (p *Plan) Prune(ctx context.Context, releases Releases, cluster Cluster) error {
 	for _, orphan := range p.Orphans {
 		graphs, err := cluster.Graphs(ctx, []string{orphan.Namespace})

@@ -25,6 +25,8 @@ type Return struct {
 type ReturnOptions struct {
 	// KeepCRDs leaves CRDs as they are.
 	KeepCRDs bool
+	// NoWait says that nothing is waited for.
+	NoWait bool
 	// AcceptBreakage consents to breaking live objects by going back to CRDs
 	// that do not fit them.
 	AcceptBreakage bool

@@ -80,7 +80,7 @@ func TestDecide(t *testing.T) {
 }
 
 func desired(targets ...Target) *Desired {
-	d := &Desired{Set: &fleet.Set{Name: "f"}}
+	d := &Desired{Identity: Identity{Set: &fleet.Set{Name: "f"}}}
 	for _, target := range targets {
 		d.Set.Releases = append(d.Set.Releases, target.Release)
 	}

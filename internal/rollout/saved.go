@@ -39,6 +39,8 @@ type SavedPlan struct {
 type PlanOptions struct {
 	// Fields says what to do about fields that others own.
 	Fields Fields `json:"fields"`
+	// Namespaces leaves all others for another run; nil: none.
+	Namespaces []string `json:"namespaces,omitempty"`
 	// Wave leaves the waves after it for another run; empty: none.
 	Wave string `json:"wave,omitempty"`
 	// NoWait says that nothing is waited for.
@@ -49,6 +51,33 @@ type PlanOptions struct {
 	AcceptBreakage bool `json:"acceptBreakage,omitempty"`
 	// Prune removes releases of the fleet that the file no longer names.
 	Prune bool `json:"prune,omitempty"`
+}
+
+// Apply is the command that carries the plan out.
+func (p *Plan) Apply() string {
+	command := "wheelhouse apply"
+	for _, flag := range []struct {
+		given bool
+		text  string
+	}{
+		{p.options.Drift, " --drift"},
+		{p.options.Prune, " --prune"},
+		{p.options.NoWait, " --no-wait"},
+		{p.options.Wave != "", " --wave " + p.options.Wave},
+		{p.options.AcceptBreakage, " --accept-crd-breakage"},
+		{p.options.Fields.Force, " --force-conflicts"},
+	} {
+		if flag.given {
+			command += flag.text
+		}
+	}
+	for _, namespace := range p.options.Namespaces {
+		command += " -n " + namespace
+	}
+	for _, ref := range p.options.Fields.Take {
+		command += " --take-field '" + ref.String() + "'"
+	}
+	return command
 }
 
 // SavePlan makes a plan ready to be kept. A plan that cannot be carried out is

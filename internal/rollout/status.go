@@ -2,18 +2,27 @@ package rollout
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
 
 // Status is how a fleet is.
 type Status struct {
-	Fleet    string          `json:"fleet"`
-	Releases []ReleaseStatus `json:"releases"`
-	Graphs   []Graph         `json:"graphs"`
+	Fleet string `json:"fleet"`
+	// Cluster is the address of the API server.
+	Cluster string `json:"cluster"`
+	// FileUnread says that the fleet file cannot be read as a whole, so that
+	// nothing is said of what it wants.
+	FileUnread bool            `json:"fileUnread,omitempty"`
+	Releases   []ReleaseStatus `json:"releases"`
+	Graphs     []Graph         `json:"graphs"`
 	// Orphans are releases of this fleet that the file no longer names.
 	Orphans []Record `json:"orphans,omitempty"`
 }
@@ -25,9 +34,9 @@ type ReleaseStatus struct {
 	Revision int       `json:"revision"`
 	Status   string    `json:"status"`
 	Updated  time.Time `json:"updated,omitzero"`
-	// Drift says how the release differs from the fleet file; empty if it
+	// Differs says how the release differs from the fleet file; empty if it
 	// does not, as far as digests and the existence of objects tell.
-	Drift string `json:"drift,omitempty"`
+	Differs string `json:"differs,omitempty"`
 	// Gate says what the release's objects still wait for; empty if ready.
 	Gate  string `json:"gate,omitempty"`
 	Ready bool   `json:"ready"`
@@ -37,61 +46,117 @@ type ReleaseStatus struct {
 	Optional []string `json:"optional,omitempty"`
 }
 
-// Healthy reports whether everything is installed, as wanted, and ready.
+// StatusMissing is the status of a release that is not installed.
+const StatusMissing = "missing"
+
+// Healthy reports whether everything that the manager answers for is so: each
+// release is installed, as wanted, and ready. Graphs are their owners': one of
+// them that is not ready does not make a platform unhealthy.
 func (s *Status) Healthy() bool {
-	for _, r := range s.Releases {
-		if c := r.Certificate(); !r.Ready || r.Drift != "" || c != nil && !c.Expires.After(time.Now()) {
-			return false
-		}
-	}
-	for _, g := range s.Graphs {
-		if !g.Ready {
-			return false
-		}
-	}
-	return true
+	return !s.FileUnread && !slices.ContainsFunc(s.Releases, func(r ReleaseStatus) bool { return !r.Healthy() })
+}
+
+// Healthy reports whether the release is installed, as wanted, and ready.
+func (r ReleaseStatus) Healthy() bool {
+	c := r.Certificate()
+	return r.Ready && r.Differs == "" && (c == nil || c.Expires.After(time.Now()))
 }
 
 // gateGlance is how long a status looks at a gate that is not open.
 const gateGlance = 300 * time.Millisecond
 
-// ReadStatus compares the cluster with the fleet, without any write.
-func ReadStatus(ctx context.Context, d *Desired, releases Releases, cluster Cluster) (*Status, error) {
-	snapshot, err := Observe(ctx, d, releases, cluster)
-	if err != nil {
-		return nil, err
-	}
-	s := &Status{
-		Fleet: d.Set.Name, Orphans: orphans(d, snapshot),
-		Releases: make([]ReleaseStatus, len(snapshot.Targets)), Graphs: []Graph{},
-	}
+// ReadStatus compares the cluster with the fleet, without any write. Where the
+// file cannot be read (d is nil), it tells what is in the cluster.
+func ReadStatus(ctx context.Context, id Identity, d *Desired, releases Releases, cluster Cluster) (*Status, error) {
+	s := &Status{Fleet: id.Set.Name, Cluster: cluster.Describe(), FileUnread: d == nil, Graphs: []Graph{}}
 	group, gctx := errgroup.WithContext(ctx)
-	for i, target := range snapshot.Targets {
-		group.Go(func() (err error) {
-			s.Releases[i] = releaseStatus(gctx, target, snapshot, cluster)
-			s.Releases[i].Certificates, err = cluster.Certificates(gctx, webhooks(target.Rendered.Objects))
-			return err
-		})
-	}
+	group.Go(func() (err error) {
+		if d == nil {
+			s.Releases, err = installed(gctx, id, releases, cluster)
+		} else {
+			s.Releases, s.Orphans, err = compared(gctx, d, releases, cluster)
+		}
+		return err
+	})
 	group.Go(func() error {
-		graphs, err := cluster.Graphs(gctx, servedNamespaces(d.Set))
+		graphs, err := cluster.Graphs(gctx, servedNamespaces(id.Set))
 		s.Graphs = append(s.Graphs, graphs...)
 		return err
 	})
 	return s, group.Wait()
 }
 
-func releaseStatus(ctx context.Context, target Target, snapshot *Snapshot, cluster Cluster) ReleaseStatus {
-	record, installed := snapshot.Records[target.Key]
-	status := ReleaseStatus{Key: target.Key, Chart: record.Chart, Revision: record.Revision, Status: record.Status, Updated: record.Updated}
-	if !installed {
-		status.Status, status.Drift, status.Gate = "missing", "not installed", "not installed"
-		return status
+// compared tells of each release that the file wants how it is.
+func compared(ctx context.Context, d *Desired, releases Releases, cluster Cluster) ([]ReleaseStatus, []Record, error) {
+	snapshot, err := Observe(ctx, d, releases, cluster)
+	if err != nil {
+		return nil, nil, err
 	}
-	if action, reason := decide(target, snapshot.Records, damaged(snapshot.Ownership[target.Key])); action != ActionUnchanged {
-		status.Drift = reason
-	} else {
-		status.Drift = snapshot.missingFor(target.Key)
+	out := make([]ReleaseStatus, len(snapshot.Targets))
+	group, gctx := errgroup.WithContext(ctx)
+	for i, target := range snapshot.Targets {
+		group.Go(func() (err error) {
+			record, installed := snapshot.Records[target.Key]
+			differs := "not installed"
+			if installed {
+				differs = snapshot.differs(target)
+			}
+			out[i], err = releaseStatus(gctx, record, target, cluster)
+			out[i].Differs = differs
+			return err
+		})
+	}
+	return out, orphans(d, snapshot), group.Wait()
+}
+
+// differs says how a release that is installed differs from what the file wants.
+func (s *Snapshot) differs(target Target) string {
+	if action, reason := decide(target, s.Records, damaged(s.Ownership[target.Key])); action != ActionUnchanged {
+		return reason
+	}
+	return s.missingFor(target.Key)
+}
+
+// installed tells of each release of the fleet how it is, as its record says.
+func installed(ctx context.Context, id Identity, releases Releases, cluster Cluster) ([]ReleaseStatus, error) {
+	records, err := releases.Inventory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	scopes := map[fleet.Key]string{}
+	for _, rel := range id.Set.Releases {
+		scopes[rel.Key] = rel.Scope
+		if _, known := records[rel.Key]; !known {
+			records[rel.Key] = Record{Key: rel.Key}
+		}
+	}
+	maps.DeleteFunc(records, func(key fleet.Key, r Record) bool {
+		_, named := scopes[key]
+		return !named && r.Fleet != id.Set.Name
+	})
+	keys := slices.SortedFunc(maps.Keys(records), func(a, b fleet.Key) int { return strings.Compare(a.String(), b.String()) })
+	out := make([]ReleaseStatus, len(keys))
+	group, gctx := errgroup.WithContext(ctx)
+	for i, key := range keys {
+		group.Go(func() error {
+			stored, err := releases.Stored(gctx, key, 0)
+			if err != nil {
+				return err
+			}
+			target := Target{Release: fleet.Release{Key: key, Scope: scopes[key]}, Rendered: &chart.Rendered{Objects: stored.objects()}}
+			out[i], err = releaseStatus(gctx, records[key], target, cluster)
+			return err
+		})
+	}
+	return out, group.Wait()
+}
+
+// releaseStatus looks at a release's objects.
+func releaseStatus(ctx context.Context, record Record, target Target, cluster Cluster) (ReleaseStatus, error) {
+	status := ReleaseStatus{Key: target.Key, Chart: record.Chart, Revision: record.Revision, Status: record.Status, Updated: record.Updated}
+	if record.Revision == 0 {
+		status.Status, status.Gate = StatusMissing, "not installed"
+		return status, nil
 	}
 	err := cluster.AwaitReady(ctx, Gate{
 		Release: target.Key, Objects: target.Rendered.Objects, Marker: hasMarker(target), Patience: gateGlance,
@@ -101,5 +166,6 @@ func releaseStatus(ctx context.Context, target Target, snapshot *Snapshot, clust
 		status.Gate = err.Error()
 	}
 	status.Ready = err == nil && record.Status == "deployed"
-	return status
+	status.Certificates, err = cluster.Certificates(ctx, webhooks(target.Rendered.Objects))
+	return status, err
 }

@@ -81,6 +81,9 @@ type Cluster interface {
 	// DeleteCRDs removes CRDs, and with them their objects, and waits until they
 	// are gone.
 	DeleteCRDs(ctx context.Context, crds []string, patience time.Duration, report func(string)) error
+	// MarkedCRDs lists the CRDs that were applied without a release, by the chart
+	// that they were applied for.
+	MarkedCRDs(ctx context.Context) (map[string][]string, error)
 	// Claims lists the volume claims of a release that outlive it.
 	Claims(ctx context.Context, key fleet.Key) ([]string, error)
 	// DeleteClaims removes volume claims, and with them their data.
@@ -115,6 +118,8 @@ type Stored struct {
 	// Defaults are the values that the chart and the sub-charts that were on
 	// brought along.
 	Defaults map[string]any
+	// Values are those that the release was given on top of its defaults.
+	Values map[string]any
 }
 
 // objects of a record; none if there is no record.

@@ -61,7 +61,7 @@ func realScenarios() []scenario {
 	list := []scenario{
 		{name: "apply, real charts", disturbed: one},
 		{name: "upgrade, real charts", before: [][]string{one}, disturbed: two},
-		{name: "rollback, real charts", before: [][]string{one, two}, disturbed: rollback},
+		{name: "rollback, real charts", before: [][]string{one, two}, disturbed: slices.Concat(rollback, []string{"--no-wait"})},
 		{name: "destroy, real charts", before: [][]string{one}, disturbed: destroy},
 	}
 	for i := range list {

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/check"
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+)
+
+// completionPatience bounds what a key press may cost.
+const completionPatience = 3 * time.Second
+
+// completeValues offers what flags may be: namespaces, waves and charts of the
+// fleet, revisions of the set.
+func (a *app) completeValues(root *cobra.Command) {
+	offers := map[string]func(context.Context) []string{
+		"namespace": func(context.Context) []string { return a.known(rollout.Identity.Namespaces) },
+		"wave": func(context.Context) []string {
+			return a.known(func(id rollout.Identity) []string { return id.Set.Waves })
+		},
+		"to":         a.revisions,
+		"chart":      func(context.Context) []string { return fleet.ChartKeys },
+		"on-failure": func(context.Context) []string { return []string{onFailureKeep, onFailureRollback} },
+	}
+	visit(root, func(c *cobra.Command) {
+		for name, offer := range offers {
+			if f := c.Flags().Lookup(name); f == nil || name == "to" && c.Name() != "rollback" {
+				continue
+			}
+			_ = c.RegisterFlagCompletionFunc(name, func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+				ctx, cancel := context.WithTimeout(c.Context(), completionPatience)
+				defer cancel()
+				return offer(ctx), cobra.ShellCompDirectiveNoFileComp
+			})
+		}
+	})
+}
+
+// known offers something of the fleet's identity; nothing if there is no file.
+func (a *app) known(of func(rollout.Identity) []string) []string {
+	id, err := rollout.Identify(a.source(nil))
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(of(id), func(text string) bool { return text == "" })
+}
+
+// revisions offers those that can be returned to, newest first.
+func (a *app) revisions(ctx context.Context) []string {
+	id, err := rollout.Identify(a.source(nil))
+	if err != nil {
+		return nil
+	}
+	m, err := a.connect(ctx, subject{Identity: id})
+	if err != nil {
+		return nil
+	}
+	defer m.Close()
+	all, err := m.History(ctx)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, r := range slices.Backward(all) {
+		if r.Status == rollout.RevisionDone {
+			out = append(out, fmt.Sprintf("%d\t%s, %s", r.Number, r.Description, r.Started.Format(time.DateTime)))
+		}
+	}
+	return out
+}
+
+// ruleIDs offers the rules.
+func ruleIDs(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var out []string
+	for _, rule := range check.Rules() {
+		out = append(out, rule.ID+"\t"+rule.Says)
+	}
+	slices.Sort(out)
+	return out, cobra.ShellCompDirectiveNoFileComp
+}

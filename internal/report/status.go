@@ -1,0 +1,238 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+)
+
+// Status prints how a fleet is: a verdict, what is broken first, and the next
+// command. Wide also has what is the same in most rows.
+func Status(w io.Writer, s *rollout.Status, wide bool) error {
+	if _, err := fmt.Fprintf(w, "%s\n\n", wrap(w, statusVerdict(s), "  ")); err != nil {
+		return err
+	}
+	if err := releaseTable(w, s, wide); err != nil {
+		return err
+	}
+	if err := graphTable(w, s.Graphs); err != nil {
+		return err
+	}
+	if err := statusNotes(w, s); err != nil {
+		return err
+	}
+	if next := nextCommand(s); next != "" {
+		_, err := fmt.Fprintf(w, "\nNext: %s\n", next)
+		return err
+	}
+	return nil
+}
+
+// statusVerdict is one sentence that says whether all is well.
+func statusVerdict(s *rollout.Status) string {
+	missing, waiting, differing := 0, 0, 0
+	for _, r := range s.Releases {
+		switch {
+		case r.Status == rollout.StatusMissing:
+			missing++
+		case !r.Ready:
+			waiting++
+		case r.Differs != "":
+			differing++
+		}
+	}
+	total := len(s.Releases)
+	var parts []string
+	add := func(n int, is, are string) {
+		if n > 0 {
+			parts = append(parts, share(n, total, "release", is, are))
+		}
+	}
+	add(missing, "is not installed", "are not installed")
+	add(waiting, "is not ready", "are not ready")
+	add(differing, "is not as the file wants it", "are not as the file wants them")
+	if n := len(s.Releases) - missing - waiting - differing; len(parts) == 0 && n > 0 {
+		parts = append(parts, "all is ready")
+		if !s.FileUnread {
+			parts[0] += " and as the file wants it"
+		}
+	}
+	if n := unready(s.Graphs); n > 0 {
+		parts = append(parts, share(n, len(s.Graphs), "graph", "is not ready", "are not ready"))
+	}
+	text := fmt.Sprintf("Fleet %s on %s: %s.", s.Fleet, s.Cluster, strings.Join(parts, ", "))
+	if s.FileUnread {
+		text += " The fleet file has problems, so nothing is said of what it wants."
+	}
+	return text
+}
+
+// share is "2 of 8 releases are …", or "1 of 1 release is …".
+func share(n, total int, what, is, are string) string {
+	verb := are
+	if n == 1 {
+		verb = is
+	}
+	return fmt.Sprintf("%d of %s %s", n, count(total, what), verb)
+}
+
+func unready(graphs []rollout.Graph) int {
+	n := 0
+	for _, g := range graphs {
+		if !g.Ready {
+			n++
+		}
+	}
+	return n
+}
+
+// nextCommand is what a person most likely does next; empty if nothing is to be
+// done.
+func nextCommand(s *rollout.Status) string {
+	waits := slices.ContainsFunc(s.Releases, func(r rollout.ReleaseStatus) bool { return r.Status != rollout.StatusMissing && !r.Ready })
+	switch {
+	case s.FileUnread:
+		return "wheelhouse validate"
+	case slices.ContainsFunc(s.Releases, func(r rollout.ReleaseStatus) bool { return r.Differs != "" }):
+		return "wheelhouse apply"
+	case waits:
+		return "wheelhouse status --watch"
+	default:
+		return ""
+	}
+}
+
+func releaseTable(w io.Writer, s *rollout.Status, wide bool) error {
+	releases := slices.Clone(s.Releases)
+	slices.SortStableFunc(releases, func(a, b rollout.ReleaseStatus) int { return cmp.Compare(severity(a), severity(b)) })
+	header := []string{"NAMESPACE", "RELEASE", "REV", "STATUS", "READY", "FILE", "AGE"}
+	if wide {
+		header = append(header, "CHART", "CERTIFICATE")
+	}
+	rows := make([][]string, 0, len(releases))
+	for _, r := range releases {
+		row := []string{r.Namespace, r.Name, number(r.Revision), r.Status, readyCell(r), fileCell(s, r), Age(r.Updated)}
+		if wide {
+			row = append(row, orDash(r.Chart), validFor(r.Certificate()))
+		}
+		rows = append(rows, row)
+	}
+	return Table(uncut(w, wide), header, rows)
+}
+
+// severity puts what is broken first.
+func severity(r rollout.ReleaseStatus) int {
+	switch {
+	case r.Status == rollout.StatusMissing:
+		return 1
+	case !r.Ready:
+		return 0
+	case !r.Healthy():
+		return 2
+	default:
+		return 3
+	}
+}
+
+func readyCell(r rollout.ReleaseStatus) string {
+	switch {
+	case r.Status == rollout.StatusMissing:
+		return "-"
+	case r.Gate != "":
+		return "waits"
+	default:
+		return "ready"
+	}
+}
+
+func fileCell(s *rollout.Status, r rollout.ReleaseStatus) string {
+	switch {
+	case s.FileUnread:
+		return "-"
+	case r.Differs != "":
+		return "differs"
+	default:
+		return "same"
+	}
+}
+
+// validFor writes how long a certificate is still good.
+func validFor(c *rollout.Certificate) string {
+	switch {
+	case c == nil:
+		return "-"
+	case c.Expires.IsZero():
+		return "none"
+	case !c.Expires.After(time.Now()):
+		return "expired"
+	default:
+		return Age(time.Now().Add(-time.Until(c.Expires)))
+	}
+}
+
+func graphTable(w io.Writer, graphs []rollout.Graph) error {
+	if len(graphs) == 0 {
+		return nil
+	}
+	graphs = slices.Clone(graphs)
+	slices.SortStableFunc(graphs, func(a, b rollout.Graph) int { return cmp.Compare(yesNo(a.Ready), yesNo(b.Ready)) })
+	rows := make([][]string, 0, len(graphs))
+	for _, g := range graphs {
+		rows = append(rows, []string{g.Namespace, g.Name, yesNo(g.Ready), orDash(g.Reason), Age(g.Created)})
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	return Table(w, []string{"NAMESPACE", "GRAPH", "READY", "REASON", "AGE"}, rows)
+}
+
+// statusNotes says what the tables have no room for, equal things once.
+func statusNotes(w io.Writer, s *rollout.Status) error {
+	var notes grouped
+	for _, r := range s.Releases {
+		if r.Status != rollout.StatusMissing && r.Gate != "" {
+			notes.add(r.Namespace, r.Name, r.Gate)
+		}
+	}
+	for _, r := range s.Releases {
+		if r.Status != rollout.StatusMissing && r.Differs != "" {
+			notes.add(r.Namespace, r.Name, "differs from the file: "+r.Differs)
+		}
+		if c := r.Certificate(); c != nil && c.Warning(time.Now()) != "" {
+			notes.add(r.Namespace, r.Name, c.Warning(time.Now()))
+		}
+		for _, optional := range r.Optional {
+			notes.add(r.Namespace, r.Name, optional)
+		}
+	}
+	for _, g := range s.Graphs {
+		if !g.Ready && g.Message != "" {
+			notes.add(g.Namespace, "graph "+g.Name, g.Message)
+		}
+	}
+	lines := notes.lines()
+	if n := len(s.Orphans); n > 0 {
+		names := make([]string, 0, n)
+		for _, o := range s.Orphans {
+			names = append(names, o.String())
+		}
+		lines = append(lines, fmt.Sprintf("%s of this fleet: the file no longer names %s; remove with `wheelhouse apply --prune`", count(n, "release"), few(names)))
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	for i, line := range lines {
+		if i == 0 {
+			line = "\n" + line
+		}
+		if _, err := fmt.Fprintln(w, wrap(w, line, "  ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
