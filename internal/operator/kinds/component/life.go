@@ -5,6 +5,7 @@ package component
 import (
 	"context"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
@@ -56,7 +57,11 @@ func (l *life) run(ctx context.Context) error {
 	if objects.VirtualService != nil && l.Cluster.VirtualServices {
 		wanted = append(wanted, objects.VirtualService)
 	}
-	return l.Apply.Sync(ctx, l.dcd, wanted, exposing(l.Cluster)...)
+	err = l.Apply.Sync(ctx, l.dcd, wanted, exposing(l.Cluster)...)
+	if apierrors.IsInvalid(err) {
+		return lifecycle.Refuse(v1alpha1.ReasonValidationFailed, objects.AuthorsWords(err))
+	}
+	return err
 }
 
 // observe writes into the status how the workload does and, if it is not

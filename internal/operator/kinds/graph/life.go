@@ -90,5 +90,5 @@ func missingClaims(names []string) string {
 	if len(names) > 1 {
 		subject = "PersistentVolumeClaims " + strings.Join(names, ", ") + " do"
 	}
-	return subject + " not exist: create it, or set create: true with size, storageClass and volumeAccessMode in spec.pvcs"
+	return subject + " not exist: create it, or set create: true with size and volumeAccessMode in spec.pvcs"
 }

@@ -61,17 +61,24 @@ func (s *status) messaging(missing []string) {
 // services reports on the services as one.
 func (s *status) services(services map[string]pathway.Service) {
 	s.dgd.Status.Services = map[string]v1alpha1.ServiceReplicaStatus{}
-	var waiting []string
+	var refused, waiting []string
 	for _, name := range slices.Sorted(maps.Keys(services)) {
 		service := services[name]
 		if service.Status != nil {
 			s.dgd.Status.Services[name] = *service.Status
 		}
-		if !service.Ready {
+		switch {
+		case service.Refused:
+			refused = append(refused, name+": "+service.Message)
+		case !service.Ready:
 			waiting = append(waiting, name+": "+service.Message)
 		}
 	}
-	if len(waiting) > 0 {
+	switch {
+	case len(refused) > 0:
+		s.set(v1alpha1.GraphStateFailed, metav1.ConditionFalse, v1alpha1.ReasonValidationFailed, strings.Join(append(refused, waiting...), "; "))
+		return
+	case len(waiting) > 0:
 		s.set(v1alpha1.GraphStatePending, metav1.ConditionFalse, v1alpha1.ReasonSomeResourcesNotReady, strings.Join(waiting, "; "))
 		return
 	}

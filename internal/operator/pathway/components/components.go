@@ -60,6 +60,8 @@ func (Pathway) Observe(objects []client.Object) map[string]pathway.Service {
 			Restart: component.Spec.Annotations[v1alpha1.AnnotationRestartAt],
 		}
 		service.Ready, service.Message = ready(component)
+		valid := meta.FindStatusCondition(component.Status.Conditions, v1alpha1.ConditionValid)
+		service.Refused = !service.Ready && valid != nil && valid.Status == metav1.ConditionFalse && valid.ObservedGeneration == component.Generation
 		services[component.Spec.ServiceName] = service
 	}
 	return services

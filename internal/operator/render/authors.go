@@ -1,0 +1,36 @@
+package render
+
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+)
+
+var (
+	refusedObject    = regexp.MustCompile(`^.*?\b[A-Z]\w*(\.[\w.]+)? "[^"]*" is invalid: `)
+	renderedTemplate = regexp.MustCompile(`\bspec\.template\.(spec|metadata)\b(\.containers\[(\d+)\])?`)
+)
+
+// AuthorsWords tells what the API server finds invalid in the workload of a
+// component with the paths of what its author wrote.
+func (o *ComponentObjects) AuthorsWords(err error) string {
+	message := refusedObject.ReplaceAllString(err.Error(), "")
+	return renderedTemplate.ReplaceAllStringFunc(message, func(path string) string {
+		parts := renderedTemplate.FindStringSubmatch(path)
+		if parts[1] == "metadata" {
+			return "extraPodMetadata"
+		}
+		if parts[3] == "" {
+			return "extraPodSpec"
+		}
+		containers := o.Deployment.Spec.Template.Spec.Containers
+		for i := range containers {
+			if containers[i].Name == v1alpha1.MainContainerName && parts[3] == fmt.Sprint(i) {
+				return "extraPodSpec.mainContainer"
+			}
+		}
+		// Those of the author's come first, in their order.
+		return "extraPodSpec" + parts[2]
+	})
+}
