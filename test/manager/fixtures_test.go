@@ -102,7 +102,7 @@ func (l *fixtureLife) live(t *testing.T) (row []string) {
 	if out, err := wheelhouse(t, l.cluster, append([]string{"plan", "-f", l.fleet, "--drift"}, set...)...); err != nil || !strings.Contains(out, "No changes") {
 		t.Errorf("the second plan: %v\n%s", err, out)
 	}
-	l.ours(t, "rollback", "-f", l.fleet, "--yes")
+	l.ours(t, "rollback", "-f", l.fleet, "--yes", "--no-wait")
 	ours = append(ours, l.look(t, 3))
 	l.ours(t, "destroy", "-f", l.fleet, "--yes")
 	l.isGone(t)
