@@ -60,7 +60,7 @@ func TestWhoseAnObjectIs(t *testing.T) {
 func TestAForeignCRDSaysHowToAdoptIt(t *testing.T) {
 	live := &Metadata{Annotations: map[string]string{helmReleaseNamespace: "elsewhere", helmReleaseName: "crds"}}
 	row := standOfObject(fleet.Key{Namespace: "default", Name: "crds"}, false, Sighting{Kind: "CustomResourceDefinition", Name: "xs.example.com", Live: live})
-	if row.Standing != Foreign || row.Fix != "set spec.crds.namespace to elsewhere to adopt that release" {
+	if row.Standing != Foreign || row.Fix != "set spec.crds.install to false to use the CRDs as they are there, or spec.crds.namespace to elsewhere to adopt that release" {
 		t.Errorf("got %s, fix %q", row.Standing, row.Fix)
 	}
 }
