@@ -168,11 +168,11 @@ func golden(t *testing.T, file, got string) {
 func TestDoorCleansWhatComesFromOutside(t *testing.T) {
 	var out bytes.Buffer
 	door := NewDoor(&out, Commands("kubectl wheelhouse", "-f 'my fleet.yaml'"))
-	_, err := io.WriteString(door, "a\u202eb \x1b[2J c\r\u2066d \u009b \xff ok\tü\nrun `wheelhouse apply --prune`, or `wheelhouse plan -f x.yaml`\n")
+	_, err := io.WriteString(door, "a\u202eb \x1b[2J c\r\u2066d \u009b \xff ok\tü\nrun `wheelhouse apply --prune`, or `wheelhouse plan -f x.yaml`, or `wheelhouse bundle load FILE`\n")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `a\u202eb \x1b[2J c\x0d\u2066d \x9b \xff ok` + "\tü\nrun `kubectl wheelhouse apply -f 'my fleet.yaml' --prune`, or `kubectl wheelhouse plan -f x.yaml`\n"
+	want := `a\u202eb \x1b[2J c\x0d\u2066d \x9b \xff ok` + "\tü\nrun `kubectl wheelhouse apply -f 'my fleet.yaml' --prune`, or `kubectl wheelhouse plan -f x.yaml`, or `kubectl wheelhouse bundle load -f 'my fleet.yaml' FILE`\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)
 	}
