@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -21,7 +20,7 @@ func (a *app) savePlan(path string, plan *rollout.Plan, options rollout.PlanOpti
 	if err != nil {
 		return err
 	}
-	data, err := json.MarshalIndent(saved, "", "  ")
+	data, err := saved.Encode()
 	if err != nil {
 		return fmt.Errorf("save the plan: %w", err)
 	}

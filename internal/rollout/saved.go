@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -13,7 +14,7 @@ import (
 )
 
 // SavedPlanVersion marks the format of saved plans.
-const SavedPlanVersion = "wheelhouse.dev/plan.v1"
+const SavedPlanVersion = "wheelhouse.dev/plan.v2"
 
 // SavedPlan is a plan as it is kept in a file. It has no values: whoever
 // executes it reads the fleet again, plans again with the same options, and goes
@@ -33,6 +34,39 @@ type SavedPlan struct {
 	Seen map[string]string `json:"seen"`
 	// Plan is for people to read. Secrets in it are masked.
 	Plan *Plan `json:"plan"`
+	// Sum is over everything else, so that what was read is what is executed.
+	Sum string `json:"sum"`
+}
+
+// Encode writes the plan as ReadPlan reads it.
+func (s *SavedPlan) Encode() ([]byte, error) {
+	signed := *s
+	signed.Sum = ""
+	data, err := json.Marshal(signed)
+	if err != nil {
+		return nil, err
+	}
+	if signed.Sum, err = sumOf(data); err != nil {
+		return nil, err
+	}
+	return json.MarshalIndent(signed, "", "  ")
+}
+
+// sumOf is the same however the file is laid out.
+func sumOf(data []byte) (string, error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	content := map[string]any{}
+	if err := decoder.Decode(&content); err != nil {
+		return "", err
+	}
+	delete(content, "sum")
+	plain, err := json.Marshal(content)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(plain)
+	return hex.EncodeToString(sum[:]), nil
 }
 
 // PlanOptions are the options of a plan that its execution repeats.
@@ -107,6 +141,9 @@ func ReadPlan(data []byte) (*SavedPlan, error) {
 	saved := &SavedPlan{}
 	if err := json.Unmarshal(data, saved); err != nil {
 		return nil, fmt.Errorf("it is damaged: %w", err)
+	}
+	if sum, err := sumOf(data); err != nil || sum != saved.Sum {
+		return nil, errors.New("the file was edited after the plan was saved; make a new plan")
 	}
 	return saved, nil
 }
