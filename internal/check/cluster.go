@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -99,6 +100,15 @@ type Installation struct {
 	Release fleet.Key `json:"release"`
 	// Found is the object by which it was recognised.
 	Found string `json:"found"`
+	// Proven says that a ClusterRoleBinding names its namespace. A Deployment by
+	// itself may be anybody's.
+	Proven bool `json:"proven,omitempty"`
+}
+
+func (i Installation) look() string {
+	_, object, _ := strings.Cut(i.Found, " ")
+	namespace, name, _ := strings.Cut(object, "/")
+	return fmt.Sprintf("kubectl -n %s get deployment %s -o yaml", namespace, name)
 }
 
 func (i Installation) String() string {

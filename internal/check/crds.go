@@ -62,7 +62,7 @@ var definitionsAreNewEnough = Rule{
 	Live: func(in Input) (problems []fleet.Problem) {
 		version := in.Charts[fleet.ChartCRDs].AppVersion()
 		for _, o := range in.Cluster.Operators {
-			if older(version, o.Version) {
+			if o.Proven && older(version, o.Version) {
 				problems = append(problems, problem(in.Set.Releases[0].Origin, "the CRDs are of version %s, and %s runs an operator of version %s (found by %s)", version, o, o.Version, o.Found))
 			}
 		}
@@ -74,7 +74,7 @@ var definitionsAreNewEnough = Rule{
 	}, {
 		Fleet: "platforms: [{namespace: team-a}]",
 		Cluster: &Cluster{Operators: []Operator{{
-			Release: fleet.Key{Namespace: "team-a", Name: "dynamo-platform"}, Scope: fleet.ScopeNamespace, Version: "99.0.0", Found: "Deployment team-a/x",
+			Release: fleet.Key{Namespace: "team-a", Name: "dynamo-platform"}, Scope: fleet.ScopeNamespace, Version: "99.0.0", Found: "Role team-a/x", Proven: true,
 		}}},
 	}},
 	Passes: []Example{{

@@ -123,6 +123,7 @@ var (
 	// liveRules only look at the cluster.
 	liveRules = []Rule{
 		noForeignOperator,
+		operatorsAreVouchedFor,
 		classesExist,
 		claimsCanBeServed,
 		namespacesAdmitAgents,

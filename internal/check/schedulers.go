@@ -54,7 +54,7 @@ var schedulersAreInstalledOnce = Rule{
 	Live: func(in Input) (problems []fleet.Problem) {
 		for _, found := range in.Cluster.Installations {
 			for _, rel := range in.Set.Platforms() {
-				if installs(rel, found.Program) && found.Release != rel.Key {
+				if found.Proven && installs(rel, found.Program) && found.Release != rel.Key {
 					problems = append(problems, fleet.Problem{
 						Origin:  originOf(rel, found.Program),
 						Message: fmt.Sprintf("platform %s installs %s, but the cluster has it from %s (found by %s)", rel.Key, found.Program, found, found.Found),
@@ -70,7 +70,7 @@ var schedulersAreInstalledOnce = Rule{
 	}, {
 		Fleet: "values: [{platform: {kai-scheduler: {enabled: true}}}]\nplatforms: [{namespace: team-a, scope: cluster}]",
 		Cluster: &Cluster{Installations: []Installation{{
-			Program: ProgramKAI, Release: fleet.Key{Namespace: "kai-scheduler", Name: "kai-scheduler"}, Found: "Deployment kai-scheduler/kai-operator",
+			Program: ProgramKAI, Release: fleet.Key{Namespace: "kai-scheduler", Name: "kai-scheduler"}, Found: "Deployment kai-scheduler/kai-operator", Proven: true,
 		}}},
 	}},
 	Passes: []Example{{

@@ -1,20 +1,20 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
-	coordinationv1 "k8s.io/api/coordination/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/utils/ptr"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/check"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/lease"
 )
 
 // Labels by which an operator's objects are recognised: ours carry part-of,
@@ -29,79 +29,121 @@ const (
 
 var deployments = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
 
-// operators finds the operators that the cluster has, by owner labels, release
-// identity and the marker Lease. An operator is cluster-wide if a ClusterRole
-// of it may write graphs.
+// operators finds the operators that the cluster has. Proof is a role that lets
+// its holder write graphs: a ClusterRole of a cluster-wide one, a Role in the
+// namespace that a restricted one serves. Deployments and marker Leases can be
+// written by whoever may edit their namespace, so they are claims, about that
+// namespace only.
 func (v *survey) operators(ctx context.Context) error {
-	found := map[fleet.Key]check.Operator{}
+	found := operatorsFound{}
 	for _, selector := range []string{partOfOperator, namedOperator} {
 		options := metav1.ListOptions{LabelSelector: selector}
-		err := v.each(ctx, deployments, options, func(m *metav1.PartialObjectMetadata) {
-			add(found, m, "Deployment "+m.Namespace+"/"+m.Name, fleet.ScopeNamespace)
-		})
-		if err != nil {
-			return err
-		}
 		roles, err := v.Kube.RbacV1().ClusterRoles().List(ctx, options)
 		if err != nil {
 			return err
 		}
 		for _, role := range roles.Items {
 			if writesGraphs(role.Rules) {
-				add(found, &role, "ClusterRole "+role.Name, fleet.ScopeCluster)
+				found.proven(&role, fleet.ScopeCluster, "ClusterRole "+role.Name)
 			}
+		}
+		if err := v.restricted(ctx, options, found); err != nil {
+			return err
+		}
+	}
+	for _, selector := range []string{partOfOperator, namedOperator} {
+		options := metav1.ListOptions{LabelSelector: selector}
+		if err := v.each(ctx, deployments, options, found.deployment); err != nil {
+			return err
 		}
 	}
 	if err := v.leased(ctx, found); err != nil {
 		return err
 	}
 	v.found.Operators = slices.SortedFunc(maps.Values(found), func(a, b check.Operator) int {
-		return strings.Compare(a.Release.String(), b.Release.String())
+		return cmp.Or(strings.Compare(a.Release.String(), b.Release.String()), strings.Compare(a.Serves, b.Serves))
 	})
 	return nil
 }
 
-// leased adds restricted operators of which only the Lease tells.
-func (v *survey) leased(ctx context.Context, found map[fleet.Key]check.Operator) error {
-	leases, err := v.Kube.CoordinationV1().Leases("").List(ctx, withName(markerLease))
+// restricted finds the Roles of restricted operators. Who may not list them has
+// no proof.
+func (v *survey) restricted(ctx context.Context, options metav1.ListOptions, found operatorsFound) error {
+	roles, err := v.Kube.RbacV1().Roles("").List(ctx, options)
+	if apierrors.IsForbidden(err) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	known := map[string]bool{}
-	for key := range found {
-		known[key.Namespace] = true
-	}
-	for _, lease := range leases.Items {
-		held := ptr.Deref(lease.Spec.HolderIdentity, "") != "" && !expired(&lease)
-		if !held || known[lease.Namespace] {
-			continue
+	for _, role := range roles.Items {
+		if writesGraphs(role.Rules) {
+			found.proven(&role, fleet.ScopeNamespace, "Role "+role.Namespace+"/"+role.Name)
 		}
-		key := fleet.Key{Namespace: lease.Namespace}
-		found[key] = check.Operator{Release: key, Scope: fleet.ScopeNamespace, Found: "Lease " + lease.Namespace + "/" + lease.Name, Leased: true}
 	}
 	return nil
 }
 
-// add records one object of an operator; its widest scope wins.
-func add(found map[fleet.Key]check.Operator, m metav1.Object, by, scope string) {
-	key := ReleaseOf(m)
+// leased adds what a marker Lease claims of a namespace of which nothing else
+// tells. How long it is valid does not matter: it is looked at by people.
+func (v *survey) leased(ctx context.Context, found operatorsFound) error {
+	leases, err := v.Kube.CoordinationV1().Leases("").List(ctx, withName(markerLease))
+	if err != nil {
+		return err
+	}
+	for i := range leases.Items {
+		if l := &leases.Items[i]; lease.Duration(l) > 0 {
+			found.claim(fleet.Key{Namespace: l.Namespace}, "Lease "+l.Namespace+"/"+l.Name, "")
+		}
+	}
+	return nil
+}
+
+// operatorsFound are operators by release.
+type operatorsFound map[fleet.Key]check.Operator
+
+// proven adds an operator by one of its roles; the widest scope wins. Who may
+// write roles may say what release they are of.
+func (f operatorsFound) proven(role metav1.Object, scope, by string) {
+	key := ReleaseOf(role)
 	if key.Namespace == "" {
-		key.Namespace = m.GetLabels()[operatorNamespaceLabel]
+		key.Namespace = cmp.Or(role.GetLabels()[operatorNamespaceLabel], role.GetNamespace())
 	}
-	if key.Namespace == "" {
-		key.Namespace = m.GetNamespace()
+	if known, before := f[key]; before && known.Scope == fleet.ScopeCluster {
+		return
 	}
-	operator, known := found[key]
-	if !known {
-		operator = check.Operator{Release: key, Scope: scope, Found: by}
+	f[key] = check.Operator{
+		Release: key, Scope: scope, Serves: role.GetNamespace(), Found: by, Proven: true, Version: role.GetLabels()["app.kubernetes.io/version"],
 	}
-	if scope == fleet.ScopeCluster && operator.Scope != scope {
-		operator.Scope, operator.Found = scope, by
+}
+
+// deployment adds what a Deployment claims. One that something controls was made
+// by a program, such as an operator from a graph, with the labels of its author.
+func (f operatorsFound) deployment(m *metav1.PartialObjectMetadata) {
+	if metav1.GetControllerOf(m) != nil {
+		return
 	}
-	if version := m.GetLabels()["app.kubernetes.io/version"]; version != "" {
-		operator.Version = version
+	f.claim(releaseIn(m), "Deployment "+m.Namespace+"/"+m.Name, m.Labels["app.kubernetes.io/version"])
+}
+
+// claim adds an operator of which somebody says that it is in a namespace, unless
+// one that is known has that release, or serves the namespace.
+func (f operatorsFound) claim(key fleet.Key, by, version string) {
+	for _, known := range f {
+		if known.Release == key || known.Serves == key.Namespace && (key.Name == "" || !known.Proven) {
+			return
+		}
 	}
-	found[key] = operator
+	f[key] = check.Operator{Release: key, Scope: fleet.ScopeNamespace, Serves: key.Namespace, Found: by, Version: version}
+}
+
+// releaseIn is the release of a namespaced object as far as it may say so itself:
+// one of its own namespace.
+func releaseIn(m metav1.Object) fleet.Key {
+	if key := ReleaseOf(m); key.Namespace == m.GetNamespace() {
+		return key
+	}
+	return fleet.Key{Namespace: m.GetNamespace()}
 }
 
 // writesGraphs reports whether rules let their holder change graphs.
@@ -111,15 +153,6 @@ func writesGraphs(rules []rbacv1.PolicyRule) bool {
 			containsAny(r.Resources, "dynamocomponentdeployments", "*") &&
 			containsAny(r.Verbs, "delete", "*")
 	})
-}
-
-// expired is about a Lease that is looked at once.
-func expired(lease *coordinationv1.Lease) bool {
-	if lease.Spec.RenewTime == nil {
-		return true
-	}
-	duration := time.Duration(ptr.Deref(lease.Spec.LeaseDurationSeconds, 0)) * time.Second
-	return time.Since(lease.Spec.RenewTime.Time) > duration
 }
 
 func containsAny(words []string, wanted ...string) bool {
@@ -133,21 +166,50 @@ var programs = []struct{ deployment, program string }{
 }
 
 // installations finds Grove and KAI, whoever installed them. Their Deployments
-// have fixed names.
+// have fixed names, and their rights are the cluster's.
 func (v *survey) installations(ctx context.Context) error {
+	var namespaces []string
 	for _, p := range programs {
 		err := v.each(ctx, deployments, withName(p.deployment), func(m *metav1.PartialObjectMetadata) {
-			release := ReleaseOf(m)
-			if release.Name == "" {
-				release.Namespace = m.Namespace
+			if metav1.GetControllerOf(m) != nil {
+				return
 			}
+			namespaces = append(namespaces, m.Namespace)
 			v.found.Installations = append(v.found.Installations, check.Installation{
-				Program: p.program, Release: release, Found: "Deployment " + m.Namespace + "/" + m.Name,
+				Program: p.program, Release: releaseIn(m), Found: "Deployment " + m.Namespace + "/" + m.Name,
 			})
 		})
 		if err != nil {
 			return err
 		}
 	}
-	return nil
+	if len(v.found.Installations) == 0 {
+		return nil
+	}
+	bound, err := v.boundNamespaces(ctx)
+	for i, namespace := range namespaces {
+		v.found.Installations[i].Proven = bound[namespace]
+	}
+	return err
+}
+
+// boundNamespaces are those with a ServiceAccount that has a right in the whole
+// cluster. Who may not read that has no proof.
+func (v *survey) boundNamespaces(ctx context.Context) (map[string]bool, error) {
+	bindings, err := v.Kube.RbacV1().ClusterRoleBindings().List(ctx, metav1.ListOptions{ResourceVersion: "0"})
+	if apierrors.IsForbidden(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	bound := map[string]bool{}
+	for _, binding := range bindings.Items {
+		for _, subject := range binding.Subjects {
+			if subject.Kind == rbacv1.ServiceAccountKind {
+				bound[subject.Namespace] = true
+			}
+		}
+	}
+	return bound, nil
 }

@@ -94,12 +94,8 @@ func (v *survey) agents(ctx context.Context) error {
 		return err
 	}
 	for _, set := range list.Items {
-		release := ReleaseOf(&set)
-		if release.Name == "" {
-			release.Namespace = set.Namespace
-		}
 		v.found.Agents = append(v.found.Agents, check.Agent{
-			Release: release, NodeSelector: set.Spec.Template.Spec.NodeSelector,
+			Release: releaseIn(&set), NodeSelector: set.Spec.Template.Spec.NodeSelector,
 			Wanted: int(set.Status.DesiredNumberScheduled), Ready: int(set.Status.NumberReady),
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -35,9 +36,10 @@ func TestTheGuardOfPlainHelmKnowsOwnersNotNames(t *testing.T) {
 	refused := func(by string, args ...string) {
 		t.Helper()
 		out, err := helm(args...)
-		if err == nil || !strings.Contains(out, by) || !strings.Contains(out, "helm -n ") {
-			t.Errorf("helm %s: want a refusal that names %s and how to look at it, got %v\n%s", strings.Join(args, " "), by, err, out)
+		if err == nil || !strings.Contains(out, by) || !advised.MatchString(out) {
+			t.Fatalf("helm %s: want a refusal that names %s and how to look at it, got %v\n%s", strings.Join(args, " "), by, err, out)
 		}
+		followed(t, c, advised.FindStringSubmatch(out)[1])
 	}
 	must("install", "dynamo-crds", crds, "-n", "default")
 
@@ -51,12 +53,71 @@ func TestTheGuardOfPlainHelmKnowsOwnersNotNames(t *testing.T) {
 	refused(`"one"`, "install", "dynamo-operator", platform, "--set", "nats.enabled=false", "-n", "two", "--create-namespace")
 	refused(`"one"`, "install", "my-dynamo-operator-x", platform, "--set", "nats.enabled=false", "-n", "two", "--create-namespace")
 	refused(`"one"`, "install", "other", platform, "--set", "nats.enabled=false", "-n", "two", "--create-namespace", "--set", "dynamo-operator.fullnameOverride=something-else")
-	refused(`"one"`, "install", "tenant", platform, "--set", "nats.enabled=false", "-n", "three", "--create-namespace", "--set", "dynamo-operator.namespaceRestriction.enabled=true")
 
 	must("uninstall", "my-dynamo-operator-x", "-n", "one")
 	must("install", "tenant", platform, "--set", "nats.enabled=false", "-n", "three", "--create-namespace", "--set", "dynamo-operator.namespaceRestriction.enabled=true")
 	must("install", "tenant", platform, "--set", "nats.enabled=false", "-n", "four", "--create-namespace", "--set", "dynamo-operator.namespaceRestriction.enabled=true")
+	refused(`"four"`, "install", "wide", platform, "--set", "nats.enabled=false", "-n", "one")
+	must("uninstall", "tenant", "-n", "three")
+	must("uninstall", "tenant", "-n", "four")
+
+	// What the editor of a namespace can write is in nobody's way: a marker Lease
+	// for decades, a Deployment with the labels of an operator.
+	put(t, c, decoys)
+	must("install", "wide", platform, "--set", "nats.enabled=false", "-n", "one")
 }
+
+// advised finds the command that a refusal suggests.
+var advised = regexp.MustCompile("Look at it with `([^`]+)`")
+
+// followed makes sure that a command shows something.
+func followed(t *testing.T, c *cluster.Cluster, command string) {
+	t.Helper()
+	words := strings.Fields(command)
+	if words[0] == "kubectl" {
+		// Without kubectl here, the API server is asked for the very object.
+		kube, err := kubernetes.NewForConfig(c.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := kube.RbacV1().Roles(words[2]).Get(t.Context(), words[5], metav1.GetOptions{}); err != nil || words[4] != "role" {
+			t.Errorf("%s: %v", command, err)
+		}
+		return
+	}
+	if out, err := stockHelm(t, c, words[1:]...); err != nil || !strings.Contains(out, "kind: ") {
+		t.Errorf("%s: %v\n%s", command, err, out)
+	}
+}
+
+const decoys = `
+apiVersion: coordination.k8s.io/v1
+kind: Lease
+metadata: {name: dynamo-operator-namespace-scope, namespace: default}
+spec: {holderIdentity: mallory, leaseDurationSeconds: 2147483647, renewTime: "2026-01-01T00:00:00.000000Z"}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: decoy
+  namespace: default
+  labels: {app.kubernetes.io/part-of: dynamo-operator, app.kubernetes.io/version: 99.0.0}
+  annotations: {meta.helm.sh/release-name: dynamo-platform, meta.helm.sh/release-namespace: team-b}
+spec:
+  selector: {matchLabels: {app: decoy}}
+  template:
+    metadata: {labels: {app: decoy}}
+    spec: {containers: [{name: decoy, image: example.com/decoy}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: kai-operator, namespace: default}
+spec:
+  selector: {matchLabels: {app: kai}}
+  template:
+    metadata: {labels: {app: kai}}
+    spec: {containers: [{name: kai, image: example.com/kai}]}
+`
 
 // packageOf writes a chart of ours as stock Helm takes it, without the
 // third-party charts that are off.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -56,19 +55,41 @@ spec:
 	}
 }
 
-// An operator that tells of itself only by its Lease is one, too.
-func TestALeaseTellsOfAnOperator(t *testing.T) {
+// What the editor of a namespace can write looks like an operator and stops
+// nothing: it is told, with a way to look at it. A role is proof.
+func TestClaimsStopNoRollout(t *testing.T) {
 	c := cluster.Start(t)
-	put(t, c, `
-apiVersion: coordination.k8s.io/v1
-kind: Lease
-metadata: {name: dynamo-operator-namespace-scope, namespace: default}
-spec: {holderIdentity: somebody, leaseDurationSeconds: 3600, renewTime: "`+time.Now().UTC().Format("2006-01-02T15:04:05.000000Z")+`"}
+	put(t, c, decoys)
+	fleet := writeFleet(t, `metadata: {name: here}
+spec:
+  values: [{platform: {nats: {enabled: false}}}]
+  platforms: [{namespace: here, scope: cluster}]
 `)
-	fleet := writeFleet(t, "metadata: {name: here}\nspec: {values: [{platform: {nats: {enabled: false}}}], platforms: [{namespace: here, scope: cluster}]}\n")
-	out, err := wheelhouse(t, c, "apply", "-f", fleet)
-	if err == nil || !strings.Contains(out, "conflicts with an operator in namespace default (scope namespace, found by Lease default/dynamo-operator-namespace-scope)") {
-		t.Errorf("%v\n%s", err, out)
+	out, err := wheelhouse(t, c, "apply", "-f", fleet, "--no-wait")
+	if err != nil {
+		t.Fatalf("decoys stopped it: %v\n%s", err, out)
+	}
+	for _, want := range []string{
+		"Deployment default/decoy looks like an operator beside platform here/dynamo-platform", "kubectl -n default get deployment decoy -o yaml",
+		"Deployment default/kai-operator looks like kai-scheduler", "[W-29]",
+	} {
+		if !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
+			t.Errorf("%q is missing from:\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "[C-20]") || strings.Contains(out, "[C-34]") || strings.Contains(out, "team-b") {
+		t.Errorf("a claim changed the verdict about others:\n%s", out)
+	}
+	if out, err := wheelhouse(t, c, "destroy", "-f", fleet, "--yes"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	theirs := writeFleet(t, "metadata: {name: theirs}\nspec: {values: [{platform: {nats: {enabled: false}}}], platforms: [{namespace: theirs}]}\n")
+	if out, err := wheelhouse(t, c, "apply", "-f", theirs, "--no-wait"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, err = wheelhouse(t, c, "plan", "-f", fleet)
+	if err == nil || !strings.Contains(out, "conflicts with release theirs/dynamo-platform (scope namespace, found by Role theirs/") {
+		t.Errorf("a proven operator is no obstacle: %v\n%s", err, out)
 	}
 }
 
@@ -82,7 +103,7 @@ func TestWhatMayNotBeReadIsTold(t *testing.T) {
 		t.Errorf("no plan was made:\n%s", out)
 	}
 	for _, want := range []string{
-		`note: not checked: User "limited" cannot list resource "clusterroles" in API group "rbac.authorization.k8s.io" at the cluster scope [C-20, C-34]`,
+		`note: not checked: User "limited" cannot list resource "clusterroles" in API group "rbac.authorization.k8s.io" at the cluster scope [C-20, C-34, W-29]`,
 		`note: not checked: User "limited" cannot list resource "validatingwebhookconfigurations" in API group "admissionregistration.k8s.io" at the cluster scope [C-23]`,
 	} {
 		if !strings.Contains(out, want) {
