@@ -20,6 +20,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/check/crdsafety"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/validate"
 	"github.com/wheelhouse-dev/wheelhouse/internal/spelling"
 )
@@ -122,12 +123,12 @@ func rules(kind string, object map[string]any) (errs field.ErrorList, warnings [
 	case v1alpha1.KindGraphDeployment:
 		graph := &v1alpha1.DynamoGraphDeployment{}
 		if err = json.Unmarshal(data, graph); err == nil {
-			errs, warnings = validate.Graph(graph)
+			errs, warnings = validate.Graph(graph, config.Unknown())
 		}
 	case v1alpha1.KindComponentDeployment:
 		component := &v1alpha1.DynamoComponentDeployment{}
 		if err = json.Unmarshal(data, component); err == nil {
-			errs, warnings = validate.Component(component)
+			errs, warnings = validate.Component(component, config.Unknown())
 		}
 	case v1alpha1.KindModel:
 		model := &v1alpha1.DynamoModel{}

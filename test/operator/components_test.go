@@ -52,7 +52,7 @@ func TestWithoutAGatewayAVirtualServiceIsRefused(t *testing.T) {
 	ns := namespace(t)
 	start(t, within(ns))
 	dgd := parse[v1alpha1.DynamoGraphDeployment](t, ns, chat)
-	gateway := "edge/public"
+	gateway := "public"
 	dgd.Spec.Services["Frontend"].Ingress = &v1alpha1.IngressSpec{Enabled: true, Host: "chat", UseVirtualService: true, VirtualServiceGateway: &gateway}
 	create(t, dgd)
 	condition(t, ns, "chat", says("Unsupported: service Frontend: ingress.useVirtualService needs Istio"))

@@ -53,23 +53,3 @@ func (c Components) validate(path *field.Path) field.ErrorList {
 	}
 	return errs
 }
-
-func (i Ingress) validate(path *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	if i.HostSuffix != "" {
-		errs = append(errs, matches(path.Child("hostSuffix"), i.HostSuffix, validation.IsDNS1123Subdomain)...)
-	}
-	if gateway := i.VirtualServiceGateway; gateway != "" {
-		errs = append(errs, matches(path.Child("virtualServiceGateway"), gateway, isGateway)...)
-	}
-	return errs
-}
-
-// isGateway: a name refers to the namespace of the VirtualService.
-func isGateway(gateway string) []string {
-	namespace, name, qualified := strings.Cut(gateway, "/")
-	if !qualified {
-		return validation.IsDNS1123Subdomain(gateway)
-	}
-	return append(validation.IsDNS1123Label(namespace), validation.IsDNS1123Subdomain(name)...)
-}

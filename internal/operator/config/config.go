@@ -35,6 +35,7 @@ type OperatorConfiguration struct {
 	Infrastructure Infrastructure `json:"infrastructure"`
 	Ingress        Ingress        `json:"ingress"`
 	RBAC           RBAC           `json:"rbac"`
+	Platform       Platform       `json:"platform"`
 	Components     Components     `json:"components"`
 	Orchestrators  Orchestrators  `json:"orchestrators"`
 	Logging        Logging        `json:"logging"`
@@ -91,16 +92,6 @@ type Infrastructure struct {
 	PrometheusEndpoint string `json:"prometheusEndpoint"`
 }
 
-// Ingress holds the defaults for exposing frontends.
-type Ingress struct {
-	ClassName     string `json:"className"`
-	TLSSecretName string `json:"tlsSecretName"`
-	HostSuffix    string `json:"hostSuffix"`
-	// VirtualServiceGateway is the Istio gateway of frontends, as
-	// namespace/name or name; empty means that Istio is not used.
-	VirtualServiceGateway string `json:"virtualServiceGateway"`
-}
-
 // RBAC names the ClusterRoles bound on behalf of graphs.
 type RBAC struct {
 	PlannerClusterRoleName string `json:"plannerClusterRoleName"`
@@ -127,10 +118,19 @@ func Default() *OperatorConfiguration {
 			Webhook:     defaultWebhook(),
 		},
 		Discovery:  Discovery{Backend: DiscoveryKubernetes},
-		Ingress:    Ingress{HostSuffix: "local"},
+		Ingress:    Ingress{HostSuffix: "local", AllowedAnnotationPrefixes: streamingAnnotations()},
 		Components: Components{DebuggerImage: "python:3.12-slim"},
 		Logging:    Logging{Level: "info"},
 	}
+}
+
+// Unknown returns the configuration to judge graphs by whose operator is not
+// known: what its administrator decides is allowed.
+func Unknown() *OperatorConfiguration {
+	cfg := Default()
+	cfg.Ingress.AllowedHostSuffixes = []string{anyHost}
+	cfg.Ingress.AllowedAnnotationPrefixes = []string{""}
+	return cfg
 }
 
 // Load reads and validates a configuration file. The error names the file and

@@ -40,6 +40,9 @@
 //	    # /healthz and /readyz; "0" serves neither.
 //	    bindAddress: ":8081"
 //	  webhook:
+//	    # Refuse a graph whose author may not create pods there, use the Secrets and
+//	    # ServiceAccounts that it names, or create the Ingress that it asks for.
+//	    authorizeAuthors: false
 //	    # Where the admission webhooks are served, such as ":9443"; "0" serves none.
 //	    bindAddress: "0"
 //	    certificates:
@@ -80,12 +83,29 @@
 //	  # about ingress, and of those that ask for a VirtualService without naming
 //	  # one. Empty: the operator makes no VirtualServices.
 //	  virtualServiceGateway: ""
+//	  # Domains below which graphs may choose hosts, besides hostSuffix. In one,
+//	  # {namespace} stands for the namespace of the graph; "*" allows every host.
+//	  allowedHostSuffixes: []
+//	  # Beginnings of the annotations that graphs may put on Ingresses,
+//	  # VirtualServices and Services. Controllers obey annotations for more than
+//	  # the one Ingress, so only those for streaming are allowed at first.
+//	  allowedAnnotationPrefixes:
+//	    - nginx.ingress.kubernetes.io/proxy-body-size
+//	    - nginx.ingress.kubernetes.io/proxy-buffering
+//	    - nginx.ingress.kubernetes.io/proxy-connect-timeout
+//	    - nginx.ingress.kubernetes.io/proxy-read-timeout
+//	    - nginx.ingress.kubernetes.io/proxy-send-timeout
 //	rbac:
 //	  # ClusterRoles that the operator binds in a namespace whose graphs have a
 //	  # planner or an endpoint picker. Cluster-wide mode only: in restricted
 //	  # mode the chart creates Roles and bindings itself.
 //	  plannerClusterRoleName: ""
 //	  eppClusterRoleName: ""
+//	platform:
+//	  # ServiceAccounts and Secrets of the platform in namespaces that it may share
+//	  # with graphs. No graph may use them, nor the records of releases.
+//	  serviceAccounts: []
+//	  secrets: []
 //	components:
 //	  # Annotations of the ServiceAccounts that pods of graphs run as, e.g. for
 //	  # the identity that a cloud gives them.

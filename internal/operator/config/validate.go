@@ -27,6 +27,7 @@ func (c *OperatorConfiguration) validate() field.ErrorList {
 	errs = append(errs, oneOf(field.NewPath("discovery", "backend"), c.Discovery.Backend, DiscoveryKubernetes, DiscoveryEtcd)...)
 	errs = append(errs, oneOf(field.NewPath("logging", "level"), c.Logging.Level, logLevels...)...)
 	errs = append(errs, c.Ingress.validate(field.NewPath("ingress"))...)
+	errs = append(errs, c.Platform.validate(field.NewPath("platform"))...)
 	return append(errs, c.Components.validate(field.NewPath("components"))...)
 }
 

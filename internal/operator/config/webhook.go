@@ -19,6 +19,10 @@ const shortestValidity = time.Hour
 
 // Webhook is the listener of the admission webhooks.
 type Webhook struct {
+	// AuthorizeAuthors: the API server is asked whether the author of a graph
+	// may do himself what the graph makes the operator do for him.
+	AuthorizeAuthors bool `json:"authorizeAuthors"`
+
 	BindAddress  string       `json:"bindAddress"`
 	Certificates Certificates `json:"certificates"`
 }
@@ -62,6 +66,9 @@ func defaultWebhook() Webhook {
 func (w Webhook) validate(path *field.Path) field.ErrorList {
 	errs := validateAddress(path.Child("bindAddress"), w.BindAddress)
 	certificates, at := w.Certificates, path.Child("certificates")
+	if w.AuthorizeAuthors && !w.Enabled() {
+		errs = append(errs, field.Invalid(path.Child("authorizeAuthors"), true, "needs the webhooks, which are off: the author of a graph is known at admission only"))
+	}
 	errs = append(errs, oneOf(at.Child("source"), certificates.Source, CertificatesSelf, CertificatesFiles)...)
 	switch {
 	case w.SelfManaged():

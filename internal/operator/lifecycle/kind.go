@@ -44,7 +44,7 @@ type Kind struct {
 	Watch func(*Operator, *builder.Builder)
 	// Validate finds what is wrong with an object by itself; such an object is
 	// refused before its first phase.
-	Validate func(client.Object) field.ErrorList
+	Validate func(client.Object, *config.OperatorConfiguration) field.ErrorList
 	// Begin starts one look at an object.
 	Begin func(*Visit, client.Object) Life
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/apply"
+	"github.com/wheelhouse-dev/wheelhouse/internal/plain"
 )
 
 // reasonError is that of warnings about what is tried again.
@@ -89,7 +90,7 @@ func (r *reconciler) validate(object client.Object) error {
 	if r.kind.Validate == nil {
 		return nil
 	}
-	if errs := r.kind.Validate(object); len(errs) > 0 {
+	if errs := r.kind.Validate(object, r.operator.Config); len(errs) > 0 {
 		return Refuse(v1alpha1.ReasonValidationFailed, errs.ToAggregate().Error())
 	}
 	return nil
@@ -122,5 +123,5 @@ func again(err error) error {
 // warn tells of a failure as an event, which kubectl describe and alerts show.
 // It is not told again until the reason changes.
 func (r *reconciler) warn(object client.Object, failed *Refusal) {
-	r.apply.Events.Eventf(object, nil, corev1.EventTypeWarning, failed.Reason, "Reconcile", "%s", cut(failed.Message, longestNote))
+	r.apply.Events.Eventf(object, nil, corev1.EventTypeWarning, failed.Reason, "Reconcile", "%s", plain.Text(failed.Message, longestNote))
 }

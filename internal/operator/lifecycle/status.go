@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/apply"
+	"github.com/wheelhouse-dev/wheelhouse/internal/plain"
 )
 
 // settle is the least time between two writes of an object's status, unless
@@ -90,15 +91,8 @@ func headlines(conditions []metav1.Condition) string {
 // shorten cuts messages, in place, so that the API takes them.
 func shorten(conditions []metav1.Condition) {
 	for i := range conditions {
-		conditions[i].Message = cut(conditions[i].Message, longestMessage)
+		conditions[i].Message = plain.Text(conditions[i].Message, longestMessage)
 	}
-}
-
-func cut(message string, longest int) string {
-	if runes := []rune(message); len(runes) > longest {
-		return string(runes[:longest-1]) + "…"
-	}
-	return message
 }
 
 // sooner of two times to wait, of which zero is none.

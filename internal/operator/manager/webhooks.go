@@ -42,8 +42,7 @@ func addWebhooks(ctx context.Context, mgr ctrl.Manager, cfg *config.OperatorConf
 		OperatorUser: webhook.ServiceAccountUser(os.Getenv("POD_NAMESPACE"), os.Getenv("POD_SERVICE_ACCOUNT")),
 		Version:      version.Version,
 		Cluster:      cluster,
-		NATSAddress:  cfg.Infrastructure.NATSAddress,
-		Restricted:   !cfg.ClusterWide(),
+		Config:       cfg,
 	})
 	if err != nil {
 		return err

@@ -110,7 +110,7 @@ func (c *component) deployment() (*appsv1.Deployment, error) {
 	replicas := c.spec.DesiredReplicas()
 	return &appsv1.Deployment{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
-		ObjectMeta: c.objectMeta(),
+		ObjectMeta: c.objectMeta(mergeMaps(free(c.spec.Annotations), free(c.extraPodMetadata().Annotations))),
 		Spec: appsv1.DeploymentSpec{
 			Replicas: &replicas,
 			// Immutable in the API, so nothing that a user can change is in it.
@@ -159,7 +159,7 @@ func deploymentStrategy(annotations map[string]string) appsv1.DeploymentStrategy
 // one, because a pod is discovered through the EndpointSlices of a labelled
 // Service.
 func (c *component) networkService(ports []corev1.ServicePort) *corev1.Service {
-	meta := c.objectMeta()
+	meta := c.objectMeta(c.allowed(c.spec.Annotations))
 	if c.usesKubernetesDiscovery() {
 		meta.Labels[v1alpha1.LabelDiscoveryBackend] = c.discovery
 		meta.Labels[v1alpha1.LabelDiscoveryEnabled] = "true"

@@ -97,7 +97,7 @@ func graphComponent(dgd *v1alpha1.DynamoGraphDeployment, name string, cfg *confi
 		ObjectMeta: metav1.ObjectMeta{
 			Name:      ComponentName(dgd.Name, name),
 			Namespace: dgd.Namespace,
-			Labels:    mergeMaps(service.Labels, labels, graphLabels(dgd.Name), managedBy()),
+			Labels:    mergeMaps(free(service.Labels), labels, graphLabels(dgd.Name), managedBy()),
 		},
 		Spec: v1alpha1.DynamoComponentDeploymentSpec{
 			BackendFramework:                    dgd.Spec.BackendFramework,

@@ -20,7 +20,7 @@ func (c *component) ingress(port string) *networkingv1.Ingress {
 	if spec == nil || !spec.Enabled || spec.UseVirtualService {
 		return nil
 	}
-	host := c.host(spec)
+	host := Host(spec, c.config)
 	prefix := networkingv1.PathTypePrefix
 	ingress := &networkingv1.Ingress{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "Ingress"},
@@ -59,7 +59,7 @@ func (c *component) virtualService(port int32) *istio.VirtualService {
 		TypeMeta:   metav1.TypeMeta{APIVersion: istio.GroupVersion.String(), Kind: istio.Kind},
 		ObjectMeta: c.exposedMeta(spec),
 		Spec: istio.VirtualServiceSpec{
-			Hosts:    []string{c.host(spec)},
+			Hosts:    []string{Host(spec, c.config)},
 			Gateways: []string{*spec.VirtualServiceGateway},
 			HTTP: []istio.HTTPRoute{{
 				Match: []istio.HTTPMatch{{URI: istio.URIMatch{Prefix: "/"}}},
@@ -73,9 +73,8 @@ func (c *component) virtualService(port int32) *istio.VirtualService {
 
 // exposedMeta is that of an Ingress or VirtualService.
 func (c *component) exposedMeta(spec *v1alpha1.IngressSpec) metav1.ObjectMeta {
-	meta := c.objectMeta()
-	meta.Annotations = mergeMaps(meta.Annotations, spec.Annotations)
-	meta.Labels = mergeMaps(spec.Labels, meta.Labels)
+	meta := c.objectMeta(c.allowed(spec.Annotations))
+	meta.Labels = mergeMaps(free(spec.Labels), meta.Labels)
 	return meta
 }
 
@@ -130,14 +129,14 @@ func distinctHost(dgd *v1alpha1.DynamoGraphDeployment, name string, defaults con
 	return nil
 }
 
-// host is prefix + host + suffix. The operator's suffix completes a bare name
+// Host is prefix + host + suffix. The operator's suffix completes a bare name
 // only; a name with a dot is a full one already.
-func (c *component) host(spec *v1alpha1.IngressSpec) string {
+func Host(spec *v1alpha1.IngressSpec, cfg *config.OperatorConfiguration) string {
 	host := spec.Host
 	if spec.HostPrefix != nil {
 		host = *spec.HostPrefix + host
 	}
-	suffix := c.config.Ingress.HostSuffix
+	suffix := cfg.Ingress.HostSuffix
 	if spec.HostSuffix != nil {
 		suffix = *spec.HostSuffix
 	} else if strings.Contains(spec.Host, ".") {

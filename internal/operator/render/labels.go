@@ -3,27 +3,11 @@ package render
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"maps"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 )
-
-// directives are annotations by which a user speaks to the operator. They stay
-// off the pods, where a change would only cause a needless rollout.
-var directives = []string{
-	v1alpha1.AnnotationEnableGrove,
-	v1alpha1.AnnotationDiscoveryBackend,
-	v1alpha1.AnnotationKaiSchedulerQueue,
-	v1alpha1.AnnotationEnableMetrics,
-	v1alpha1.AnnotationDisableImagePullSecretDiscovery,
-	v1alpha1.AnnotationOperatorOriginVersion,
-	v1alpha1.AnnotationDeploymentStrategy,
-	v1alpha1.AnnotationRollingUpdateMaxSurge,
-	v1alpha1.AnnotationRollingUpdateMaxUnavailable,
-	v1alpha1.AnnotationEnableDebugMode,
-}
 
 // selector picks the component's pods, of all revisions.
 func (c *component) selector() map[string]string {
@@ -58,33 +42,32 @@ func ModelHash(model string) string {
 	return hex.EncodeToString(sum[:])[:8]
 }
 
-// objectMeta is that of the Deployment, the Service and the Ingress.
-func (c *component) objectMeta() metav1.ObjectMeta {
-	annotations := mergeMaps(c.spec.Annotations, c.extraPodMetadata().Annotations)
+// objectMeta is that of the Deployment, the Service and the Ingress, with those
+// of the user's annotations that the kind may have.
+func (c *component) objectMeta(annotations map[string]string) metav1.ObjectMeta {
 	if c.spec.ModelRef != nil {
 		annotations = mergeMaps(annotations, map[string]string{v1alpha1.AnnotationBaseModel: c.spec.ModelRef.Name})
 	}
-	delete(annotations, v1alpha1.AnnotationRestartAt)
 	return metav1.ObjectMeta{
 		Name:        c.object.Name,
 		Namespace:   c.object.Namespace,
 		Annotations: annotations,
-		Labels:      mergeMaps(c.spec.Labels, c.systemLabels(), managedBy()),
+		Labels:      mergeMaps(free(c.spec.Labels), c.systemLabels(), managedBy()),
 	}
 }
 
 func (c *component) podMeta(sidecars bool) metav1.ObjectMeta {
-	annotations := maps.Clone(c.spec.Annotations)
-	for _, directive := range directives {
-		delete(annotations, directive)
-	}
+	extra := c.extraPodMetadata()
+	annotations := mergeMaps(free(c.spec.Annotations), free(extra.Annotations))
 	if sidecars {
 		annotations = mergeMaps(map[string]string{"kubectl.kubernetes.io/default-container": v1alpha1.MainContainerName}, annotations)
 	}
-	extra := c.extraPodMetadata()
+	if restart, ok := c.spec.Annotations[v1alpha1.AnnotationRestartAt]; ok {
+		annotations = mergeMaps(annotations, map[string]string{v1alpha1.AnnotationRestartAt: restart})
+	}
 	return metav1.ObjectMeta{
-		Annotations: mergeMaps(annotations, extra.Annotations),
-		Labels:      mergeMaps(c.spec.Labels, extra.Labels, c.systemLabels()),
+		Annotations: annotations,
+		Labels:      mergeMaps(free(c.spec.Labels), free(extra.Labels), c.systemLabels()),
 	}
 }
 

@@ -52,7 +52,9 @@ func (c *component) userPodSpec() corev1.PodSpec {
 	if c.spec.ExtraPodSpec == nil || c.spec.ExtraPodSpec.PodSpec == nil {
 		return corev1.PodSpec{}
 	}
-	return *c.spec.ExtraPodSpec.PodSpec.DeepCopy()
+	pod := *c.spec.ExtraPodSpec.PodSpec.DeepCopy()
+	freeClaims(pod.Volumes)
+	return pod
 }
 
 func (c *component) userMainContainer() corev1.Container {

@@ -24,9 +24,11 @@ var (
 // https://semver.org, as one expression without the capture groups.
 var semver = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$`)
 
-// Graph checks a graph by itself. Every service is checked, not only up to the
-// first mistake.
-func Graph(dgd *v1alpha1.DynamoGraphDeployment) (errs field.ErrorList, warnings []string) {
+// Graph checks a graph by itself, and against what the operator's configuration
+// lets graphs do. Every service is checked, not only up to the first mistake.
+func Graph(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration) (errs field.ErrorList, warnings []string) {
+	errs = append(errs, zeroBytes(specPath, &dgd.Spec)...)
+	warnings = append(warnings, otherNamespaces(specPath, &dgd.Spec)...)
 	errs = append(errs, graphAnnotations(dgd.Annotations)...)
 	errs = append(errs, claims(dgd.Spec.PVCs)...)
 	errs = append(errs, restart(dgd)...)
@@ -44,11 +46,17 @@ func Graph(dgd *v1alpha1.DynamoGraphDeployment) (errs field.ErrorList, warnings 
 			continue
 		}
 		errs = append(errs, serviceNames(path, dgd, name, service)...)
-		serviceErrs, serviceWarnings := sharedSpec(path, dgd.Spec.BackendFramework, dgd.Spec.Envs, service)
+		errs = append(errs, noRestart(path.Child("annotations"), service.Annotations)...)
+		serviceErrs, serviceWarnings := sharedSpec(path, service, surroundings{
+			namespace: dgd.Namespace, framework: dgd.Spec.BackendFramework, envs: dgd.Spec.Envs, config: cfg,
+		})
 		errs = append(errs, serviceErrs...)
 		warnings = append(warnings, serviceWarnings...)
 	}
-	return errs, warnings
+	if len(errs) == 0 {
+		errs = graphSize(dgd, cfg)
+	}
+	return printable(errs, warnings)
 }
 
 func graphAnnotations(annotations map[string]string) field.ErrorList {
@@ -129,6 +137,14 @@ func restart(dgd *v1alpha1.DynamoGraphDeployment) field.ErrorList {
 		}
 	}
 	return errs
+}
+
+// noRestart: a service of a graph restarts in the graph's order.
+func noRestart(path *field.Path, annotations map[string]string) field.ErrorList {
+	if _, set := annotations[v1alpha1.AnnotationRestartAt]; !set {
+		return nil
+	}
+	return field.ErrorList{field.Forbidden(path.Key(v1alpha1.AnnotationRestartAt), "is set by the operator: ask for a restart by "+specPath.Child("restart", "id").String())}
 }
 
 // sameNames finds services whose objects would have one name.

@@ -9,28 +9,68 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 	"github.com/wheelhouse-dev/wheelhouse/internal/spelling"
 )
 
-// Component checks a component by itself.
-func Component(dcd *v1alpha1.DynamoComponentDeployment) (errs field.ErrorList, warnings []string) {
+// Component checks a component by itself, and against what the operator's
+// configuration lets components do.
+func Component(dcd *v1alpha1.DynamoComponentDeployment, cfg *config.OperatorConfiguration) (errs field.ErrorList, warnings []string) {
 	for _, msg := range validation.IsDNS1035Label(dcd.Name) {
 		errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), dcd.Name, "its Service would have this name: "+lengthHint(dcd.Name, msg)))
 	}
-	specErrs, warnings := sharedSpec(specPath, dcd.Spec.BackendFramework, nil, &dcd.Spec.DynamoComponentDeploymentSharedSpec)
+	errs = append(errs, zeroBytes(specPath, &dcd.Spec)...)
+	specErrs, warnings := sharedSpec(specPath, &dcd.Spec.DynamoComponentDeploymentSharedSpec, surroundings{
+		namespace: dcd.Namespace, framework: dcd.Spec.BackendFramework, config: cfg,
+	})
 	if render.ParentGraph(dcd) == "" && render.HasScalingAdapter(&dcd.Spec.DynamoComponentDeploymentSharedSpec) {
 		warnings = append(warnings, specPath.Child("scalingAdapter").String()+" is ignored: only services of a graph have scaling adapters")
 	}
-	return append(errs, specErrs...), warnings
+	if errs = append(errs, specErrs...); len(errs) == 0 {
+		errs = componentSize(dcd, cfg)
+	}
+	return printable(errs, warnings)
 }
 
-// sharedSpec checks one service. envs are the variables that it inherits.
-func sharedSpec(path *field.Path, framework v1alpha1.BackendFramework, envs []corev1.EnvVar, s *v1alpha1.DynamoComponentDeploymentSharedSpec) (errs field.ErrorList, warnings []string) {
+// ComponentOrigin refuses what makes a component look like part of a graph. Only
+// the operator makes those: others may keep what a component has, but not say it
+// anew. old is nil for a new component.
+func ComponentOrigin(old, dcd *v1alpha1.DynamoComponentDeployment) field.ErrorList {
+	if old == nil {
+		old = &v1alpha1.DynamoComponentDeployment{}
+	}
+	var errs field.ErrorList
+	labels := field.NewPath("metadata", "labels")
+	if graph, set := dcd.Labels[v1alpha1.LabelGraphDeploymentName]; set && graph != old.Labels[v1alpha1.LabelGraphDeploymentName] {
+		errs = append(errs, field.Forbidden(labels.Key(v1alpha1.LabelGraphDeploymentName), "only the operator makes components of a graph: add a service to the graph"))
+	}
+	if manager := dcd.Labels[render.ManagedByLabel]; manager == render.Manager && manager != old.Labels[render.ManagedByLabel] {
+		errs = append(errs, field.Forbidden(labels.Key(render.ManagedByLabel), "the operator does not manage a component that it has not made: remove the label"))
+	}
+	for i, owner := range dcd.OwnerReferences {
+		if owner.Kind == v1alpha1.KindGraphDeployment && !slices.ContainsFunc(old.OwnerReferences, func(o metav1.OwnerReference) bool { return o.UID == owner.UID }) {
+			errs = append(errs, field.Forbidden(field.NewPath("metadata", "ownerReferences").Index(i), "only the operator makes components of a graph: add a service to the graph"))
+		}
+	}
+	return errs
+}
+
+// surroundings are what a service is checked against besides itself.
+type surroundings struct {
+	namespace string
+	framework v1alpha1.BackendFramework
+	// envs are the variables that it inherits.
+	envs   []corev1.EnvVar
+	config *config.OperatorConfiguration
+}
+
+func sharedSpec(path *field.Path, s *v1alpha1.DynamoComponentDeploymentSharedSpec, around surroundings) (errs field.ErrorList, warnings []string) {
 	if s.DynamoNamespace != "" && s.ServiceName == "" {
 		warnings = append(warnings, path.Child("dynamoNamespace").String()+" is ignored: the logical namespace follows from the graph's name")
 	}
@@ -52,6 +92,10 @@ func sharedSpec(path *field.Path, framework v1alpha1.BackendFramework, envs []co
 		errs = append(errs, field.Required(path.Child("sharedMemory", "size"), "needed unless disabled is true"))
 	}
 	errs = append(errs, componentType(path.Child("componentType"), s.ComponentType)...)
+	metadataErrs, metadataWarnings := metadata(path, s)
+	errs, warnings = append(errs, metadataErrs...), append(warnings, metadataWarnings...)
+	errs = append(errs, borrowed(path, s, around.config)...)
+	errs = append(errs, exposed(path.Child("ingress"), around.namespace, s.Ingress, around.config)...)
 	errs = append(errs, labelValues(path, s)...)
 	errs = append(errs, discoveryAnnotation(path.Child("annotations"), s.Annotations)...)
 	errs = append(errs, strategy(path.Child("annotations"), s.Annotations)...)
@@ -60,10 +104,10 @@ func sharedSpec(path *field.Path, framework v1alpha1.BackendFramework, envs []co
 	errs = append(errs, pod(path, s)...)
 	errs = append(errs, endpointPicker(path, s)...)
 
-	if _, err := render.ServerPort(s, envs); err != nil {
+	if _, err := render.ServerPort(s, around.envs); err != nil {
 		errs = append(errs, field.Invalid(path, field.OmitValueType{}, err.Error()))
 	}
-	engine, err := render.Engine(framework, s)
+	engine, err := render.Engine(around.framework, s)
 	if err != nil {
 		errs = append(errs, field.Invalid(path.Child("extraPodSpec", "mainContainer", "command"), field.OmitValueType{}, err.Error()))
 	}

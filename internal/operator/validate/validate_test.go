@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 )
 
 func graphFrom(t *testing.T, text string) *v1alpha1.DynamoGraphDeployment {
@@ -99,7 +100,7 @@ func TestGraph(t *testing.T) {
 		"picker, no map":          {service("componentType: epp, eppConfig: {configMapRef: {key: b}}"), "eppConfig.configMapRef.name: Required value"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			errs, _ := Graph(graphFrom(t, tc.graph))
+			errs, _ := Graph(graphFrom(t, tc.graph), config.Default())
 			if tc.want == "" {
 				if len(errs) > 0 {
 					t.Errorf("got %v, want no error", errs.ToAggregate())
@@ -114,14 +115,14 @@ func TestGraph(t *testing.T) {
 }
 
 func TestGraphReportsEveryMistake(t *testing.T) {
-	errs, _ := Graph(graphFrom(t, "spec: {services: {A: {replicas: -1}, B: null, C: {sharedMemory: {}}}}"))
+	errs, _ := Graph(graphFrom(t, "spec: {services: {A: {replicas: -1}, B: null, C: {sharedMemory: {}}}}"), config.Default())
 	if len(errs) != 3 {
 		t.Errorf("got %v, want one error for each of A, B and C", errs.ToAggregate())
 	}
 }
 
 func TestWarnings(t *testing.T) {
-	_, warnings := Graph(graphFrom(t, "spec: {services: {S: {dynamoNamespace: x, autoscaling: {enabled: true}}}}"))
+	_, warnings := Graph(graphFrom(t, "spec: {services: {S: {dynamoNamespace: x, autoscaling: {enabled: true}}}}"), config.Default())
 	if len(warnings) != 2 || !strings.Contains(warnings[0], "spec.services[S].dynamoNamespace is ignored") {
 		t.Errorf("got %q, want one warning for dynamoNamespace and one for autoscaling", warnings)
 	}
@@ -131,13 +132,13 @@ func TestComponent(t *testing.T) {
 	dcd := &v1alpha1.DynamoComponentDeployment{}
 	dcd.Name = "solo"
 	giveImage(&dcd.Spec.DynamoComponentDeploymentSharedSpec)
-	if errs, _ := Component(dcd); len(errs) > 0 {
+	if errs, _ := Component(dcd, config.Default()); len(errs) > 0 {
 		t.Errorf("got %v, want no error", errs.ToAggregate())
 	}
 	dcd.Name = "solo.one"
 	negative := int32(-1)
 	dcd.Spec.Replicas = &negative
-	errs, _ := Component(dcd)
+	errs, _ := Component(dcd, config.Default())
 	for _, want := range []string{"metadata.name: Invalid value", "spec.replicas: Invalid value: -1"} {
 		if len(errs) == 0 || !strings.Contains(errs.ToAggregate().Error(), want) {
 			t.Errorf("got %v, want %q", errs.ToAggregate(), want)

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/validate"
 )
@@ -41,10 +42,8 @@ type Options struct {
 	Version string
 	// Cluster says what graphs can be deployed with.
 	Cluster render.Capabilities
-	// NATSAddress is what graphs are told; empty: the platform has no NATS.
-	NATSAddress string
-	// Restricted is true for an operator that serves one namespace.
-	Restricted bool
+	// Config says what graphs may do.
+	Config *config.OperatorConfiguration
 }
 
 // Handlers returns the webhooks by path.
@@ -54,7 +53,7 @@ func Handlers(o Options) map[string]*admission.Webhook {
 			kind: v1alpha1.KindGraphDeployment, serves: o.Serves, check: o.checkGraph,
 		}),
 		ValidateComponents: admission.WithValidator(o.Scheme, &validator[*v1alpha1.DynamoComponentDeployment]{
-			kind: v1alpha1.KindComponentDeployment, serves: o.Serves, check: checkComponent,
+			kind: v1alpha1.KindComponentDeployment, serves: o.Serves, check: o.checkComponent,
 		}),
 		ValidateModels: admission.WithValidator(o.Scheme, &validator[*v1alpha1.DynamoModel]{
 			kind: v1alpha1.KindModel, serves: o.Serves, check: checkModel,
@@ -67,7 +66,7 @@ func Handlers(o Options) map[string]*admission.Webhook {
 }
 
 func (o Options) checkGraph(user authenticationv1.UserInfo, old, dgd *v1alpha1.DynamoGraphDeployment) (field.ErrorList, []string) {
-	errs, warnings := validate.Graph(dgd)
+	errs, warnings := validate.Graph(dgd, o.Config)
 	if old != nil {
 		errs = append(errs, validate.GraphUpdate(old, dgd, o.mayScale(user, dgd.Namespace))...)
 	}
@@ -75,7 +74,7 @@ func (o Options) checkGraph(user authenticationv1.UserInfo, old, dgd *v1alpha1.D
 		if err := render.CheckPathway(dgd, o.Cluster); err != nil {
 			warnings = append(warnings, "the graph will not be deployed: "+err.Error())
 		}
-		if missing := render.MissingNATS(dgd, o.NATSAddress); len(missing) > 0 {
+		if missing := render.MissingNATS(dgd, o.Config.Infrastructure.NATSAddress); len(missing) > 0 {
 			warnings = append(warnings, render.NoNATS(missing))
 		}
 	}
@@ -100,8 +99,11 @@ func ServiceAccountUser(namespace, name string) string {
 	return "system:serviceaccount:" + namespace + ":" + name
 }
 
-func checkComponent(_ authenticationv1.UserInfo, old, dcd *v1alpha1.DynamoComponentDeployment) (field.ErrorList, []string) {
-	errs, warnings := validate.Component(dcd)
+func (o Options) checkComponent(user authenticationv1.UserInfo, old, dcd *v1alpha1.DynamoComponentDeployment) (field.ErrorList, []string) {
+	errs, warnings := validate.Component(dcd, o.Config)
+	if user.Username != o.OperatorUser {
+		errs = append(errs, validate.ComponentOrigin(old, dcd)...)
+	}
 	if old != nil {
 		errs = append(errs, validate.ComponentUpdate(old, dcd)...)
 	}
@@ -117,5 +119,5 @@ func checkModel(_ authenticationv1.UserInfo, old, model *v1alpha1.DynamoModel) (
 }
 
 func (o Options) checkRequest(_ authenticationv1.UserInfo, _, request *v1alpha1.DynamoGraphDeploymentRequest) (field.ErrorList, []string) {
-	return validate.Request(request, o.Restricted)
+	return validate.Request(request, !o.Config.ClusterWide())
 }

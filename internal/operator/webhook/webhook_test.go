@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 )
 
 const (
@@ -28,7 +29,7 @@ func options() Options {
 		panic(err)
 	}
 	return Options{
-		Scheme: scheme, OperatorUser: operator, Version: "1.2.3",
+		Scheme: scheme, OperatorUser: operator, Version: "1.2.3", Config: config.Default(),
 		Serves: func(_ context.Context, namespace string) (bool, error) {
 			switch namespace {
 			case "claimed":

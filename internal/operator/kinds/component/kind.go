@@ -44,8 +44,8 @@ func Kind() lifecycle.Kind {
 		Watch: func(_ *lifecycle.Operator, build *builder.Builder) {
 			build.Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(componentOfPod))
 		},
-		Validate: func(object client.Object) field.ErrorList {
-			errs, _ := validate.Component(object.(*v1alpha1.DynamoComponentDeployment))
+		Validate: func(object client.Object, cfg *config.OperatorConfiguration) field.ErrorList {
+			errs, _ := validate.Component(object.(*v1alpha1.DynamoComponentDeployment), cfg)
 			return errs
 		},
 		Begin: begin,

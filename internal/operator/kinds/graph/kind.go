@@ -40,8 +40,8 @@ func Kind() lifecycle.Kind {
 		Cached:    cached,
 		Owned:     owned,
 		Watch:     watch,
-		Validate: func(object client.Object) field.ErrorList {
-			errs, _ := validate.Graph(object.(*v1alpha1.DynamoGraphDeployment))
+		Validate: func(object client.Object, cfg *config.OperatorConfiguration) field.ErrorList {
+			errs, _ := validate.Graph(object.(*v1alpha1.DynamoGraphDeployment), cfg)
 			return errs
 		},
 		Begin: begin,

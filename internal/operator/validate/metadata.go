@@ -1,0 +1,101 @@
+package validate
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+)
+
+// claimsOfThePlatform are the labels and annotations that say whose an object is or what it
+// does. The platform sets them itself, so from a user they are refused. Other
+// reserved ones are left out with a warning: charts and generators write them
+// everywhere without a thought.
+var claimsOfThePlatform = []string{
+	v1alpha1.LabelSelector,
+	v1alpha1.LabelGraphDeploymentName,
+	v1alpha1.LabelComponent,
+	v1alpha1.LabelNamespace,
+	v1alpha1.LabelComponentType,
+	v1alpha1.LabelSubComponentType,
+	v1alpha1.LabelBaseModelHash,
+	v1alpha1.LabelMetricsEnabled,
+	v1alpha1.LabelDiscoveryEnabled,
+	v1alpha1.LabelComponentPod,
+	v1alpha1.LabelManagedBy,
+	v1alpha1.LabelOperatorNamespace,
+	v1alpha1.LabelCheckpointName,
+	v1alpha1.LabelCheckpointHash,
+	v1alpha1.LabelCheckpointSource,
+	v1alpha1.LabelRequestName,
+	v1alpha1.LabelRequestNamespace,
+	v1alpha1.AnnotationBaseModel,
+	v1alpha1.AnnotationLastAppliedHash,
+	v1alpha1.AnnotationLastAppliedGeneration,
+	v1alpha1.AnnotationAdditionalResources,
+	"app.kubernetes.io/part-of",
+	"app.kubernetes.io/managed-by",
+}
+
+// claimingDomains are those of which every key is such a claim.
+var claimingDomains = []string{"meta.helm.sh/", "wheelhouse.dev/"}
+
+func isClaim(key string) bool {
+	return slices.Contains(claimsOfThePlatform, key) ||
+		slices.ContainsFunc(claimingDomains, func(domain string) bool { return strings.HasPrefix(key, domain) })
+}
+
+// metadata checks all labels and annotations of a component that are meant for
+// objects.
+func metadata(path *field.Path, s *v1alpha1.DynamoComponentDeploymentSharedSpec) (errs field.ErrorList, warnings []string) {
+	check := func(path *field.Path, keys map[string]string, accepted func(string) bool) {
+		for _, key := range slices.Sorted(maps.Keys(keys)) {
+			at := path.Key(key)
+			switch {
+			case !render.Reserved(key) || accepted(key):
+			case isClaim(key):
+				errs = append(errs, field.Forbidden(at, "is set by the platform, or by Helm, on its own objects: remove it"))
+			default:
+				warnings = append(warnings, fmt.Sprintf("%s is left out: it is not known to this operator, and others of its domain are the platform's", at))
+			}
+		}
+	}
+	none := func(string) bool { return false }
+	check(path.Child("labels"), s.Labels, none)
+	check(path.Child("annotations"), s.Annotations, func(key string) bool {
+		return render.IsDirective(key) || key == v1alpha1.AnnotationRestartAt
+	})
+	if extra := s.ExtraPodMetadata; extra != nil {
+		check(path.Child("extraPodMetadata", "labels"), extra.Labels, none)
+		check(path.Child("extraPodMetadata", "annotations"), extra.Annotations, none)
+	}
+	if ingress := s.Ingress; ingress != nil {
+		check(path.Child("ingress", "labels"), ingress.Labels, none)
+		check(path.Child("ingress", "annotations"), ingress.Annotations, none)
+	}
+	eachClaimTemplate(path.Child("extraPodSpec"), s.ExtraPodSpec, func(path *field.Path, meta *metav1.ObjectMeta) {
+		check(path.Child("labels"), meta.Labels, none)
+		check(path.Child("annotations"), meta.Annotations, none)
+	})
+	return errs, warnings
+}
+
+// eachClaimTemplate visits the metadata of claims that live as long as their pod.
+func eachClaimTemplate(path *field.Path, extra *v1alpha1.ExtraPodSpec, visit func(*field.Path, *metav1.ObjectMeta)) {
+	var volumes []corev1.Volume
+	if extra != nil && extra.PodSpec != nil {
+		volumes = extra.Volumes
+	}
+	for i, volume := range volumes {
+		if volume.Ephemeral != nil && volume.Ephemeral.VolumeClaimTemplate != nil {
+			visit(path.Child("volumes").Index(i).Child("ephemeral", "volumeClaimTemplate", "metadata"), &volume.Ephemeral.VolumeClaimTemplate.ObjectMeta)
+		}
+	}
+}
