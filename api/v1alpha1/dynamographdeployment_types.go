@@ -16,7 +16,8 @@ type DynamoGraphDeploymentSpec struct {
 	BackendFramework BackendFramework `json:"backendFramework,omitempty"`
 
 	// Envs are environment variables for the main container of every service. A variable of the
-	// same name in a service's own envs wins.
+	// same name in a service's own envs wins. They are copied into every service.
+	// +kubebuilder:validation:MaxItems=1000
 	Envs []corev1.EnvVar `json:"envs,omitempty"`
 
 	// PVCs are the persistent volume claims that the services' volumeMounts refer to by name.
@@ -59,6 +60,8 @@ type PVC struct {
 type Restart struct {
 	// ID of the restart. Every new value restarts the graph once; a time stamp serves well.
 	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[^\x00-\x1f\x7f]*$`
 	ID string `json:"id"`
 
 	// Strategy says in which way the services restart. Default: one after the other, by name.

@@ -70,6 +70,7 @@ type DynamoComponentDeploymentSharedSpec struct {
 	Autoscaling *Autoscaling `json:"autoscaling,omitempty"`
 
 	// Envs are environment variables of the main container. They win over those of the graph.
+	// +kubebuilder:validation:MaxItems=1000
 	Envs []corev1.EnvVar `json:"envs,omitempty"`
 
 	// EnvFromSecret is the name of a Secret whose entries become environment variables of the main container.
@@ -215,6 +216,7 @@ type IngressSpec struct {
 	Enabled bool `json:"enabled,omitempty"`
 
 	// Host is the host name or the first part of it.
+	// +kubebuilder:validation:MaxLength=253
 	Host string `json:"host,omitempty"`
 
 	// UseVirtualService creates an Istio VirtualService instead of an Ingress.
@@ -224,9 +226,11 @@ type IngressSpec struct {
 	VirtualServiceGateway *string `json:"virtualServiceGateway,omitempty"`
 
 	// HostPrefix is put in front of the host.
+	// +kubebuilder:validation:MaxLength=253
 	HostPrefix *string `json:"hostPrefix,omitempty"`
 
 	// HostSuffix is the domain that is appended to the host.
+	// +kubebuilder:validation:MaxLength=253
 	HostSuffix *string `json:"hostSuffix,omitempty"`
 
 	// Annotations for the Ingress or VirtualService.

@@ -75,7 +75,10 @@ dynamo-operator:
     dockerRegistry: {useKubernetesSecret: true, existingSecretName: registry}
     internalImages: {debugger: "registry.example.com/tools:1"}
     istio: {enabled: true, gateway: edge/public}
+    ingress: {allowedHostSuffixes: ["{namespace}.llm.example.com"], allowedAnnotationPrefixes: []}
+    reserved: {serviceAccounts: [restorer], secrets: [registry-push]}
     metrics: {podMonitors: {enabled: true, labels: {release: prometheus}}}
+  webhook: {authorizeAuthors: true}
   metricsService: {serviceMonitor: {enabled: true}}
 `,
 	"dressed-restricted": `

@@ -39,6 +39,7 @@ func TestOnAPIServer(t *testing.T) {
 	t.Run("TypedApply", func(t *testing.T) { testTypedApply(t, users) })
 	t.Run("Scale", func(t *testing.T) { testScale(t, users) })
 	t.Run("Explain", func(t *testing.T) { testExplain(t, server) })
+	t.Run("Rights", func(t *testing.T) { testRights(t, server) })
 	t.Run("HelmUninstallKeepsTheDefinitions", func(t *testing.T) { testHelmUninstall(t, server, users) })
 }
 

@@ -71,6 +71,9 @@ var renderedDefinitions = sync.OnceValues(func() (map[string]*apiextensionsv1.Cu
 	}
 	byKind := map[string]*apiextensionsv1.CustomResourceDefinition{}
 	for document := range strings.SplitSeq(manifest, "\n---\n") {
+		if !strings.Contains(document, "\nkind: CustomResourceDefinition\n") {
+			continue
+		}
 		definition := &apiextensionsv1.CustomResourceDefinition{}
 		if err := yaml.UnmarshalStrict([]byte(document), definition); err != nil {
 			return nil, err

@@ -42,6 +42,16 @@ func testRejected(t *testing.T, users client.Client) {
 			spec: `restart: {id: ""}`,
 			want: []string{"spec.restart.id"},
 		},
+		"restart id that moves the cursor": {
+			kind: v1alpha1.KindGraphDeployment,
+			spec: `restart: {id: "a\u001b[2J"}`,
+			want: []string{"spec.restart.id", "should match"},
+		},
+		"more variables than a process is started with": {
+			kind: v1alpha1.KindGraphDeployment,
+			spec: `envs: [` + strings.TrimSuffix(strings.Repeat("{name: A}, ", 1001), ", ") + `]`,
+			want: []string{"spec.envs", "must have at most 1000 items"},
+		},
 		"unknown restart strategy": {
 			kind: v1alpha1.KindGraphDeployment,
 			spec: `restart: {id: a, strategy: {type: Random}}`,

@@ -38,6 +38,10 @@ func PermissionsFor(cfg *config.OperatorConfiguration) Permissions {
 	} else {
 		p.Served = append(p.Served, markerHolderRules()...)
 	}
+	if cfg.Server.Webhook.AuthorizeAuthors {
+		// Of one namespace at a time, so that a Role is enough for one.
+		p.Served = append(p.Served, lifecycle.Rule("authorization.k8s.io", "localsubjectaccessreviews", "create"))
+	}
 	if cfg.CreatesQueues() {
 		p.Queues = queueRules()
 	}

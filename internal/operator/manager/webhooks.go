@@ -43,6 +43,7 @@ func addWebhooks(ctx context.Context, mgr ctrl.Manager, cfg *config.OperatorConf
 		Version:      version.Version,
 		Cluster:      cluster,
 		Config:       cfg,
+		Authors:      authors(mgr, cfg),
 	})
 	if err != nil {
 		return err
@@ -57,6 +58,14 @@ func addWebhooks(ctx context.Context, mgr ctrl.Manager, cfg *config.OperatorConf
 		}
 		return started(request)
 	})
+}
+
+// authors asks the API server, or nobody.
+func authors(mgr ctrl.Manager, cfg *config.OperatorConfiguration) webhook.Authors {
+	if !cfg.Server.Webhook.AuthorizeAuthors {
+		return webhook.Authors{}
+	}
+	return webhook.Authors{Reviews: mgr.GetClient()}
 }
 
 // sharedCertificate is that of the webhooks for the server of the metrics, which

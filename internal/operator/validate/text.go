@@ -99,8 +99,9 @@ const (
 func printable(errs field.ErrorList, warnings []string) (field.ErrorList, []string) {
 	for _, err := range errs {
 		err.Field, err.Detail = plain.Text(err.Field, longestPath), plain.Text(err.Detail, longestMessage)
-		if value, isText := err.BadValue.(string); isText {
-			err.BadValue = plain.Cut(value, longestValue)
+		// As a plain string, which messages quote, whatever type it had.
+		if value := reflect.ValueOf(err.BadValue); value.Kind() == reflect.String {
+			err.BadValue = plain.Cut(value.String(), longestValue)
 		}
 	}
 	for i, warning := range warnings {

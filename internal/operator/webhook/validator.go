@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/validate"
 )
 
 // validator answers for one kind.
@@ -19,6 +20,9 @@ type validator[T client.Object] struct {
 	serves func(ctx context.Context, namespace string) (bool, error)
 	// check applies the rules. old is nil for a new object.
 	check func(user authenticationv1.UserInfo, old, object T) (field.ErrorList, []string)
+	// rights are those that the author needs for what passed; nil needs none.
+	rights  func(user authenticationv1.UserInfo, old, object T) []validate.Right
+	authors Authors
 }
 
 // ValidateCreate implements admission.Validator.
@@ -54,6 +58,12 @@ func (v *validator[T]) answer(ctx context.Context, old, object T) (admission.War
 		return nil, apierrors.NewInternalError(err)
 	}
 	errs, warnings := v.check(request.UserInfo, old, object)
+	if len(errs) == 0 && v.rights != nil {
+		errs, err = v.authors.check(ctx, request.UserInfo, object.GetNamespace(), v.rights(request.UserInfo, old, object))
+		if err != nil {
+			return nil, apierrors.NewInternalError(fmt.Errorf("authorize the author of %s %s/%s: %w", v.kind, object.GetNamespace(), object.GetName(), err))
+		}
+	}
 	if len(errs) > 0 {
 		kind := v1alpha1.GroupVersion.WithKind(v.kind).GroupKind()
 		return warnings, apierrors.NewInvalid(kind, object.GetName(), errs)

@@ -22,11 +22,12 @@ import (
 
 // Paths of the webhooks: a verb and a kind of the group nvidia.com.
 const (
-	ValidateGraphs     = "/validate-nvidia-com-v1alpha1-dynamographdeployment"
-	ValidateComponents = "/validate-nvidia-com-v1alpha1-dynamocomponentdeployment"
-	ValidateModels     = "/validate-nvidia-com-v1alpha1-dynamomodel"
-	ValidateRequests   = "/validate-nvidia-com-v1alpha1-dynamographdeploymentrequest"
-	MutateGraphs       = "/mutate-nvidia-com-v1alpha1-dynamographdeployment"
+	ValidateGraphs      = "/validate-nvidia-com-v1alpha1-dynamographdeployment"
+	ValidateComponents  = "/validate-nvidia-com-v1alpha1-dynamocomponentdeployment"
+	ValidateModels      = "/validate-nvidia-com-v1alpha1-dynamomodel"
+	ValidateRequests    = "/validate-nvidia-com-v1alpha1-dynamographdeploymentrequest"
+	ValidateCheckpoints = "/validate-nvidia-com-v1alpha1-dynamocheckpoint"
+	MutateGraphs        = "/mutate-nvidia-com-v1alpha1-dynamographdeployment"
 )
 
 // Options are what the answers depend on besides the objects.
@@ -44,6 +45,8 @@ type Options struct {
 	Cluster render.Capabilities
 	// Config says what graphs may do.
 	Config *config.OperatorConfiguration
+	// Authors are asked about, where the configuration says so.
+	Authors Authors
 }
 
 // Handlers returns the webhooks by path.
@@ -51,15 +54,20 @@ func Handlers(o Options) map[string]*admission.Webhook {
 	return map[string]*admission.Webhook{
 		ValidateGraphs: admission.WithValidator(o.Scheme, &validator[*v1alpha1.DynamoGraphDeployment]{
 			kind: v1alpha1.KindGraphDeployment, serves: o.Serves, check: o.checkGraph,
+			rights: o.graphRights, authors: o.Authors,
 		}),
 		ValidateComponents: admission.WithValidator(o.Scheme, &validator[*v1alpha1.DynamoComponentDeployment]{
 			kind: v1alpha1.KindComponentDeployment, serves: o.Serves, check: o.checkComponent,
+			rights: o.componentRights, authors: o.Authors,
 		}),
 		ValidateModels: admission.WithValidator(o.Scheme, &validator[*v1alpha1.DynamoModel]{
 			kind: v1alpha1.KindModel, serves: o.Serves, check: checkModel,
 		}),
 		ValidateRequests: admission.WithValidator(o.Scheme, &validator[*v1alpha1.DynamoGraphDeploymentRequest]{
 			kind: v1alpha1.KindGraphDeploymentRequest, serves: o.Serves, check: o.checkRequest,
+		}),
+		ValidateCheckpoints: admission.WithValidator(o.Scheme, &validator[*v1alpha1.DynamoCheckpoint]{
+			kind: v1alpha1.KindCheckpoint, serves: o.Serves, check: checkCheckpoint,
 		}),
 		MutateGraphs: {Handler: &versionMark{serves: o.Serves, version: o.Version}},
 	}
@@ -79,6 +87,22 @@ func (o Options) checkGraph(user authenticationv1.UserInfo, old, dgd *v1alpha1.D
 		}
 	}
 	return errs, warnings
+}
+
+// graphRights: the operator acts for others, and a change of replicas alone is
+// the business of autoscalers, which create no pods themselves.
+func (o Options) graphRights(user authenticationv1.UserInfo, old, dgd *v1alpha1.DynamoGraphDeployment) []validate.Right {
+	if user.Username == o.OperatorUser || old != nil && validate.GraphOnlyScales(old, dgd) {
+		return nil
+	}
+	return validate.GraphRights(dgd)
+}
+
+func (o Options) componentRights(user authenticationv1.UserInfo, old, dcd *v1alpha1.DynamoComponentDeployment) []validate.Right {
+	if user.Username == o.OperatorUser || old != nil && validate.ComponentOnlyScales(old, dcd) {
+		return nil
+	}
+	return validate.ComponentRights(dcd)
 }
 
 // mayScale reports whether a user may change the replicas of a service that has
@@ -110,14 +134,26 @@ func (o Options) checkComponent(user authenticationv1.UserInfo, old, dcd *v1alph
 	return errs, warnings
 }
 
+// Of kinds that no controller of this version acts on, their authors are told so.
+const (
+	modelsIdle      = "this version of the operator does not act on DynamoModels: no adapter is loaded"
+	requestsIdle    = "this version of the operator does not act on DynamoGraphDeploymentRequests: nothing is profiled, and no graph is made"
+	checkpointsIdle = "this version of the operator does not act on DynamoCheckpoints: nothing is stored"
+)
+
 func checkModel(_ authenticationv1.UserInfo, old, model *v1alpha1.DynamoModel) (field.ErrorList, []string) {
 	errs := validate.Model(model)
 	if old != nil {
 		errs = append(errs, validate.ModelUpdate(old, model)...)
 	}
-	return errs, nil
+	return errs, []string{modelsIdle}
 }
 
 func (o Options) checkRequest(_ authenticationv1.UserInfo, _, request *v1alpha1.DynamoGraphDeploymentRequest) (field.ErrorList, []string) {
-	return validate.Request(request, !o.Config.ClusterWide())
+	errs, warnings := validate.Request(request, !o.Config.ClusterWide())
+	return errs, append(warnings, requestsIdle)
+}
+
+func checkCheckpoint(_ authenticationv1.UserInfo, _, _ *v1alpha1.DynamoCheckpoint) (field.ErrorList, []string) {
+	return nil, []string{checkpointsIdle}
 }

@@ -149,6 +149,29 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+func TestKindsWithoutAControllerSaySo(t *testing.T) {
+	for path, object := range map[string]string{
+		ValidateModels:      "spec: {modelName: a, baseModelName: b}",
+		ValidateRequests:    "spec: {model: m, backend: vllm, profilingConfig: {profilerImage: x, config: {a: b}}}",
+		ValidateCheckpoints: "spec: {}",
+	} {
+		response := ask(t, path, "", "", object)
+		if !response.Allowed || len(response.Warnings) != 1 || !strings.HasPrefix(response.Warnings[0], "this version of the operator does not act on Dynamo") {
+			t.Errorf("%s: allowed %t, warnings %q", path, response.Allowed, response.Warnings)
+		}
+	}
+}
+
+func TestAComponentBelongsToNoGraphByItsLabels(t *testing.T) {
+	const forged = "metadata: {labels: {nvidia.com/dynamo-graph-deployment-name: victim}}\nspec: {extraPodSpec: {mainContainer: {image: x}}}"
+	if response := ask(t, ValidateComponents, "dana", "", forged); response.Allowed || !strings.Contains(response.Result.Message, "metadata.labels[nvidia.com/dynamo-graph-deployment-name]: Forbidden") {
+		t.Errorf("allowed %t: %+v", response.Allowed, response.Result)
+	}
+	if response := ask(t, ValidateComponents, operator, "", forged); !response.Allowed {
+		t.Errorf("the operator is refused: %+v", response.Result)
+	}
+}
+
 func TestVersionMark(t *testing.T) {
 	for name, test := range map[string]struct{ graph, want string }{
 		"no annotations":      {services, `[{"op":"add","path":"/metadata/annotations","value":{"nvidia.com/dynamo-operator-origin-version":"1.2.3"}}]`},

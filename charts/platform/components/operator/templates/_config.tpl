@@ -33,8 +33,13 @@ ingress:
   {{- with .Values.dynamo.ingressHostSuffix }}
   hostSuffix: {{ . | quote }}
   {{- end }}
+  allowedHostSuffixes: {{ toJson .Values.dynamo.ingress.allowedHostSuffixes }}
+  allowedAnnotationPrefixes: {{ toJson .Values.dynamo.ingress.allowedAnnotationPrefixes }}
 rbac:
   plannerClusterRoleName: {{ include "dynamo-operator.restricted" . | eq "true" | ternary "" (include "dynamo-operator.name" (list . "planner")) | quote }}
+platform:
+  serviceAccounts: {{ prepend .Values.dynamo.reserved.serviceAccounts (include "dynamo-operator.name" (list . "controller-manager")) | toJson }}
+  secrets: {{ concat (list .Values.webhook.certificateSecret.name (include "dynamo-operator.name" (list . "root-ca-secret"))) .Values.dynamo.reserved.secrets | toJson }}
 components:
   serviceAccountAnnotations: {{ toJson .Values.dynamo.components.serviceAccount.annotations }}
   imagePullSecrets: [{{ include "dynamo-operator.componentPullSecret" . }}]

@@ -54,6 +54,11 @@
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
+{{- if .Values.webhook.authorizeAuthors }}
+- apiGroups: [authorization.k8s.io]
+  resources: [localsubjectaccessreviews]
+  verbs: [create]
+{{- end }}
 {{- if .Values.dynamo.istio.enabled }}
 - apiGroups: [networking.istio.io]
   resources: [virtualservices]

@@ -78,6 +78,7 @@ matchConditions:
 {{/* server.webhook of the operator's configuration. */}}
 {{- define "dynamo-operator.webhookConfig" -}}
 {{- if include "dynamo-operator.servesWebhooks" . -}}
+authorizeAuthors: {{ .Values.webhook.authorizeAuthors }}
 bindAddress: ":9443"
 certificates:
   {{- if eq (include "dynamo-operator.certificates" .) "self" }}
@@ -104,6 +105,12 @@ bindAddress: "0"
 {{- define "dynamo-operator.validateWebhook" -}}
 {{- $certificates := include "dynamo-operator.certificates" . -}}
 {{- with .Values.webhook -}}
+{{- if and .authorizeAuthors (not (include "dynamo-operator.servesWebhooks" $)) -}}
+{{- fail "webhook.authorizeAuthors is true, but the operator serves no webhooks, and the author of a graph is known at admission only: set webhook.enabled to true." -}}
+{{- end -}}
+{{- if and .authorizeAuthors (eq .failurePolicy "Ignore") -}}
+{{- fail "webhook.authorizeAuthors is true, but webhook.failurePolicy is Ignore, which lets every graph pass while no operator answers: set it to Fail." -}}
+{{- end -}}
 {{- if and .certManager.enabled .certificateSecret.external -}}
 {{- fail "webhook.certManager.enabled and webhook.certificateSecret.external are both true, but only one of the two can provide the certificate. Set one of them to false." -}}
 {{- end -}}
