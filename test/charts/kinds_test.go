@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -113,9 +114,26 @@ func addKinds(kinds map[string]customKind, file string) error {
 	if err != nil {
 		return err
 	}
-	definition, err := crdsafety.Parse(string(data))
+	// Documents may consist of comments alone.
+	for _, document := range regexp.MustCompile(`(?m)^---\s*$`).Split(string(data), -1) {
+		var object map[string]any
+		if err := yaml.Unmarshal([]byte(document), &object); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		if object == nil {
+			continue
+		}
+		if err := addKind(kinds, document); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	return nil
+}
+
+func addKind(kinds map[string]customKind, document string) error {
+	definition, err := crdsafety.Parse(document)
 	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		return err
 	}
 	for _, version := range definition.Spec.Versions {
 		var internal apiextensions.JSONSchemaProps
