@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -116,6 +117,9 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 		return err
 	}
 	agree := func(plan *rollout.Plan) error {
+		if foreseen := rollout.ForeseeUndo(plan); options.Undo && len(foreseen) > 0 {
+			progress.Say("if a step fails, this is taken back:\n  %s", strings.Join(foreseen, "\n  "))
+		}
 		if flags.saved != nil {
 			return checkSaved(flags.saved, plan, m.Cluster())
 		}

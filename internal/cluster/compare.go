@@ -226,6 +226,14 @@ func (s *Session) deletion(ctx context.Context, object chart.Object, c rollout.C
 		return nil, nil
 	}
 	change := &rollout.Change{Kind: object.Kind, Namespace: id.namespace, Name: object.Name, Action: rollout.ChangeDelete, Digest: identityDigest(live, nil)}
+	change.Reason = c.Reach.Beyond(object.Group(), object.Kind, id.namespace)
+	if !Marked(live, c.Release) {
+		change.Reason = "it does not carry the marks of release " + c.Release.String()
+	}
+	if change.Reason != "" && !c.Unreleased {
+		change.Action = rollout.ChangeLeft
+		return change, nil
+	}
 	if c.Text {
 		change.Before = readable(live)
 	}

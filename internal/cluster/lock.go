@@ -27,15 +27,6 @@ var errGivenBack = errors.New("the fleet's lock has been given back")
 
 func (l *Ledger) leaseName() string { return "wheelhouse-" + l.fleet }
 
-// Acquire takes the lock, waiting for a living holder. A holder is dead if it
-// was a process of this machine that has ended, or if it has not renewed the
-// lock for as long as that says, since we look.
-//
-// While it is held, nothing in this session writes without it.
-func (l *Ledger) Acquire(ctx context.Context, report func(string)) (*rollout.Lock, error) {
-	return l.lock(ctx, report, l.session.fence)
-}
-
 // lock takes the lock, and guards what passes a fence with it.
 func (l *Ledger) lock(ctx context.Context, report func(string), fence *fence) (*rollout.Lock, error) {
 	ctx = past(ctx)

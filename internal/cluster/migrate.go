@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
 
@@ -134,4 +135,20 @@ func covers(set *fieldpath.Set, path fieldpath.Path) bool {
 func BelongsElsewhere(live metav1.Object, key fleet.Key) bool {
 	owner := ReleaseOf(live)
 	return owner.Name != "" && owner != key
+}
+
+// Marked reports whether an object carries the marks that Helm gives to what a
+// release has.
+func Marked(live metav1.Object, key fleet.Key) bool {
+	return ReleaseOf(live) == key && live.GetLabels()[ManagedByLabel] == "Helm"
+}
+
+// NamespaceOf is where an object of a release lives; empty for an object of the
+// cluster.
+func (s *Session) NamespaceOf(object chart.Object, key fleet.Key) (string, error) {
+	m, err := s.mapping(object.APIVersion, object.Kind)
+	if err != nil {
+		return "", err
+	}
+	return identityOf(object, key, m).namespace, nil
 }

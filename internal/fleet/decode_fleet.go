@@ -34,6 +34,7 @@ func (d *decoder) spec(n *yaml.Node, f *Fleet) {
 		"history":      func(n *yaml.Node) { d.history(n, f) },
 		"leaveFields":  func(n *yaml.Node) { d.leaveFields(n, f) },
 		"crds":         func(n *yaml.Node) { d.crds(n, f) },
+		"journal":      func(n *yaml.Node) { d.journal(n, f) },
 		"values":       func(n *yaml.Node) { f.Values = d.valuesList(n, "spec.values", LayerFleet) },
 		"waves": func(n *yaml.Node) {
 			d.list(n, "spec.waves", func(item *yaml.Node, path string) {
@@ -52,6 +53,12 @@ func (d *decoder) spec(n *yaml.Node, f *Fleet) {
 			}
 			d.list(n, "spec.platformsFrom", func(item *yaml.Node, path string) { f.from = append(f.from, d.text(item, path)) })
 		},
+	})
+}
+
+func (d *decoder) journal(n *yaml.Node, f *Fleet) {
+	d.object(n, "spec.journal", fields{
+		"namespace": func(n *yaml.Node) { f.Journal.Namespace = d.namespace(n, "spec.journal.namespace") },
 	})
 }
 

@@ -53,6 +53,7 @@ type Fleet struct {
 	LeaveFields []FieldRef
 	Shared      Shared
 	CRDs        CRDs
+	Journal     Journal
 	Values      []ValuesSource
 	// Waves is the declared order of waves; empty: that of their first platforms.
 	Waves     []Located[string]
@@ -82,6 +83,16 @@ type CRDs struct {
 	// Elsewhere says that another fleet, or somebody else, installs the CRDs.
 	Elsewhere bool
 	// Namespace holds the release record; default "default".
+	Namespace Located[string]
+}
+
+// DefaultJournal is the namespace of the journal of a fleet that names none.
+const DefaultJournal = "wheelhouse-system"
+
+// Journal says where the fleet's lock and history live. Whoever may write there
+// is believed, so tenants must not.
+type Journal struct {
+	// Namespace is created when it is missing; default DefaultJournal.
 	Namespace Located[string]
 }
 

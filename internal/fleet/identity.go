@@ -69,6 +69,8 @@ func (d *decoder) identity(spec *yaml.Node, f *Fleet) {
 		switch key.Value {
 		case "crds":
 			d.crds(value, f)
+		case "journal":
+			d.journal(value, f)
 		case "history":
 			d.history(value, f)
 		case "leaveFields":

@@ -45,6 +45,7 @@ func Open(ctx context.Context, kube *genericclioptions.ConfigFlags, id rollout.I
 	store := release.NewStore(session, log)
 	store.Namespaces, store.Fields.Leave, store.History = id.Namespaces(), id.Fleet.LeaveFields, id.Fleet.History
 	m := &Manager{Identity: id, desired: desired, session: session, store: store}
+	store.Set, store.Journal = id.Set, m.ledger()
 	session.Tell(m.say)
 	return m, nil
 }
@@ -92,7 +93,7 @@ func (m *Manager) Charts(ctx context.Context) (map[string]int, error) {
 }
 
 func (m *Manager) ledger() *cluster.Ledger {
-	return m.session.Ledger(m.Journal(), m.Set.Name, holder())
+	return m.session.Ledger(m.Journal(), m.Set.Name, holder()).Formerly(m.Fleet.CRDs.Namespace.Value)
 }
 
 func (m *Manager) say(message string) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -94,8 +95,11 @@ func (m *Manager) planDestroy(ctx context.Context, options rollout.DestroyOption
 		return nil, err
 	}
 	var applied []string
-	if n := len(revisions); n > 0 {
-		applied = revisions[n-1].CRDs
+	for _, r := range slices.Backward(revisions) {
+		if r.Damage == "" {
+			applied = r.CRDs
+			break
+		}
 	}
 	if err := m.Select(options.Namespaces); err != nil {
 		return nil, err

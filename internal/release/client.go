@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -52,6 +53,13 @@ type client struct {
 	planned *chart.Rendered
 	// waiting waits for a hook that runs.
 	waiting func(kind, namespace, name string) error
+	// reach bounds what is deleted, but for what trusted names: the objects of
+	// records that we wrote.
+	reach   rollout.Reach
+	trusted map[objectID]bool
+	// left is what should have been deleted and was not, and why.
+	left      []string
+	leftMutex sync.Mutex
 	// strays are manifests of interrupted attempts, whose objects an update
 	// deletes too if the target has no use for them.
 	strays string
@@ -285,7 +293,8 @@ func (c *client) takeFields(helper *resource.Helper, object *resource.Info) erro
 }
 
 // remove deletes an object that left its release, unless it carries a keep
-// policy, belongs to another release by now or has gone already.
+// policy, belongs to another release by now or has gone already. What does not
+// carry the marks of this release stays too, whatever the record says.
 func (c *client) remove(object *resource.Info) (bool, error) {
 	err := object.Get()
 	if apierrors.IsNotFound(err) {
@@ -299,6 +308,10 @@ func (c *client) remove(object *resource.Info) (bool, error) {
 		return false, fmt.Errorf("read %s: %w", describe(object), err)
 	}
 	if live.GetAnnotations()[kube.ResourcePolicyAnno] == kube.KeepPolicy || cluster.BelongsElsewhere(live, c.release) {
+		return false, nil
+	}
+	if why := c.notOurs(object, live); why != "" {
+		c.leave(describe(object) + ": " + why)
 		return false, nil
 	}
 	uid := live.GetUID()

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"helm.sh/helm/v4/pkg/release/common"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -49,16 +50,26 @@ const pageSize = 2000
 // user who may not list that, in the store's namespaces.
 func (s *Store) Inventory(ctx context.Context) (map[fleet.Key]rollout.Record, error) {
 	out := map[fleet.Key]rollout.Record{}
-	err := s.inventory(ctx, "", out)
-	if !apierrors.IsForbidden(err) || len(s.Namespaces) == 0 {
-		return out, err
-	}
-	for _, namespace := range s.Namespaces {
-		if err := s.inventory(ctx, namespace, out); err != nil {
-			return nil, err
+	group, gctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.learn(gctx, true) })
+	group.Go(func() error {
+		err := s.inventory(gctx, "", out)
+		if !apierrors.IsForbidden(err) || len(s.Namespaces) == 0 {
+			return err
 		}
+		for _, namespace := range s.Namespaces {
+			if err := s.inventory(gctx, namespace, out); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	err := group.Wait()
+	for key, record := range out {
+		record.Known, record.Manifest = s.manifests.Knows(key), s.manifests.Digest(key, record.Revision)
+		out[key] = record
 	}
-	return out, nil
+	return out, err
 }
 
 func (s *Store) inventory(ctx context.Context, namespace string, out map[fleet.Key]rollout.Record) error {

@@ -50,18 +50,29 @@ func (p past) last() *helmrelease.Release {
 // and Helm compares with one revision only. Where several revisions say that they
 // are deployed, each may be what is there.
 func (p past) strays() string {
-	var out []string
+	attempts := p.attempts()
+	if len(attempts) < 2 {
+		return ""
+	}
+	out := make([]string, 0, len(attempts))
+	for _, rel := range attempts {
+		out = append(out, rel.Manifest)
+	}
+	return strings.Join(out, "\n---\n")
+}
+
+// attempts are the newest revision and those before it, back to the last complete
+// one, and to the oldest that says that it is deployed.
+func (p past) attempts() past {
+	var out past
 	oldest := slices.IndexFunc(p, isDeployed)
 	for i, rel := range slices.Backward(p) {
-		out = append(out, rel.Manifest)
+		out = append(out, rel)
 		if complete(rel.Info.Status) && (oldest < 0 || i <= oldest) {
 			break
 		}
 	}
-	if len(out) < 2 {
-		return ""
-	}
-	return strings.Join(out, "\n---\n")
+	return out
 }
 
 // rivals are the revisions that say that they are deployed, although a newer one

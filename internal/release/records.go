@@ -25,6 +25,8 @@ import (
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
 // records are Helm's Secrets of releases, which Helm reads. They are written
@@ -40,6 +42,12 @@ type records struct {
 	// failed is why a revision could not be written. Helm goes on after that, and
 	// would call its revision deployed beside another one.
 	failed error
+	// key is whose records these are, manifests what we wrote of them.
+	key       fleet.Key
+	manifests *rollout.Manifests
+	// writtenOnly refuses what we did not write: Helm is about to do more with
+	// it than to delete the objects that it names.
+	writtenOnly bool
 }
 
 // Query finds the revisions of a release.
@@ -47,7 +55,30 @@ func (r *records) Query(labels map[string]string) ([]release.Releaser, error) {
 	if r.fresh {
 		return nil, driver.ErrReleaseNotFound
 	}
-	return r.Secrets.Query(labels)
+	found, err := r.Secrets.Query(labels)
+	if err != nil {
+		return nil, err
+	}
+	return found, r.judge(found)
+}
+
+// Get reads one revision.
+func (r *records) Get(key string) (release.Releaser, error) {
+	found, err := r.Secrets.Get(key)
+	if err != nil {
+		return nil, err
+	}
+	rel, err := asRelease(found, nil)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.verdict(rel); err != nil {
+		return nil, err
+	}
+	if recordName(r.key, rel.Version) != key {
+		return nil, r.notItself(rel)
+	}
+	return found, nil
 }
 
 // Create stores a new revision.
@@ -60,6 +91,7 @@ func (r *records) Create(key string, rel release.Releaser) error {
 		ours.Chart, ours.Manifest, ours.Info.Notes = r.planned.Source(), r.planned.Manifest, r.planned.Notes
 	}
 	keepLabelsTrue(ours)
+	r.manifests.Wrote(r.key, ours.Version, digestOf(ours))
 	secret, err := secretOf(key, ours, "createdAt")
 	if err != nil {
 		return fmt.Errorf("record release %s: %w", ours.Name, err)

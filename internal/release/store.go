@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"sync/atomic"
 
 	"helm.sh/helm/v4/pkg/action"
 	"helm.sh/helm/v4/pkg/kube"
@@ -31,7 +32,19 @@ type Store struct {
 	Namespaces []string
 	// History is how many revisions of a release are kept.
 	History int
-	log     slog.Handler
+	// Set is what the fleet names; it tells which release lives where.
+	Set *fleet.Set
+	// Journal is asked what we wrote; nil: nothing is known.
+	Journal Journal
+
+	log       slog.Handler
+	manifests rollout.Manifests
+	learned   atomic.Bool
+}
+
+// Journal is where it stands what we wrote.
+type Journal interface {
+	Revisions(ctx context.Context) ([]rollout.Revision, error)
 }
 
 var _ rollout.Releases = (*Store)(nil)
@@ -54,6 +67,7 @@ func (s *Store) Apply(ctx context.Context, target rollout.Target, _ rollout.Acti
 	if s.session.Fresh(target.Namespace) {
 		expectNothing(cfg)
 	}
+	clientOf(cfg).reach = rollout.ReachOf(s.Set, target.Key).With(target.Rendered.Objects)
 	install, err := makeWay(cfg, target.Key)
 	if err != nil {
 		return last, fmt.Errorf("repair release %s: %w", target.Key, err)
@@ -71,7 +85,7 @@ func (s *Store) Apply(ctx context.Context, target rollout.Target, _ rollout.Acti
 	if err != nil {
 		return last, err
 	}
-	return recordOf(done), nil
+	return recordOf(cfg, done), nil
 }
 
 // makeWay clears the record for the next operation and tells whether that is an
@@ -82,6 +96,9 @@ func makeWay(cfg *action.Configuration, key fleet.Key) (install bool, err error)
 		return false, err
 	}
 	last, strays := p.last(), p.strays()
+	if err := clientOf(cfg).trust(cfg, p); err != nil {
+		return false, err
+	}
 	switch {
 	case last == nil:
 		return true, nil
@@ -155,10 +172,15 @@ func (s *Store) Rollback(ctx context.Context, key fleet.Key, revision int) (roll
 	if err != nil {
 		return rollout.Record{}, err
 	}
+	hooks, err := s.mayReturn(ctx, key, revision)
+	if err != nil {
+		return rollout.Record{}, err
+	}
 	if _, err := makeWay(cfg, key); err != nil {
 		return rollout.Record{}, fmt.Errorf("repair release %s: %w", key, err)
 	}
 	act := action.NewRollback(cfg)
+	act.DisableHooks = !hooks
 	act.Version = revision
 	act.ServerSideApply, act.ForceConflicts = "true", s.Fields.Force
 	act.WaitStrategy = kube.HookOnlyStrategy
@@ -176,7 +198,7 @@ func (s *Store) Rollback(ctx context.Context, key fleet.Key, revision int) (roll
 	if err != nil {
 		return rollout.Record{}, fmt.Errorf("read release %s after its rollback: %w", key, err)
 	}
-	return recordOf(rel), nil
+	return recordOf(cfg, rel), nil
 }
 
 // configuration builds what one Helm operation works with. It is cheap and
@@ -189,9 +211,14 @@ func (s *Store) configuration(ctx context.Context, key fleet.Key, migrate bool) 
 	cfg := action.NewConfiguration(action.ConfigurationSetLogger(s.log))
 	cfg.RESTClientGetter = s.session
 	cfg.Capabilities = caps
-	cfg.KubeClient = newClient(ctx, s.session, key, s.log, s.Fields, migrate)
+	if err := s.learn(ctx, false); err != nil {
+		return nil, err
+	}
+	kube := newClient(ctx, s.session, key, s.log, s.Fields, migrate)
+	kube.reach = rollout.ReachOf(s.Set, key)
+	cfg.KubeClient = kube
 	secrets := newVersioned(s.session.Kube.CoreV1().Secrets(key.Namespace))
-	kept := &records{Secrets: driver.NewSecrets(secrets), secrets: secrets}
+	kept := &records{Secrets: driver.NewSecrets(secrets), secrets: secrets, key: key, manifests: &s.manifests}
 	kept.SetLogger(s.log)
 	cfg.Releases = storage.Init(kept)
 	return cfg, nil
@@ -209,8 +236,11 @@ func recordsIn(cfg *action.Configuration) *records {
 	return r
 }
 
-func recordOf(rel *helmrelease.Release) rollout.Record {
-	return recordFrom(rel.Namespace, rel.Name, rel.Version, rel.Info.Status.String(), rel.Labels, rel.Info.LastDeployed)
+// recordOf is what an operation has made of a release.
+func recordOf(cfg *action.Configuration, rel *helmrelease.Release) rollout.Record {
+	out := recordFrom(rel.Namespace, rel.Name, rel.Version, rel.Info.Status.String(), rel.Labels, rel.Info.LastDeployed)
+	out.Known, out.Manifest, out.Left = true, digestOf(rel), clientOf(cfg).leftAlone()
+	return out
 }
 
 func atoi(text string) int {

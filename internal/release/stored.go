@@ -39,7 +39,16 @@ func (s *Store) Stored(ctx context.Context, key fleet.Key, revision int) (*rollo
 	if err != nil {
 		return nil, fmt.Errorf("read release %s: %w", key, err)
 	}
-	out := &rollout.Stored{Objects: objects, Values: rel.Config}
+	verdict, err := recordsIn(cfg).verdict(rel)
+	if err != nil {
+		return nil, err
+	}
+	out := &rollout.Stored{Objects: objects, Values: rel.Config, Manifest: digestOf(rel), Verdict: verdict, Reach: rollout.ReachOf(s.Set, key)}
+	if verdict != rollout.Written {
+		if out.Beyond, err = clientOf(cfg).beyond(cfg, objects); err != nil {
+			return nil, err
+		}
+	}
 	if rel.Chart != nil && rel.Chart.Metadata != nil {
 		out.Chart, out.Version, out.Defaults = rel.Chart.Metadata.Name, rel.Chart.Metadata.Version, rel.Chart.Values
 	}

@@ -17,20 +17,22 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
 // Uninstall removes a release and its history. A release that does not exist
 // is no error, nor is one that is half gone.
-func (s *Store) Uninstall(ctx context.Context, key fleet.Key) error {
+func (s *Store) Uninstall(ctx context.Context, key fleet.Key) (left []string, err error) {
 	cfg, err := s.configuration(ctx, key, false)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p, err := readPast(cfg, key)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return uninstall(cfg, key, p)
+	err = uninstall(cfg, key, p)
+	return clientOf(cfg).leftAlone(), err
 }
 
 // uninstall deletes what any revision may have left, and the records last: as
@@ -44,6 +46,9 @@ func uninstall(cfg *action.Configuration, key fleet.Key, p past) error {
 	}
 	fail := func(err error) error { return fmt.Errorf("uninstall release %s: %w", key, err) }
 	if last.Info.Status != common.StatusUninstalled {
+		if err := clientOf(cfg).trust(cfg, p); err != nil {
+			return fail(err)
+		}
 		if err := leave(cfg, last); err != nil {
 			return fail(err)
 		}
@@ -61,9 +66,17 @@ func uninstall(cfg *action.Configuration, key fleet.Key, p past) error {
 }
 
 // leave marks a release as being uninstalled. Where a chart has hooks for that,
-// Helm runs them.
+// Helm runs them, unless somebody else wrote the record: its hooks could be
+// anything.
 func leave(cfg *action.Configuration, last *helmrelease.Release) error {
-	if slices.ContainsFunc(last.Hooks, runsOnDelete) {
+	verdict, err := recordsIn(cfg).verdict(last)
+	if err != nil {
+		return err
+	}
+	if hooks := slices.ContainsFunc(last.Hooks, runsOnDelete); hooks && verdict != rollout.Written {
+		clientOf(cfg).leave("the hooks of its deletion were not run, because wheelhouse did not write the record that holds them")
+	} else if hooks {
+		recordsIn(cfg).writtenOnly = true
 		act := action.NewUninstall(cfg)
 		act.KeepHistory = true
 		act.WaitStrategy = kube.HookOnlyStrategy

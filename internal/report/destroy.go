@@ -18,6 +18,9 @@ func Removal(w io.Writer, r *rollout.Ruins, cluster string) error {
 	if err := Table(w, []string{"WHAT", "NAME", "FATE", "NOTE"}, rows); err != nil {
 		return err
 	}
+	if err := unproven(w, r.Unproven); err != nil {
+		return err
+	}
 	removed, kept := Fates(r)
 	for _, line := range []string{
 		fmt.Sprintf("\nRemoves from %s: %s.", cluster, orNothing(removed)),

@@ -40,6 +40,8 @@ type StepEvent struct {
 	Namespace string `json:"namespace,omitempty"`
 	Release   string `json:"release,omitempty"`
 	Revision  int    `json:"revision,omitempty"`
+	// Left lists what a step should have deleted and did not, and why.
+	Left []string `json:"left,omitempty"`
 }
 
 // Notify writes an event of a rollout.
@@ -48,6 +50,7 @@ func (e *Events) Notify(event rollout.Event) {
 		Type: "step", Time: event.Time, Step: event.Step.ID, Kind: event.Step.Kind, Action: event.Step.Action, State: event.State,
 		Message: event.Message, Seconds: event.Elapsed.Seconds(),
 		Namespace: event.Step.Key.Namespace, Release: event.Step.Key.Name, Revision: event.Record.Revision,
+		Left: event.Record.Left,
 	})
 }
 

@@ -47,6 +47,14 @@ func HistoryTable(w io.Writer, revisions []rollout.Revision, wide bool) error {
 		}
 		before = ""
 	}
+	for _, r := range revisions {
+		if r.Damage == "" {
+			continue
+		}
+		if _, err := fmt.Fprintln(w, wrap(w, "warning: "+r.Damage, "  ")); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -104,6 +104,9 @@ func planSummary(w io.Writer, p *rollout.Plan) error {
 			return err
 		}
 	}
+	if err := unproven(w, p.Unproven); err != nil {
+		return err
+	}
 	if n := len(p.Adoptions()); n > 0 {
 		if _, err := fmt.Fprintf(w, "%d releases or objects exist already; apply takes them over, as they are, with --adopt\n", n); err != nil {
 			return err
@@ -138,6 +141,17 @@ func coloured(diff string, colours bool) string {
 		}
 	}
 	return strings.Join(lines, "")
+}
+
+// unproven lists releases that say that they are of a fleet.
+func unproven(w io.Writer, records []rollout.Record) error {
+	for _, record := range records {
+		if _, err := fmt.Fprintf(w, "claims to belong to fleet %s, not in its journal, left alone: release %s (helm -n %s get manifest %s)\n",
+			record.Fleet, record.Key, record.Namespace, record.Name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // PlanDiff prints a diff for each object that changes.

@@ -97,6 +97,9 @@ func (p *Progress) Notify(e rollout.Event) {
 		if text := ending(e); text != "" {
 			p.line(text)
 		}
+		for _, left := range e.Record.Left {
+			p.line(e.Step.ID + ": left alone: " + left)
+		}
 	}
 	p.repaint()
 }

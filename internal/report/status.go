@@ -223,6 +223,9 @@ func statusNotes(w io.Writer, s *rollout.Status) error {
 		}
 		lines = append(lines, fmt.Sprintf("%s of this fleet: the file no longer names %s; remove with `wheelhouse apply --prune`", count(n, "release"), few(names)))
 	}
+	for _, o := range s.Unproven {
+		lines = append(lines, fmt.Sprintf("release %s claims to belong to this fleet, but is not in its journal; look at it with `helm -n %s get manifest %s`", o.Key, o.Namespace, o.Name))
+	}
 	if len(lines) == 0 {
 		return nil
 	}

@@ -58,7 +58,7 @@ func Identify(source Source) (Identity, error) {
 func (id Identity) Namespaces() []string { return namespacesOf(id.Set) }
 
 // Journal is the namespace of the fleet's lock and history.
-func (id Identity) Journal() string { return id.Fleet.CRDs.Namespace.Value }
+func (id Identity) Journal() string { return id.Fleet.Journal.Namespace.Value }
 
 // Desired is a fleet that has been read, resolved and checked as far as that
 // is possible without a cluster.

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -33,6 +34,9 @@ type Ruins struct {
 	Plan *Plan
 	// Releases are removed.
 	Releases []Record
+	// Unproven say that they are of the fleet, and its journal does not know them:
+	// they stay.
+	Unproven []Record
 	// Graphs are at stake: deleted with WithGraphs, in the way otherwise.
 	Graphs []Graph
 	// CRDs counts the objects of each CRD of the fleet.
@@ -104,26 +108,32 @@ func (r *Ruins) countCRDs(ctx context.Context, applied []string, releases Releas
 	if len(names) == 0 {
 		return nil
 	}
-	r.CRDs, err = cluster.Custom(ctx, names)
+	if r.CRDs, err = cluster.Custom(ctx, names); err != nil {
+		return err
+	}
 	for _, name := range names {
 		r.CRDs[name] += 0
 	}
-	return err
+	return nil
 }
 
 // read finds the objects of the releases.
 func (r *Ruins) read(ctx context.Context, releases Releases) error {
-	stored := make([]*Stored, len(r.Releases))
+	stored, refused := make([]*Stored, len(r.Releases)), make([]error, len(r.Releases))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
 	for i, record := range r.Releases {
 		group.Go(func() (err error) {
 			stored[i], err = releases.Stored(ctx, record.Key, 0)
+			var altered *AlteredError
+			if errors.As(err, &altered) {
+				refused[i], err = err, nil
+			}
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return err
+	if err := errors.Join(append(refused, group.Wait())...); err != nil {
+		return fmt.Errorf("nothing was removed: %w", err)
 	}
 	for i, record := range r.Releases {
 		r.objects[record.Key], _ = without(stored[i].objects(), nil)
@@ -145,10 +155,11 @@ func (r *Ruins) collect(id Identity, records map[fleet.Key]Record) (crds fleet.K
 		switch {
 		case key == crds:
 			installed, r.crdRelease = true, record
-		case named[key] || record.Fleet == id.Set.Name:
+		case named[key] || record.Fleet == id.Set.Name && record.Known:
 			r.Releases = append(r.Releases, record)
 		}
 	}
+	_, r.Unproven = orphans(id.Set, records)
 	slices.SortFunc(r.Releases, func(a, b Record) int { return strings.Compare(a.String(), b.String()) })
 	return crds, installed
 }

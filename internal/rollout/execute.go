@@ -262,9 +262,13 @@ func (e *execution) release(ctx context.Context, step Step) (Record, error) {
 	case ActionUnchanged, ActionLater:
 		return step.last, nil
 	case ActionUninstall:
+		left, err := e.releases.Uninstall(ctx, step.Key)
 		record := step.last
-		record.Status = "uninstalled"
-		return record, e.releases.Uninstall(ctx, step.Key)
+		record.Left = left
+		if err == nil {
+			record.Status = "uninstalled"
+		}
+		return record, err
 	case ActionRollback:
 		return e.releases.Rollback(ctx, step.Key, step.Revision)
 	default:

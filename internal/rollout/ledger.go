@@ -55,7 +55,14 @@ const (
 	RevisionDone        = "done"
 	RevisionFailed      = "failed"
 	RevisionInterrupted = "interrupted"
+	// RevisionDamaged is the status of one whose record cannot be used.
+	RevisionDamaged = "damaged"
 )
+
+// KnownStatus reports whether a record may have a status.
+func KnownStatus(status string) bool {
+	return slices.Contains([]string{RevisionRunning, RevisionDone, RevisionFailed, RevisionInterrupted}, status)
+}
 
 // KeptRevisions is how many revisions of a fleet are remembered.
 const KeptRevisions = 20
@@ -79,11 +86,22 @@ type Revision struct {
 	// Releases is the state of every release at the end: what a rollback
 	// returns to.
 	Releases []ReleaseAt `json:"releases"`
+	// Meant is what the run set out to write, for the case that it cannot say
+	// how it ended.
+	Meant []ManifestAt `json:"meant,omitempty"`
+	// Orphans are releases that earlier revisions wrote, that are still there as
+	// far as the journal knows, and that this one does not name.
+	Orphans []fleet.Key `json:"orphans,omitempty"`
 	// CRDs are the dependencies whose CRDs were applied, with their versions.
 	CRDs []string `json:"crds,omitempty"`
 	// Promise is what is still owed if the run does not get to its end; nil if
 	// nothing is.
 	Promise *Promise `json:"promise,omitempty"`
+	// Imported says that the record comes from a place where others may have
+	// written it. It is history, and proves nothing.
+	Imported bool `json:"imported,omitempty"`
+	// Damage says why a record cannot be used, and how to forget it.
+	Damage string `json:"damage,omitempty"`
 
 	// undoes says that the run keeps its promise.
 	undoes bool
@@ -119,6 +137,9 @@ type ReleaseAt struct {
 	CRDs     bool   `json:"crds,omitempty"`
 	// Digest tells what the release was made from; zero if not known.
 	Digest Digest `json:"digest,omitzero"`
+	// Manifest is the digest of what we wrote as the Helm revision; empty if
+	// somebody else wrote it.
+	Manifest string `json:"manifest,omitempty"`
 }
 
 // Changed counts the releases that the revision wrote.
@@ -163,21 +184,27 @@ func Begin(ctx context.Context, ledger Ledger, plan *Plan, intent Intent) (Revis
 		Promise: intent.Keeps, undoes: intent.Keeps != nil,
 	}
 	var last Revision
-	if len(before) > 0 {
-		last = before[len(before)-1]
+	for _, old := range before {
+		r.Number = old.Number
+		if old.Damage == "" {
+			last = old
+		}
 	}
-	r.Number, r.CRDs = last.Number+1, crdCharts(last.CRDs, plan.Steps)
+	r.Number++
+	r.CRDs = crdCharts(last.CRDs, plan.Steps)
 	for _, step := range plan.Steps {
 		if step.Kind == StepRelease {
 			r.Releases = append(r.Releases, releaseAt(step, step.last))
+			r.Meant = append(r.Meant, step.meant()...)
 		}
 	}
 	switch {
-	case intent.GoesOn && last.Promise != nil:
+	case intent.GoesOn && last.Promise != nil && !last.Imported:
 		r.Promise = last.Promise.and(r.Releases)
 	case intent.Promises:
 		r.Promise = &Promise{Before: r.Releases}
 	}
+	r.Orphans = last.without(r.Releases)
 	return r, ledger.Save(ctx, r)
 }
 
@@ -210,6 +237,42 @@ func Acquit(ctx context.Context, ledger Ledger, r Revision) error {
 	return ledger.Save(ctx, r)
 }
 
+// meant is the Helm revision that a step will write, if that is known. What Helm
+// renders anew, or has hooks, may become another one.
+func (s Step) meant() []ManifestAt {
+	digest := s.manifest
+	if s.target.Rendered != nil && s.target.Rendered.Manifest != "" {
+		digest = ManifestDigest(s.target.Rendered.Manifest)
+	}
+	if !s.Action.Changes() || s.Action == ActionUninstall || digest == "" {
+		return nil
+	}
+	return []ManifestAt{{Key: s.Key, Revision: s.last.Revision + 1, Digest: digest}}
+}
+
+// without lists the releases that a revision left behind and that others do not
+// name. What a moved journal says of itself is no proof.
+func (r Revision) without(named []ReleaseAt) []fleet.Key {
+	if r.Imported {
+		return nil
+	}
+	var out []fleet.Key
+	add := func(key fleet.Key) {
+		if !slices.ContainsFunc(named, func(n ReleaseAt) bool { return n.Key == key }) && !slices.Contains(out, key) {
+			out = append(out, key)
+		}
+	}
+	for _, release := range r.Releases {
+		if release.Status != "uninstalled" {
+			add(release.Key)
+		}
+	}
+	for _, key := range r.Orphans {
+		add(key)
+	}
+	return out
+}
+
 // Finish writes how an execution ended. A promise is owed until what was promised
 // has been tried, or is not needed.
 func Finish(ctx context.Context, ledger Ledger, r Revision, result *Result) (Revision, error) {
@@ -228,9 +291,14 @@ func Finish(ctx context.Context, ledger Ledger, r Revision, result *Result) (Rev
 	}
 	r.Releases = nil
 	for _, o := range result.Outcomes {
-		if o.Step.Kind == StepRelease {
-			r.Releases = append(r.Releases, releaseAt(o.Step, o.Record))
+		if o.Step.Kind != StepRelease {
+			continue
 		}
+		record := o.Record
+		if o.State == StateSkipped {
+			record = o.Step.last
+		}
+		r.Releases = append(r.Releases, releaseAt(o.Step, record))
 	}
 	return r, ledger.Save(ctx, r)
 }
@@ -242,7 +310,7 @@ func releaseAt(step Step, record Record) ReleaseAt {
 	}
 	return ReleaseAt{
 		Key: step.Key, Chart: record.Chart, Revision: record.Revision, Status: record.Status, Action: step.Action,
-		CRDs: step.target.Chart == fleet.ChartCRDs || step.crds, Digest: record.Digest,
+		CRDs: step.target.Chart == fleet.ChartCRDs || step.crds, Digest: record.Digest, Manifest: record.Manifest,
 	}
 }
 
@@ -265,7 +333,7 @@ func PlanRollback(fleetName string, number int, revisions []Revision, records ma
 		r.restore(rel, records)
 	}
 	for key, record := range records {
-		if record.Fleet == fleetName && !wanted[key] && record.Status != "uninstalled" {
+		if record.Fleet == fleetName && record.Known && !wanted[key] && record.Status != "uninstalled" {
 			r.Plan.Steps = append(r.Plan.Steps, Step{
 				ID: "release " + key.String(), Kind: StepRelease, Action: ActionUninstall, Key: key, last: record,
 				Reason: fmt.Sprintf("revision %d did not have it", to.Number),
@@ -304,17 +372,24 @@ func pick(number int, revisions []Revision) (Revision, error) {
 var errNoEarlier = errors.New("there is no earlier revision that succeeded; see `wheelhouse history`")
 
 func usable(r Revision) error {
-	if r.Status != RevisionDone {
+	switch {
+	case r.Damage != "":
+		return fmt.Errorf("revision %d cannot be returned to: %s", r.Number, r.Damage)
+	case r.Status != RevisionDone:
 		return fmt.Errorf("revision %d is %s: only a revision that is done can be returned to", r.Number, r.Status)
+	case len(r.Releases) == 0:
+		return fmt.Errorf("revision %d names no releases: returning to it would uninstall everything, which is what `wheelhouse destroy` is for", r.Number)
+	default:
+		return nil
 	}
-	return nil
 }
 
 func (r *Return) restore(rel ReleaseAt, records map[fleet.Key]Record) {
 	now, installed := records[rel.Key]
 	step := Step{
 		ID: "release " + rel.String(), Kind: StepRelease, Action: ActionRollback, Key: rel.Key, last: now, Revision: rel.Revision, crds: rel.CRDs,
-		Reason: fmt.Sprintf("back to Helm revision %d", rel.Revision),
+		manifest: rel.Manifest,
+		Reason:   fmt.Sprintf("back to Helm revision %d", rel.Revision),
 	}
 	switch {
 	case rel.Status == "uninstalled" && installed:

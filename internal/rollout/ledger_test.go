@@ -66,11 +66,12 @@ func TestRollbackRestoresTheWholeSet(t *testing.T) {
 		{Number: 3, Status: RevisionDone},
 	}
 	record := func(namespace string, revision int) Record {
-		return Record{Key: key(namespace), Revision: revision, Status: "deployed", Fleet: "f"}
+		return Record{Key: key(namespace), Revision: revision, Status: "deployed", Fleet: "f", Known: true}
 	}
 	records := map[fleet.Key]Record{
 		key("same"): record("same", 2), key("changed"): record("changed", 5), key("new"): record("new", 1), key("crds"): record("crds", 2),
-		key("other"): {Key: key("other"), Revision: 1, Status: "deployed", Fleet: "another"},
+		key("forged"): {Key: key("forged"), Revision: 1, Status: "deployed", Fleet: "f"},
+		key("other"):  {Key: key("other"), Revision: 1, Status: "deployed", Fleet: "another"},
 	}
 	back, err := PlanRollback("f", 0, revisions, records)
 	if err != nil {
@@ -95,10 +96,15 @@ func TestRollbackRestoresTheWholeSet(t *testing.T) {
 }
 
 func TestOnlyUsableRevisionsAreReturnedTo(t *testing.T) {
-	revisions := []Revision{{Number: 1, Status: RevisionFailed}, {Number: 2, Status: RevisionDone}}
+	revisions := []Revision{
+		{Number: 1, Status: RevisionFailed}, {Number: 2, Status: RevisionDone},
+		{Number: 3, Status: RevisionDamaged, Damage: "the record s/wheelhouse-f-v3 is not used"}, {Number: 4, Status: RevisionDone, Releases: []ReleaseAt{at("a", 1)}},
+	}
 	for number, want := range map[int]string{
 		0: "there is no earlier revision that succeeded",
 		1: "revision 1 is failed: only a revision that is done can be returned to",
+		2: "revision 2 names no releases: returning to it would uninstall everything",
+		3: "revision 3 cannot be returned to: the record s/wheelhouse-f-v3 is not used",
 		7: "there is no revision 7",
 	} {
 		if _, err := PlanRollback("f", number, revisions, nil); err == nil || !strings.Contains(err.Error(), want) {
@@ -107,9 +113,24 @@ func TestOnlyUsableRevisionsAreReturnedTo(t *testing.T) {
 	}
 }
 
+// A record that cannot be read takes no number away and is not written again.
+func TestADamagedRevisionIsPassedOver(t *testing.T) {
+	damaged := Revision{Number: 7, Status: RevisionDamaged, Damage: "the record s/wheelhouse-f-v7 is not used"}
+	book := &notebook{revisions: []Revision{{Number: 6, Status: RevisionDone, CRDs: []string{"grove 0.1"}}, damaged}}
+	r, err := Begin(context.Background(), book, mustPlan(t, &Snapshot{Targets: []Target{platform("a")}}), Intent{Description: "apply", By: "me"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Number != 8 || !cmp.Equal(r.CRDs, []string{"grove 0.1"}) || book.revisions[1].Status != RevisionDamaged || book.revisions[1].Damage != damaged.Damage {
+		t.Errorf("%+v", book.revisions)
+	}
+}
+
 // A rollback without a number, run again, goes where it went, not to and fro.
 func TestARollbackAgainGoesToTheSameRevision(t *testing.T) {
-	done := func(number int) Revision { return Revision{Number: number, Status: RevisionDone} }
+	done := func(number int) Revision {
+		return Revision{Number: number, Status: RevisionDone, Releases: []ReleaseAt{at("a", number)}}
+	}
 	for name, tc := range map[string]struct {
 		newest Revision
 		want   int

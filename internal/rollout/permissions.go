@@ -94,6 +94,9 @@ func (p *Plan) needs(journal string, wait bool) []Need {
 		{Verbs: leaseVerbs, Group: "coordination.k8s.io", Resource: "leases", Namespace: journal, For: "the fleet's lock"},
 		{Verbs: recordVerbs, Resource: "secrets", Namespace: journal, For: "the fleet's history"},
 	}
+	if p.journalMissing {
+		out = append(out, Need{Verbs: []string{"create"}, Resource: "namespaces", For: "namespace " + journal + ", for the fleet's history"})
+	}
 	for _, step := range p.Steps {
 		switch {
 		case step.Kind == StepNamespace && step.Action == ActionCreate:

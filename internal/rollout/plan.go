@@ -101,6 +101,14 @@ type Step struct {
 	fields Fields
 	// crds marks the CRD release in plans that have no target.
 	crds bool
+	// reach bounds what is deleted.
+	reach Reach
+	// manifest is the digest of what a rollback returns to, as the fleet's
+	// revision has it; empty if it does not tell.
+	manifest string
+	// returnable says that the record from before is what we wrote, so that an
+	// undo may go back to it.
+	returnable bool
 	// awaited marks gates that are waited for whatever the options say.
 	awaited bool
 }
@@ -114,6 +122,9 @@ type Plan struct {
 	// Orphans are releases of this fleet that the file no longer names. A
 	// rollout leaves them alone.
 	Orphans []Record `json:"orphans,omitempty"`
+	// Unproven are releases that say that they are of this fleet, and that its
+	// journal does not know. They are left alone, whatever is asked for.
+	Unproven []Record `json:"unproven,omitempty"`
 	// Ownership says of each object that a release wants whose it is.
 	Ownership []Ownership `json:"ownership,omitempty"`
 	// Findings are the warnings and notes of the rules.
@@ -125,6 +136,8 @@ type Plan struct {
 
 	// options are those of the preview.
 	options PlanOptions
+	// journalMissing says that the namespace of the journal is to be made.
+	journalMissing bool
 	// judged is nil for a plan that no rules have judged.
 	judged *judged
 }
@@ -160,7 +173,7 @@ func Observe(ctx context.Context, d *Desired, releases Releases, cluster Cluster
 		return err
 	})
 	group.Go(func() (err error) {
-		s.Namespaces, err = cluster.Namespaces(gctx, namespacesOf(d.Set))
+		s.Namespaces, err = cluster.Namespaces(gctx, append(namespacesOf(d.Set), d.Fleet.Journal.Namespace.Value))
 		return err
 	})
 	group.Go(func() (err error) {
@@ -248,6 +261,8 @@ func NewPlan(d *Desired, s *Snapshot) (*Plan, error) {
 	if s.Facts != nil {
 		plan.Others, plan.judged = s.Facts.Foreign(d.Set), judgedBy(d.Set, s.Facts)
 	}
+	journal := d.Fleet.Journal.Namespace.Value
+	plan.journalMissing = s.Namespaces[journal] == NamespaceAbsent && !slices.Contains(namespacesOf(d.Set), journal)
 	for _, name := range namespacesOf(d.Set) {
 		if s.Namespaces[name] == NamespaceAbsent {
 			plan.Steps = append(plan.Steps, Step{ID: "namespace " + name, Kind: StepNamespace, Action: ActionCreate, Namespace: name})
@@ -275,7 +290,7 @@ func NewPlan(d *Desired, s *Snapshot) (*Plan, error) {
 		plan.Ownership = append(plan.Ownership, s.Ownership[target.Key]...)
 	}
 	plan.addWaves(d.Set.Waves)
-	plan.Orphans = orphans(d, s)
+	plan.Orphans, plan.Unproven = orphans(d.Set, s.Records)
 	return plan, nil
 }
 
@@ -390,18 +405,24 @@ func decide(target Target, records map[fleet.Key]Record, damage string) (Action,
 	}
 }
 
-// orphans are releases that the fleet once wrote and no longer names.
-func orphans(d *Desired, s *Snapshot) []Record {
+// orphans are releases that the fleet once wrote and no longer names, and those
+// of which only they themselves say so.
+func orphans(set *fleet.Set, records map[fleet.Key]Record) (known, unproven []Record) {
 	wanted := map[fleet.Key]bool{}
-	for _, rel := range d.Set.Releases {
+	for _, rel := range set.Releases {
 		wanted[rel.Key] = true
 	}
-	var out []Record
-	for key, record := range s.Records {
-		if record.Fleet == d.Set.Name && !wanted[key] && record.Status != "uninstalled" {
-			out = append(out, record)
+	for key, record := range records {
+		switch {
+		case record.Fleet != set.Name || wanted[key] || record.Status == "uninstalled":
+		case record.Known:
+			known = append(known, record)
+		default:
+			unproven = append(unproven, record)
 		}
 	}
-	slices.SortFunc(out, func(a, b Record) int { return strings.Compare(a.String(), b.String()) })
-	return out
+	byName := func(a, b Record) int { return strings.Compare(a.String(), b.String()) }
+	slices.SortFunc(known, byName)
+	slices.SortFunc(unproven, byName)
+	return known, unproven
 }

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -16,9 +17,11 @@ type ChangeAction string
 
 // What can happen to an object. The last two stop a rollout.
 const (
-	ChangeCreate   ChangeAction = "create"
-	ChangeUpdate   ChangeAction = "update"
-	ChangeDelete   ChangeAction = "delete"
+	ChangeCreate ChangeAction = "create"
+	ChangeUpdate ChangeAction = "update"
+	ChangeDelete ChangeAction = "delete"
+	// ChangeLeft is an object that would be deleted if it were the release's.
+	ChangeLeft     ChangeAction = "leave"
 	ChangeConflict ChangeAction = "conflict"
 	ChangeRefused  ChangeAction = "refused"
 )
@@ -62,8 +65,9 @@ type Comparison struct {
 	Release fleet.Key
 	// Unreleased objects belong to no release and are applied as they are.
 	Unreleased bool
-	// Wanted objects would be applied, Gone ones deleted.
+	// Wanted objects would be applied, Gone ones deleted, within Reach.
 	Wanted, Gone []chart.Object
+	Reach        Reach
 	// AbsentNamespaces do not exist yet, so nothing in them does.
 	AbsentNamespaces map[string]bool
 	// Migrate counts fields that other clients of the release wrote as ours.
@@ -127,14 +131,19 @@ func preview(ctx context.Context, step *Step, releases Releases, cluster Cluster
 	var stored *Stored
 	if step.last.Revision > 0 {
 		var err error
-		if stored, err = releases.Stored(ctx, step.Key, 0); err != nil {
+		stored, err = releases.Stored(ctx, step.Key, 0)
+		if step.refuses(err) {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 	}
+	step.returnable = stored != nil && stored.Verdict == Written
 	wanted := step.target.Rendered.Objects
 	step.gone, _ = without(stored.objects(), wanted)
 	changes, err := cluster.Compare(ctx, Comparison{
-		Release: step.Key, Wanted: wanted, Gone: step.gone,
+		Release: step.Key, Wanted: wanted, Gone: step.gone, Reach: stored.reach(wanted),
 		AbsentNamespaces: absent, Migrate: step.target.Migrate, Fields: options.Fields, Text: options.Text,
 	})
 	if err != nil {
@@ -156,10 +165,21 @@ func preview(ctx context.Context, step *Step, releases Releases, cluster Cluster
 	if step.Defaults, err = changedDefaults(ctx, cluster, stored, step); err != nil {
 		return fmt.Errorf("release %s: %w", step.Key, err)
 	}
-	if len(changes) > 0 && step.Action == ActionUnchanged {
-		step.Action, step.Reason = ActionRepair, changedByOthers(changes)
+	drift := slices.DeleteFunc(slices.Clone(changes), func(c Change) bool { return c.Action == ChangeLeft })
+	if len(drift) > 0 && step.Action == ActionUnchanged {
+		step.Action, step.Reason = ActionRepair, changedByOthers(drift)
 	}
 	return nil
+}
+
+// refuses makes a record that was altered the reason why a step cannot be done.
+func (s *Step) refuses(err error) bool {
+	var altered *AlteredError
+	if !errors.As(err, &altered) {
+		return false
+	}
+	s.Changes = []Change{{Action: ChangeRefused, Kind: "Secret", Namespace: altered.Namespace, Name: altered.Secret(), Reason: altered.Error()}}
+	return true
 }
 
 func changedByOthers(changes []Change) string {

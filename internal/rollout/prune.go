@@ -34,11 +34,14 @@ func pruneStep(ctx context.Context, orphan Record, releases Releases, cluster Cl
 		Reason: "the fleet file no longer names it",
 	}
 	stored, err := releases.Stored(ctx, orphan.Key, 0)
+	if step.refuses(err) {
+		return step, nil
+	}
 	if err != nil {
 		return step, err
 	}
 	step.gone, _ = without(stored.objects(), nil)
-	if step.Changes, err = cluster.Compare(ctx, Comparison{Release: orphan.Key, Gone: step.gone}); err != nil {
+	if step.Changes, err = cluster.Compare(ctx, Comparison{Release: orphan.Key, Gone: step.gone, Reach: stored.reach(nil)}); err != nil {
 		return step, fmt.Errorf("release %s: %w", orphan.Key, err)
 	}
 	return step, nil

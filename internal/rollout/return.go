@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -97,30 +98,55 @@ func (r *Return) Blocked() error {
 // readReturn fills in the objects of one step. It returns a reason if its
 // revision is no longer kept.
 func readReturn(ctx context.Context, step *Step, releases Releases) (gone string, err error) {
+	var altered *AlteredError
 	now, err := releases.Stored(ctx, step.Key, 0)
+	if errors.As(err, &altered) {
+		return altered.Error(), nil
+	}
 	if err != nil {
 		return "", err
 	}
+	step.reach = now.reach(nil)
 	var wanted []chart.Object
 	if step.Action == ActionRollback {
 		then, err := releases.Stored(ctx, step.Key, step.Revision)
+		if errors.As(err, &altered) {
+			return altered.Error(), nil
+		}
 		if err != nil {
 			return "", err
 		}
-		if then == nil {
-			return fmt.Sprintf("Helm no longer keeps revision %d of release %s", step.Revision, step.Key), nil
+		if reason := unreturnable(step, then); reason != "" {
+			return reason, nil
 		}
 		wanted = then.Objects
+		step.reach = now.reach(wanted)
 	}
 	step.target = Target{Release: fleet.Release{Key: step.Key}, Rendered: &chart.Rendered{Objects: wanted}}
 	step.gone, step.kept = without(now.objects(), wanted)
 	return "", nil
 }
 
+// unreturnable says why a release cannot go back to a revision as Helm has it;
+// empty if it can.
+func unreturnable(step *Step, then *Stored) string {
+	if then == nil {
+		return fmt.Sprintf("Helm no longer keeps revision %d of release %s", step.Revision, step.Key)
+	}
+	if step.manifest != "" && step.manifest != then.Manifest {
+		return fmt.Sprintf("revision %d of release %s is another one by now: the release was installed anew", step.Revision, step.Key)
+	}
+	if len(then.Beyond) > 0 {
+		return fmt.Sprintf("revision %d of release %s was not written by wheelhouse, and it holds what such a record may not restore: %s",
+			step.Revision, step.Key, strings.Join(shortened(then.Beyond), ", "))
+	}
+	return ""
+}
+
 // previewReturn asks the server what one step changes.
 func previewReturn(ctx context.Context, step *Step, cluster Cluster, fields Fields) (err error) {
 	wanted := step.target.Rendered.Objects
-	step.Changes, err = cluster.Compare(ctx, Comparison{Release: step.Key, Wanted: wanted, Gone: step.gone, Fields: fields})
+	step.Changes, err = cluster.Compare(ctx, Comparison{Release: step.Key, Wanted: wanted, Gone: step.gone, Reach: step.reach, Fields: fields})
 	if err != nil {
 		return fmt.Errorf("release %s: %w", step.Key, err)
 	}

@@ -80,7 +80,7 @@ func TestDecide(t *testing.T) {
 }
 
 func desired(targets ...Target) *Desired {
-	d := &Desired{Identity: Identity{Set: &fleet.Set{Name: "f"}}}
+	d := &Desired{Identity: Identity{Set: &fleet.Set{Name: "f"}, Fleet: &fleet.Fleet{Name: "f"}}}
 	for _, target := range targets {
 		d.Set.Releases = append(d.Set.Releases, target.Release)
 	}
@@ -125,7 +125,7 @@ func TestChrekFollowsItsPlatform(t *testing.T) {
 func TestPlanIsAGraph(t *testing.T) {
 	plan := mustPlan(t, &Snapshot{
 		Targets:    []Target{crds(), platform("a"), platform("b")},
-		Records:    map[fleet.Key]Record{key("b"): deployed(platform("b")), {Namespace: "z", Name: "p"}: {Key: key("z"), Revision: 1, Status: "deployed", Fleet: "f"}},
+		Records:    map[fleet.Key]Record{key("b"): deployed(platform("b")), {Namespace: "z", Name: "p"}: {Key: key("z"), Revision: 1, Status: "deployed", Fleet: "f", Known: true}, key("y"): {Key: key("y"), Revision: 1, Status: "deployed", Fleet: "f"}},
 		Namespaces: map[string]NamespaceState{"default": NamespaceActive, "a": NamespaceAbsent, "b": NamespaceActive},
 	})
 	var got []string
@@ -146,6 +146,9 @@ func TestPlanIsAGraph(t *testing.T) {
 	}
 	if len(plan.Orphans) != 1 || plan.Orphans[0].Key != key("z") {
 		t.Errorf("orphans: %v", plan.Orphans)
+	}
+	if len(plan.Unproven) != 1 || plan.Unproven[0].Key != key("y") {
+		t.Errorf("only they themselves say that they are of the fleet: %v", plan.Unproven)
 	}
 }
 

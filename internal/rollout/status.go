@@ -25,6 +25,8 @@ type Status struct {
 	Graphs     []Graph         `json:"graphs"`
 	// Orphans are releases of this fleet that the file no longer names.
 	Orphans []Record `json:"orphans,omitempty"`
+	// Unproven are releases that say so, and that the journal does not know.
+	Unproven []Record `json:"unproven,omitempty"`
 }
 
 // ReleaseStatus is how one release is.
@@ -74,7 +76,7 @@ func ReadStatus(ctx context.Context, id Identity, d *Desired, releases Releases,
 		if d == nil {
 			s.Releases, err = installed(gctx, id, releases, cluster)
 		} else {
-			s.Releases, s.Orphans, err = compared(gctx, d, releases, cluster)
+			err = s.compare(gctx, d, releases, cluster)
 		}
 		return err
 	})
@@ -86,13 +88,15 @@ func ReadStatus(ctx context.Context, id Identity, d *Desired, releases Releases,
 	return s, group.Wait()
 }
 
-// compared tells of each release that the file wants how it is.
-func compared(ctx context.Context, d *Desired, releases Releases, cluster Cluster) ([]ReleaseStatus, []Record, error) {
+// compare tells of each release that the file wants how it is, and which others
+// there are.
+func (s *Status) compare(ctx context.Context, d *Desired, releases Releases, cluster Cluster) error {
 	snapshot, err := Observe(ctx, d, releases, cluster)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	out := make([]ReleaseStatus, len(snapshot.Targets))
+	s.Orphans, s.Unproven = orphans(d.Set, snapshot.Records)
+	s.Releases = make([]ReleaseStatus, len(snapshot.Targets))
 	group, gctx := errgroup.WithContext(ctx)
 	for i, target := range snapshot.Targets {
 		group.Go(func() (err error) {
@@ -101,12 +105,12 @@ func compared(ctx context.Context, d *Desired, releases Releases, cluster Cluste
 			if installed {
 				differs = snapshot.differs(target)
 			}
-			out[i], err = releaseStatus(gctx, record, target, cluster)
-			out[i].Differs = differs
+			s.Releases[i], err = releaseStatus(gctx, record, target, cluster)
+			s.Releases[i].Differs = differs
 			return err
 		})
 	}
-	return out, orphans(d, snapshot), group.Wait()
+	return group.Wait()
 }
 
 // differs says how a release that is installed differs from what the file wants.
@@ -132,7 +136,7 @@ func installed(ctx context.Context, id Identity, releases Releases, cluster Clus
 	}
 	maps.DeleteFunc(records, func(key fleet.Key, r Record) bool {
 		_, named := scopes[key]
-		return !named && r.Fleet != id.Set.Name
+		return !named && (r.Fleet != id.Set.Name || !r.Known)
 	})
 	keys := slices.SortedFunc(maps.Keys(records), func(a, b fleet.Key) int { return strings.Compare(a.String(), b.String()) })
 	out := make([]ReleaseStatus, len(keys))

@@ -47,6 +47,28 @@ func Undo(plan *Plan, result *Result, promise *Promise) *Return {
 	return undo
 }
 
+// ForeseeUndo says, before a plan is carried out, what taking all of it back
+// would do, a line each, and what it would leave.
+func ForeseeUndo(plan *Plan) []string {
+	all := &Result{}
+	for _, step := range plan.Steps {
+		if step.Kind == StepRelease && step.Action.Changes() {
+			all.Outcomes = append(all.Outcomes, Outcome{Step: step, State: StateDone, Record: step.last})
+		}
+	}
+	undo := Undo(plan, all, nil)
+	var lines []string
+	for _, step := range undo.Plan.Steps {
+		if step.Action.Changes() {
+			lines = append(lines, fmt.Sprintf("%s: %s (%s)", step.ID, step.Action, step.Reason))
+		}
+	}
+	for _, lost := range undo.Lost {
+		lines = append(lines, lost+": stays as this apply leaves it")
+	}
+	return shortened(lines)
+}
+
 // PreviewUndo gives CRDs their place among the steps of an undo, after the check
 // that a rollback makes. CRDs that would hurt live objects by going back stay,
 // and so do those that cannot be checked: the rest is taken back all the same.
@@ -95,7 +117,10 @@ func (o Outcome) since(before ReleaseAt) Outcome {
 	if untouched {
 		o.Record = o.Step.last
 	}
-	o.State, o.Step.last = StateDone, Record{Key: before.Key, Chart: before.Chart, Revision: before.Revision, Status: before.Status, Digest: before.Digest}
+	o.Step.returnable = before.Manifest != "" || o.Step.returnable && before.Revision == o.Step.last.Revision
+	o.State, o.Step.last = StateDone, Record{
+		Key: before.Key, Chart: before.Chart, Revision: before.Revision, Status: before.Status, Digest: before.Digest, Manifest: before.Manifest,
+	}
 	switch {
 	case untouched && o.Record.Revision == before.Revision && o.Record.Status == before.Status:
 		o.Step.Action = ActionUnchanged
@@ -127,6 +152,8 @@ func undoStep(o Outcome) (step Step, stays string) {
 		return step, "its CRDs are new, and stay: they carry a keep policy, and the next apply goes on from them"
 	case o.Step.Action == ActionInstall:
 		step.Action, step.Reason = ActionUninstall, "it was new"
+	case before.Status == "deployed" && !o.Step.returnable:
+		return step, fmt.Sprintf("its Helm revision %d was not written by wheelhouse, so nothing goes back to it unasked", before.Revision)
 	case before.Status == "deployed":
 		step.Action, step.Revision = ActionRollback, before.Revision
 		step.Reason = fmt.Sprintf("back to Helm revision %d", before.Revision)

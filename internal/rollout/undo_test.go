@@ -34,6 +34,9 @@ func TestUndoReversesWhatAnApplyDid(t *testing.T) {
 		Targets: []Target{crds(), platform("a"), later("a"), changed, laterB, platform("c"), broken, platform("e")}, Records: before,
 		Namespaces: map[string]NamespaceState{"default": NamespaceAbsent, "a": NamespaceAbsent, "c": NamespaceAbsent},
 	})
+	for i := range plan.Steps {
+		plan.Steps[i].returnable = true
+	}
 	w := &world{fail: map[string]error{"await a/later": errors.New("boom"), "await d/p": errors.New("boom"), "apply e/p": errors.New("boom")}}
 	undo := Undo(plan, Execute(context.Background(), plan, w, w, Options{}), nil)
 	stays := undo.Lost
@@ -80,7 +83,9 @@ func TestThePromiseOfADeadRunIsKept(t *testing.T) {
 	ctx, book := context.Background(), &notebook{}
 	before := map[fleet.Key]Record{}
 	for _, namespace := range []string{"b", "c", "d"} {
-		before[key(namespace)] = deployed(platform(namespace))
+		record := deployed(platform(namespace))
+		record.Manifest = "ours"
+		before[key(namespace)] = record
 	}
 	var targets []Target
 	for _, namespace := range []string{"a", "b", "c", "d"} {

@@ -27,10 +27,12 @@ type Releases interface {
 	// Rollback returns a release to one of its revisions, as a new revision.
 	Rollback(ctx context.Context, key fleet.Key, revision int) (Record, error)
 	// Uninstall removes a release and everything in it that does not carry a
-	// keep policy. A release that does not exist is no error.
-	Uninstall(ctx context.Context, key fleet.Key) error
+	// keep policy. A release that does not exist is no error. It returns what
+	// was left for another reason, and the reason.
+	Uninstall(ctx context.Context, key fleet.Key) (left []string, err error)
 	// Stored reads what Helm recorded of one revision of a release, of the
-	// newest for 0; nil if there is none.
+	// newest for 0; nil if there is none. One that was altered since we wrote
+	// it is an *AlteredError.
 	Stored(ctx context.Context, key fleet.Key, revision int) (*Stored, error)
 }
 
@@ -106,7 +108,15 @@ type Record struct {
 	// none.
 	Rival int `json:"rival,omitempty"`
 	// Ours reports whether this program ever wrote the release.
-	Ours    bool      `json:"-"`
+	Ours bool `json:"-"`
+	// Known reports whether the journal has the release. The rest is what the
+	// record says of itself.
+	Known bool `json:"-"`
+	// Manifest is the digest of what we wrote as this revision; empty if that
+	// is not known.
+	Manifest string `json:"-"`
+	// Left is what an operation should have deleted and did not, and why.
+	Left    []string  `json:"left,omitempty"`
 	Updated time.Time `json:"updated"`
 }
 
@@ -120,6 +130,21 @@ type Stored struct {
 	Defaults map[string]any
 	// Values are those that the release was given on top of its defaults.
 	Values map[string]any
+	// Manifest is its digest.
+	Manifest string
+	// Verdict says what the record is worth; Reach bounds what it may delete.
+	Verdict Verdict
+	Reach   Reach
+	// Beyond lists what a record that we did not write holds and may not restore.
+	Beyond []string
+}
+
+// reach bounds what is deleted by a record; what we wrote has no bounds.
+func (s *Stored) reach(wanted []chart.Object) Reach {
+	if s == nil || s.Verdict == Written {
+		return Reach{}
+	}
+	return s.Reach.With(wanted)
 }
 
 // objects of a record; none if there is no record.

@@ -157,6 +157,7 @@ metadata: {name: %[1]s}
 spec:
   %[2]s
   crds: {namespace: %[1]s-crds}
+  journal: {namespace: %[1]s-crds}
   values: [{platform: {%[3]s}}]
   platforms: [{namespace: %[1]s-a}, {namespace: %[1]s-b}, {namespace: %[1]s-c}]
 `

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -58,7 +59,11 @@ func TestAnOperatorThatComesMeanwhile(t *testing.T) {
 // holdLock is another client at work on a fleet.
 func holdLock(t *testing.T, kube kubernetes.Interface, fleet string) (release func()) {
 	t.Helper()
-	leases, now := kube.CoordinationV1().Leases("default"), metav1.NowMicro()
+	home := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "wheelhouse-system"}}
+	if _, err := kube.CoreV1().Namespaces().Create(t.Context(), home, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	leases, now := kube.CoordinationV1().Leases(home.Name), metav1.NowMicro()
 	lease := &coordinationv1.Lease{
 		ObjectMeta: metav1.ObjectMeta{Name: "wheelhouse-" + fleet},
 		Spec: coordinationv1.LeaseSpec{
