@@ -84,7 +84,7 @@ spec:
 		t.Fatalf("%v\n%s", err, out)
 	}
 	theirs := writeFleet(t, "metadata: {name: theirs}\nspec: {values: [{platform: {nats: {enabled: false}}}], platforms: [{namespace: theirs}]}\n")
-	if out, err := wheelhouse(t, c, "apply", "-f", theirs, "--no-wait"); err != nil {
+	if out, err := wheelhouse(t, c, "apply", "-f", theirs, "--no-wait", "--adopt"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	out, err = wheelhouse(t, c, "plan", "-f", fleet)
@@ -164,6 +164,7 @@ rules:
     resources: ["*"]
     verbs: ["*"]
   # All that a restricted platform needs, and neither ClusterRoles nor webhooks.
+  - {apiGroups: [rbac.authorization.k8s.io], resources: [clusterroles], verbs: [get, create, patch]}
   - apiGroups: [rbac.authorization.k8s.io]
     resources: [roles, rolebindings]
     verbs: ["*"]

@@ -52,9 +52,10 @@ spec: {serviceName: Worker, annotations: {nvidia.com/restartAt: "1"}, componentT
 		t.Errorf("its pods say that they are part of graph %s", graph)
 	}
 	change(t, dgd, func(d *v1alpha1.DynamoGraphDeployment) { d.Spec.Restart = &v1alpha1.Restart{ID: "1"} })
-	allRun(t, ns, "", "chat-frontend", "chat-worker")
 	worker := &appsv1.Deployment{}
 	cluster.Eventually(t, "the restart reaches the worker", func() error {
+		// One service after the other: the frontend has to run again first.
+		allRun(t, ns, "", "chat-frontend", "chat-worker")
 		get(t, ns, "chat-worker", worker)
 		if worker.Spec.Template.Annotations[v1alpha1.AnnotationRestartAt] != "1" {
 			return fmt.Errorf("its pods carry %v", worker.Spec.Template.Annotations)
