@@ -10,6 +10,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/check"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/manager"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
@@ -51,14 +52,24 @@ func (a *app) known(of func(rollout.Identity) []string) []string {
 	return slices.DeleteFunc(of(id), func(text string) bool { return text == "" })
 }
 
-// revisions offers those that can be returned to, newest first.
-func (a *app) revisions(ctx context.Context) []string {
+// connectQuietly is for what is nice to have: nil where there is no fleet file, or
+// no cluster that answers.
+func (a *app) connectQuietly(ctx context.Context) *manager.Manager {
 	id, err := rollout.Identify(a.source(nil))
 	if err != nil {
 		return nil
 	}
 	m, err := a.connect(ctx, subject{Identity: id})
 	if err != nil {
+		return nil
+	}
+	return m
+}
+
+// revisions offers those that can be returned to, newest first.
+func (a *app) revisions(ctx context.Context) []string {
+	m := a.connectQuietly(ctx)
+	if m == nil {
 		return nil
 	}
 	defer m.Close()

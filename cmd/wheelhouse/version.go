@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/report"
-	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 	"github.com/wheelhouse-dev/wheelhouse/internal/version"
 )
 
@@ -55,12 +54,8 @@ type versions struct {
 func (a *app) runningCharts(ctx context.Context) map[string]int {
 	ctx, cancel := context.WithTimeout(ctx, completionPatience)
 	defer cancel()
-	id, err := rollout.Identify(a.source(nil))
-	if err != nil {
-		return nil
-	}
-	m, err := a.connect(ctx, subject{Identity: id})
-	if err != nil {
+	m := a.connectQuietly(ctx)
+	if m == nil {
 		return nil
 	}
 	defer m.Close()
