@@ -106,7 +106,7 @@ func (a *app) explain(ctx context.Context, reference, field string, flags explai
 func subjects(ctx context.Context, desired *rollout.Desired, caps *chart.Capabilities, namespaces []string, key string) ([]trace.Subject, error) {
 	var out []trace.Subject
 	for _, rel := range desired.Set.Releases {
-		if !selected(namespaces, rel.Namespace) || key != "" && rel.Chart != key {
+		if !selected(namespaces, rel) || key != "" && rel.Chart != key {
 			continue
 		}
 		if ctx.Err() != nil {

@@ -35,7 +35,7 @@ its identity is needed: its name, where its journal is, its platforms.`,
 			if err != nil {
 				return err
 			}
-			if err := fleet.Select(namespaces); err != nil {
+			if namespaces, err = fleet.Select(namespaces); err != nil {
 				return err
 			}
 			revisions = rollout.OfNamespaces(revisions, namespaces)

@@ -61,7 +61,7 @@ func (a *app) render(ctx context.Context, flags renderFlags) error {
 	a.warn(desired.ObjectWarnings.Of("W-24"))
 	var chosen []rollout.Target
 	for _, target := range targets {
-		if selected(flags.namespaces, target.Namespace) && (flags.chart == "" || target.Chart == flags.chart) {
+		if selected(flags.namespaces, target.Release) && (flags.chart == "" || target.Chart == flags.chart) {
 			chosen = append(chosen, target)
 		}
 	}
@@ -108,9 +108,10 @@ func (a *app) renderJSON(targets []rollout.Target) error {
 	return report.JSON(a.out, out)
 }
 
-// selected reports whether a namespace is one of those; all are if none is named.
-func selected(namespaces []string, namespace string) bool {
-	return len(namespaces) == 0 || slices.Contains(namespaces, namespace)
+// selected reports whether a release is of one of the namespaces, as one that it
+// lives in or serves; all are if none is named.
+func selected(namespaces []string, rel fleet.Release) bool {
+	return len(namespaces) == 0 || slices.ContainsFunc(rel.Namespaces(), func(name string) bool { return slices.Contains(namespaces, name) })
 }
 
 // noRelease says what the filters of a command left nothing of.

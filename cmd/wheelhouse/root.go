@@ -145,11 +145,12 @@ func namespacesFlag(c *cobra.Command, namespaces *[]string) {
 	c.Flags().StringSliceVarP(namespaces, "namespace", "n", nil, "only releases in this namespace (repeatable)")
 }
 
-// read loads the fleet and prints warnings about it.
+// read loads the fleet and prints warnings about it. Notes, which ask for
+// nothing, are left to validate.
 func (a *app) read(ctx context.Context) (*rollout.Desired, error) {
 	desired, err := a.load(ctx)
 	if desired != nil {
-		a.warn(desired.Warnings)
+		a.warn(desired.Warnings.With(check.Warning))
 	}
 	return desired, err
 }

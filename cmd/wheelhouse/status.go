@@ -62,13 +62,14 @@ func (a *app) status(ctx context.Context, flags statusFlags) error {
 		return err
 	}
 	defer m.Close()
-	if err := fleet.Select(flags.namespaces); err != nil {
+	namespaces, err := fleet.Select(flags.namespaces)
+	if err != nil {
 		return err
 	}
 	look := func() (*rollout.Status, error) {
 		status, err := m.Status(ctx)
 		if err == nil {
-			status.Only(flags.namespaces)
+			status.Only(namespaces)
 		}
 		return status, err
 	}

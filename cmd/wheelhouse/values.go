@@ -99,7 +99,7 @@ func (a *app) values(ctx context.Context, flags valuesFlags) error {
 	}
 	found := false
 	for _, rel := range desired.Set.Releases {
-		if rel.Chart != flags.chart || !selected(flags.namespaces, rel.Namespace) {
+		if rel.Chart != flags.chart || !selected(flags.namespaces, rel) {
 			continue
 		}
 		found = true

@@ -54,7 +54,7 @@ var checkpointsHaveAnAgent = Rule{
 			has[agent.Release.Namespace] = true
 		}
 		checkpointed(in, func(g Graph, s Service) {
-			if !has[g.Namespace] {
+			if rel, served := servedBy(in.Set, g.Namespace); !has[g.Namespace] && (!served || rel.Scope == fleet.ScopeCluster || !has[rel.Namespace]) {
 				problems = append(problems, problem(fleet.Origin{}, "service %s of graph %s uses checkpoints, and namespace %s has no agent", s.Name, g, g.Namespace))
 			}
 		})

@@ -75,7 +75,7 @@ type Refusal struct {
 
 func (r *Refusal) Error() string {
 	var lines, pages []string
-	for _, f := range r.Findings.of(Error) {
+	for _, f := range r.Findings.With(Error) {
 		lines = append(lines, f.Problem.String()+" ["+f.Rule+"]")
 		if !slices.Contains(pages, f.Page) {
 			pages = append(pages, f.Page)
@@ -86,24 +86,25 @@ func (r *Refusal) Error() string {
 
 // Err returns the errors among the findings as a *Refusal, or nil.
 func (fs Findings) Err() error {
-	if len(fs.of(Error)) == 0 {
+	if len(fs.With(Error)) == 0 {
 		return nil
 	}
 	return &Refusal{Findings: fs}
 }
 
 // Warnings returns the findings that do not stop a rollout.
-func (fs Findings) Warnings() Findings { return fs.of(Warning, Note) }
+func (fs Findings) Warnings() Findings { return fs.With(Warning, Note) }
 
 // Count says how many findings have a severity.
-func (fs Findings) Count(s Severity) int { return len(fs.of(s)) }
+func (fs Findings) Count(s Severity) int { return len(fs.With(s)) }
 
 // Of returns the findings of one rule.
 func (fs Findings) Of(rule string) Findings {
 	return slices.DeleteFunc(slices.Clone(fs), func(f Finding) bool { return f.Rule != rule })
 }
 
-func (fs Findings) of(severities ...Severity) Findings {
+// With returns the findings of some severities.
+func (fs Findings) With(severities ...Severity) Findings {
 	return slices.DeleteFunc(slices.Clone(fs), func(f Finding) bool { return !slices.Contains(severities, f.Severity) })
 }
 

@@ -20,7 +20,7 @@ func servedGraphs(in Input) (out []Graph) {
 func servedBy(set *fleet.Set, namespace string) (fleet.Release, bool) {
 	var wide *fleet.Release
 	for _, rel := range set.Platforms() {
-		if rel.Namespace == namespace {
+		if rel.Serves == namespace {
 			return rel, true
 		}
 		if rel.Scope == fleet.ScopeCluster {

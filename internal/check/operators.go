@@ -1,7 +1,9 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
@@ -147,7 +149,7 @@ type rival struct {
 func rivals(in Input, proven bool) (out []rival) {
 	ours, home := map[fleet.Key]bool{}, map[string]bool{}
 	for _, rel := range in.Set.Platforms() {
-		ours[rel.Key], home[rel.Namespace] = true, true
+		ours[rel.Key], home[cmp.Or(rel.Serves, rel.Namespace)] = true, true
 	}
 	for _, operator := range in.Cluster.Operators {
 		// A Lease in a namespace of ours may be of our own that was just removed.
@@ -166,7 +168,7 @@ func rivals(in Input, proven bool) (out []rival) {
 }
 
 // conflict: a cluster-wide operator tolerates no other, a restricted one no
-// other in its namespace.
+// other in its namespace, nor in the one that it serves.
 func conflict(rel fleet.Release, other Operator) bool {
-	return rel.Scope == fleet.ScopeCluster || other.Scope == fleet.ScopeCluster || other.Serves == rel.Namespace
+	return rel.Scope == fleet.ScopeCluster || other.Scope == fleet.ScopeCluster || slices.Contains(rel.Namespaces(), other.Serves)
 }

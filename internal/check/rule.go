@@ -76,7 +76,8 @@ var (
 		onePlatformPerNamespace,
 		scopesDoNotMix,
 		scopeIsStatedOnce,
-		restrictionStaysHome,
+		targetIsStatedOnce,
+		platformsLiveApart,
 		natsIsInstalledWhereAnnounced,
 		etcdIsInstalledWhereAnnounced,
 		etcdDiscoveryHasEtcd,
@@ -167,7 +168,9 @@ func Wants(set *fleet.Set) Wanted {
 	}
 	names, namespaces := map[Fact]map[string]bool{}, map[string]bool{}
 	for _, rel := range set.Releases {
-		namespaces[rel.Namespace] = true
+		for _, namespace := range rel.Namespaces() {
+			namespaces[namespace] = true
+		}
 	}
 	for _, rule := range Rules() {
 		if rule.Live == nil || !rule.applies(set) {

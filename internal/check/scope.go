@@ -10,23 +10,34 @@ import (
 var onePlatformPerNamespace = Rule{
 	ID:       "C-38",
 	Severity: Error,
-	Says:     "A namespace holds one platform: its objects have fixed names.",
+	Says:     "A namespace holds one platform and is served by one: their objects have fixed names.",
 	Why: "The marker Lease, the planner's ServiceAccount and the webhook's Secret have the same name in every release. A second release in the namespace " +
 		"fails on ownership, or shares a certificate that it does not own.",
-	Fix: "give each platform a namespace of its own",
+	Fix: "give each platform a namespace of its own, and one to serve that no other serves",
 	Find: func(in Input) (problems []fleet.Problem) {
-		first := map[string]fleet.Release{}
+		home, served := map[string]fleet.Release{}, map[string]fleet.Release{}
 		for _, rel := range in.Set.Platforms() {
-			if other, taken := first[rel.Namespace]; taken {
+			if other, taken := home[rel.Namespace]; taken {
 				problems = append(problems, problem(rel.Origin, "namespace %s already has a platform, see %s", rel.Namespace, other.Origin))
 				continue
 			}
-			first[rel.Namespace] = rel
+			home[rel.Namespace] = rel
+			if other, taken := served[rel.Serves]; taken && rel.Serves != "" {
+				problems = append(problems, problem(rel.Origin, "namespace %s is already served by platform %s, see %s", rel.Serves, other.Key, other.Origin))
+				continue
+			}
+			served[rel.Serves] = rel
 		}
 		return problems
 	},
-	Fails:  []Example{{Fleet: "platforms:\n  - {namespace: team-a}\n  - {namespace: team-a, release: second}"}},
-	Passes: []Example{{Fleet: "platforms:\n  - {namespace: team-a}\n  - {namespace: team-b}"}},
+	Fails: []Example{
+		{Fleet: "platforms:\n  - {namespace: team-a}\n  - {namespace: team-a, release: second}"},
+		{Fleet: "platforms:\n  - {namespace: one, serves: team-a}\n  - {namespace: two, serves: team-a}"},
+	},
+	Passes: []Example{
+		{Fleet: "platforms:\n  - {namespace: team-a}\n  - {namespace: team-b}"},
+		{Fleet: "platforms:\n  - {namespace: team-a-platform, serves: team-a}\n  - {namespace: team-b-platform, serves: team-b}"},
+	},
 }
 
 var scopesDoNotMix = Rule{
@@ -110,23 +121,83 @@ var scopeIsStatedOnce = Rule{
 	Passes: []Example{{Fleet: "platforms: [{namespace: team-a, scope: namespace}]"}},
 }
 
-var restrictionStaysHome = Rule{
+var targetIsStatedOnce = Rule{
 	ID:       "C-21",
 	Severity: Error,
-	Says:     "A restricted operator serves the namespace that it is installed in.",
-	Why:      "Its Role, its Lease, its webhooks and the accounts of what it runs are in the release's namespace. Split over two, some of them watch the wrong one.",
-	Fix:      "remove namespaceRestriction.targetNamespace",
+	Says:     "Which namespace a platform serves is stated in the fleet file, not in its values.",
+	Why: "The namespace is made, checked and cleared by what the fleet file says. An operator whose values name another one would serve graphs that nobody " +
+		"counts, and two operators might serve one namespace.",
+	Fix: "remove the key from the values, and set `serves` of the platform",
 	Find: func(in Input) (problems []fleet.Problem) {
 		for _, rel := range in.Set.Platforms() {
 			path := []string{"dynamo-operator", "namespaceRestriction", "targetNamespace"}
-			target := text(rel, path...)
-			if target == "" || target == rel.Namespace {
+			v := rel.Values.At(path...)
+			if v == nil {
 				continue
 			}
-			problems = append(problems, problem(originOf(rel, path...), "targetNamespace is %q, but the platform is installed in %s", target, rel.Namespace))
+			for _, stated := range append(slices.Clone(v.Overrode), fleet.Candidate{Value: v.Plain(), Origin: v.Origin}) {
+				target, _ := stated.Value.(string)
+				if target == "" || target == rel.Serves {
+					continue
+				}
+				problems = append(problems, problem(stated.Origin, "targetNamespace is %q, but platform %s (%s) serves %s", target, rel.Key, rel.Origin, servedText(rel)))
+			}
 		}
 		return problems
 	},
-	Fails:  []Example{{Fleet: "platforms:\n  - namespace: team-a\n    values: [{platform: {dynamo-operator: {namespaceRestriction: {targetNamespace: team-z}}}}]"}},
-	Passes: []Example{{Fleet: "platforms:\n  - namespace: team-a\n    values: [{platform: {dynamo-operator: {namespaceRestriction: {targetNamespace: team-a}}}}]"}},
+	Fails: []Example{
+		{Fleet: "platforms:\n  - namespace: team-a\n    values: [{platform: {dynamo-operator: {namespaceRestriction: {targetNamespace: team-z}}}}]"},
+		{Fleet: "platforms:\n  - {namespace: team-a-platform, serves: team-a}\nvalues: [{platform: {dynamo-operator: {namespaceRestriction: {targetNamespace: team-z}}}}]"},
+	},
+	Passes: []Example{
+		{Fleet: "platforms:\n  - namespace: team-a\n    values: [{platform: {dynamo-operator: {namespaceRestriction: {targetNamespace: team-a}}}}]"},
+		{Fleet: "platforms: [{namespace: team-a-platform, serves: team-a}]"},
+	},
+}
+
+// servedText says what a platform's operator serves.
+func servedText(rel fleet.Release) string {
+	if rel.Serves == "" {
+		return "every namespace"
+	}
+	return "namespace " + rel.Serves
+}
+
+var platformsLiveApart = Rule{
+	ID:       "W-27",
+	Severity: Note,
+	Says:     "A platform lives beside the namespace that it serves.",
+	Why: "Whoever may edit a namespace, as the ClusterRole `edit` lets a team, reads its Secrets, mints tokens of its ServiceAccounts and runs programs in " +
+		"its pods. A platform in that namespace belongs to them: the operator's rights, the key of its webhooks, the records that it is rolled back to, and, " +
+		"with checkpoints, an agent on every node. All of it stays within the namespace, except for the agent. In a namespace of its own, which only " +
+		"administrators can edit, it is out of reach. It is a note because a team may be its own administrator.",
+	Fix:  "give the platform a namespace of its own: {namespace: TEAM-platform, serves: TEAM}",
+	When: isPlatform,
+	Find: func(in Input) (problems []fleet.Problem) {
+		var together []fleet.Release
+		for _, rel := range in.Set.Platforms() {
+			if rel.Serves == rel.Namespace {
+				together = append(together, rel)
+			}
+		}
+		if len(together) == 0 {
+			return nil
+		}
+		first := together[0]
+		message := fmt.Sprintf("whoever may edit namespace %s has the rights of the platform in it, and reads the key of its webhooks", first.Namespace)
+		if more := len(together) - 1; more > 0 {
+			message += fmt.Sprintf(" (and %d more of the fleet's platforms)", more)
+		}
+		p := problem(first.Origin, "%s", message)
+		p.Fix = fmt.Sprintf("give the platform a namespace of its own: {namespace: %s-platform, serves: %s}", first.Namespace, first.Namespace)
+		return append(problems, p)
+	},
+	Fails: []Example{
+		{Fleet: "platforms: [{namespace: team-a}]"},
+		{Fleet: "platforms: [{namespace: team-a}, {namespace: team-b}]"},
+	},
+	Passes: []Example{
+		{Fleet: "platforms: [{namespace: team-a-platform, serves: team-a}]"},
+		{Fleet: "platforms: [{namespace: dynamo-system, scope: cluster}]"},
+	},
 }

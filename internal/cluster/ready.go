@@ -65,7 +65,7 @@ func (s *Session) AwaitReady(ctx context.Context, gate rollout.Gate, report func
 	if err := s.awaitServed(ctx, gate, report); err != nil {
 		return err
 	}
-	if gate.Marker {
+	if gate.Marker != "" {
 		if err := s.awaitMarker(ctx, gate, report); err != nil {
 			return err
 		}
@@ -209,10 +209,10 @@ func judge(u *unstructured.Unstructured) verdict {
 
 // awaitMarker waits for the operator's claim on its namespace to be held.
 func (s *Session) awaitMarker(ctx context.Context, gate rollout.Gate, report func(string)) error {
-	label := "Lease " + joinName(gate.Release.Namespace, MarkerLease)
+	label := "Lease " + joinName(gate.Marker, MarkerLease)
 	judge := judgeMarker(lease.NewObserver(lease.Awake), gate)
 	err := s.watches.await(ctx, selection{resource: leases, fields: "metadata.name=" + MarkerLease},
-		gate.Release.Namespace, MarkerLease, gate.Patience, judge, func(message string) { report(label + ": " + message) })
+		gate.Marker, MarkerLease, gate.Patience, judge, func(message string) { report(label + ": " + message) })
 	var blocked *notReady
 	if errors.As(err, &blocked) {
 		return fmt.Errorf("%s is not held: %s; see the operator's log with `kubectl -n %s logs -l app.kubernetes.io/part-of=dynamo-operator`",

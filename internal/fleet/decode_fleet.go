@@ -146,6 +146,7 @@ func (d *decoder) platform(n *yaml.Node, path string) Platform {
 	}
 	d.object(n, path, fields{
 		"namespace": func(n *yaml.Node) { p.Namespace = d.namespace(n, field("namespace")).Value },
+		"serves":    func(n *yaml.Node) { p.Serves = d.namespace(n, field("serves")) },
 		"release": func(n *yaml.Node) {
 			p.Release = d.matching(n, field("release"), helmName, "a Helm release name (small letters, digits, dashes and dots, at most 53 long)").Value
 		},

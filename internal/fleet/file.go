@@ -107,6 +107,9 @@ type ValuesSource struct {
 // Platform is one installation of the platform chart.
 type Platform struct {
 	Namespace string
+	// Serves is the namespace whose graphs a restricted platform serves; empty:
+	// its own.
+	Serves Located[string]
 	// Release is the Helm release name, default "dynamo-platform".
 	Release string
 	// Scope is "namespace" (default) or "cluster".

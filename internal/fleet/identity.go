@@ -114,7 +114,8 @@ func (r *resolver) outline() (*Set, []*Platform) {
 	for i := range f.Platforms {
 		p := &f.Platforms[i]
 		set.Releases = append(set.Releases, Release{
-			Key: Key{Namespace: p.Namespace, Name: p.Release}, Chart: ChartPlatform, Scope: p.Scope.Value, Wave: p.Wave, Origin: p.Origin,
+			Key: Key{Namespace: p.Namespace, Name: p.Release}, Chart: ChartPlatform, Scope: p.Scope.Value, Serves: r.serves(*p),
+			Wave: p.Wave, Origin: p.Origin,
 		})
 		set.Releases = append(set.Releases, r.chrekReleases(*p)...)
 		for len(of) < len(set.Releases) {

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -37,7 +38,10 @@ type Release struct {
 	Chart string
 	// Scope is the operator's scope for a platform, empty otherwise.
 	Scope string
-	Wave  string
+	// Serves is the namespace whose graphs a restricted platform serves, which may
+	// be another one than its own; empty for a cluster-wide platform and otherwise.
+	Serves string
+	Wave   string
 	// After lists the releases that must be ready before this one is applied,
 	// besides the CRDs.
 	After []Key
@@ -47,6 +51,14 @@ type Release struct {
 	Values *Value
 	// Origin is where the fleet file asks for this release.
 	Origin Origin
+}
+
+// Namespaces are those that the release has objects in.
+func (r Release) Namespaces() []string {
+	if r.Serves == "" || r.Serves == r.Namespace {
+		return []string{r.Namespace}
+	}
+	return []string{r.Namespace, r.Serves}
 }
 
 // Hide is an error of the release without what was encrypted.
@@ -125,6 +137,8 @@ type common struct {
 	fleet *Fleet
 	// plain says nothing about checkpoints, for where nothing is prepared for them.
 	plain, prepared *Value
+	// certified says that the platform's chart leaves certificates to us.
+	certified bool
 }
 
 func (r *resolver) common() common {
@@ -135,18 +149,19 @@ func (r *resolver) common() common {
 	facts := sharedFacts(r.fleet.Shared)
 	values := r.sources(r.fleet.Values, r.fleet.Path, LayerFleet)
 	return common{
-		fleet:    r.fleet,
-		plain:    MergeAll(profiles, facts, values),
-		prepared: MergeAll(profiles, facts, r.fleet.Shared.Checkpoint.facts(), values),
+		fleet:     r.fleet,
+		certified: r.Defaults[ChartPlatform].At(certificateKey...) != nil,
+		plain:     MergeAll(profiles, facts, values),
+		prepared:  MergeAll(profiles, facts, r.fleet.Shared.Checkpoint.facts(), values),
 	}
 }
 
 // of adds what a platform says besides its values.
 func (c common) of(p Platform) *Value {
 	if prepared, _ := c.fleet.prepares(p); prepared {
-		return MergeAll(c.prepared, scopeFact(p), p.Checkpoint.facts())
+		return MergeAll(c.prepared, scopeFact(p, c.certified), p.Checkpoint.facts())
 	}
-	return Merge(c.plain, scopeFact(p))
+	return Merge(c.plain, scopeFact(p, c.certified))
 }
 
 func (r *resolver) profile(name Located[string]) *Value {
@@ -259,10 +274,41 @@ func sharedFacts(s Shared) *Value {
 	return out
 }
 
-// scopeFact tells the operator chart what a platform's scope is.
-func scopeFact(p Platform) *Value {
-	restricted := fact(p.Scope.Value == ScopeNamespace, p.Scope.Origin)
-	return NewMap(p.Origin).Put(restricted, ChartPlatform, "dynamo-operator", "namespaceRestriction", "enabled")
+// serves is the namespace of a platform's graphs.
+func (r *resolver) serves(p Platform) string {
+	switch {
+	case p.Scope.Value == ScopeNamespace:
+		return cmp.Or(p.Serves.Value, p.Namespace)
+	case p.Serves.Value != "":
+		r.problems = append(r.problems, Problem{
+			Origin:  p.Serves.Origin,
+			Message: fmt.Sprintf("platform %s/%s has scope: cluster and serves every namespace, not %s alone", p.Namespace, p.Release, p.Serves.Value),
+			Fix:     "remove serves, or set scope: namespace",
+		})
+	}
+	return ""
+}
+
+// certificateKey tells the operator chart that the certificate of a restricted
+// operator's webhooks is looked after.
+var certificateKey = []string{"dynamo-operator", "webhook", "certificateSecret", "wheelhouse"}
+
+// scopeFact tells the operator chart what a platform's scope is. certified says
+// that the chart knows certificateKey.
+func scopeFact(p Platform, certified bool) *Value {
+	out := NewMap(p.Origin)
+	put := func(plain any, origin Origin, path ...string) {
+		out = out.Put(fact(plain, origin), append([]string{ChartPlatform, "dynamo-operator"}, path...)...)
+	}
+	restricted := p.Scope.Value == ScopeNamespace
+	put(restricted, p.Scope.Origin, "namespaceRestriction", "enabled")
+	if restricted && p.Serves.Value != "" {
+		put(p.Serves.Value, p.Serves.Origin, "namespaceRestriction", "targetNamespace")
+	}
+	if restricted && certified {
+		put(true, p.Scope.Origin, certificateKey[1:]...)
+	}
+	return out
 }
 
 func fact(plain any, origin Origin) *Value {

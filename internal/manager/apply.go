@@ -13,7 +13,8 @@ import (
 // comes with an error has findings to show.
 func (m *Manager) Plan(ctx context.Context, options rollout.PreviewOptions) (*rollout.Plan, error) {
 	m.store.Fields = options.Fields
-	if err := m.Select(options.Namespaces); err != nil {
+	namespaces, err := m.Select(options.Namespaces)
+	if err != nil {
 		return nil, err
 	}
 	snapshot, err := rollout.Observe(ctx, m.desired, m.store, m.session)
@@ -32,7 +33,7 @@ func (m *Manager) Plan(ctx context.Context, options rollout.PreviewOptions) (*ro
 	if err := plan.Until(options.Wave, m.Set.Waves); err != nil {
 		return nil, err
 	}
-	plan.Only(options.Namespaces)
+	plan.Only(namespaces)
 	if err := plan.Permit(ctx, m.Identity, m.session, !options.NoWait); err != nil {
 		return plan, err
 	}

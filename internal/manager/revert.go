@@ -101,7 +101,7 @@ func (m *Manager) planDestroy(ctx context.Context, options rollout.DestroyOption
 			break
 		}
 	}
-	if err := m.Select(options.Namespaces); err != nil {
+	if options.Namespaces, err = m.Select(options.Namespaces); err != nil {
 		return nil, err
 	}
 	return rollout.PlanDestroy(ctx, m.Identity, applied, m.store, m.session, options)

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -18,6 +19,8 @@ type Certificate struct {
 	// Expires is when nothing that is trusted is valid any more; zero if nothing
 	// is trusted.
 	Expires time.Time `json:"expires,omitzero"`
+	// renewal is who should have renewed it, and what to do; the operator if empty.
+	renewal string
 }
 
 // lateRenewal is how long before its end a certificate should have been renewed.
@@ -33,7 +36,8 @@ func (c Certificate) Warning(now time.Time) string {
 	case left <= 0:
 		return fmt.Sprintf("the certificate of %s expired at %s; its webhooks cannot be called", c.Configuration, c.Expires.UTC().Format(time.DateTime))
 	case left < late:
-		return fmt.Sprintf("the certificate of %s ends in %d days, at %s, and should have been renewed; look at the log of the operator", c.Configuration, int(left.Hours()/24), c.Expires.UTC().Format(time.DateTime))
+		return fmt.Sprintf("the certificate of %s ends in %d days, at %s, and should have been renewed; %s",
+			c.Configuration, int(left.Hours()/24), c.Expires.UTC().Format(time.DateTime), cmp.Or(c.renewal, "look at the log of the operator"))
 	default:
 		return ""
 	}

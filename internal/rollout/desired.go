@@ -139,6 +139,8 @@ type Target struct {
 	FleetName string
 	// Adopts are objects that exist without this release and become part of it.
 	Adopts []Ownership
+	// authority is the certificate that the release asks for; nil if none.
+	authority *Authority
 	// Migrate moves fields that other clients of the release recorded as theirs
 	// to us, so that what leaves the chart also leaves the objects.
 	Migrate bool

@@ -172,7 +172,7 @@ func servedNamespaces(set *fleet.Set) []string {
 		if rel.Scope == fleet.ScopeCluster {
 			return nil
 		}
-		out = append(out, rel.Namespace)
+		out = append(out, rel.Serves)
 	}
 	return out
 }

@@ -219,6 +219,8 @@ func (e *execution) perform(ctx context.Context, n *node, started time.Time) (Re
 		return e.release(WithWaiting(context.WithoutCancel(ctx), Waiting{Patience: e.Patience, Report: progress}), step)
 	case StepGate:
 		return e.gate(ctx, step, progress)
+	case StepCertificate:
+		return Record{}, e.cluster.KeepAuthority(context.WithoutCancel(ctx), *step.target.authority)
 	case StepWave:
 		return Record{}, nil
 	case StepGraph:
@@ -270,7 +272,11 @@ func (e *execution) release(ctx context.Context, step Step) (Record, error) {
 		}
 		return record, err
 	case ActionRollback:
-		return e.releases.Rollback(ctx, step.Key, step.Revision)
+		record, err := e.releases.Rollback(ctx, step.Key, step.Revision)
+		if err != nil {
+			return record, err
+		}
+		return record, e.keepAuthority(ctx, step.Key)
 	default:
 		return e.releases.Apply(ctx, step.target, step.Action, step.last)
 	}
@@ -286,7 +292,7 @@ func (e *execution) gate(ctx context.Context, step Step, progress func(string)) 
 	}
 	var notes []string
 	err := e.cluster.AwaitReady(ctx, Gate{
-		Release: target.Key, Objects: target.Rendered.Objects, Patience: e.Patience, Marker: hasMarker(target),
+		Release: target.Key, Objects: target.Rendered.Objects, Patience: e.Patience, Marker: markerOf(target),
 		Changed: slices.ContainsFunc(step.Needs, e.wroteRelease),
 		Note:    func(note string) { notes = append(notes, note) },
 	}, progress)

@@ -9,19 +9,28 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/spelling"
 )
 
-// Select makes sure that the fleet has releases in each of the namespaces.
-func (id Identity) Select(namespaces []string) error {
+// Select returns, for namespaces that releases of the fleet live in or serve,
+// both: whoever names a tenant means its platform too. A namespace that no
+// release is about is an error.
+func (id Identity) Select(namespaces []string) ([]string, error) {
 	known := id.Namespaces()
 	for _, namespace := range namespaces {
 		if slices.Contains(known, namespace) {
 			continue
 		}
 		if meant := spelling.Closest(namespace, known); meant != "" {
-			return fmt.Errorf("the fleet has no release in namespace %q; did you mean %q?", namespace, meant)
+			return nil, fmt.Errorf("the fleet has no release in namespace %q; did you mean %q?", namespace, meant)
 		}
-		return fmt.Errorf("the fleet has no release in namespace %q", namespace)
+		return nil, fmt.Errorf("the fleet has no release in namespace %q", namespace)
 	}
-	return nil
+	all := slices.Clone(namespaces)
+	for _, rel := range id.Set.Releases {
+		if about := rel.Namespaces(); slices.ContainsFunc(about, func(name string) bool { return slices.Contains(namespaces, name) }) {
+			all = append(all, about...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
 }
 
 // chosen reports whether a namespace is selected; all are if none is named.
@@ -38,7 +47,7 @@ func (p *Plan) Only(namespaces []string) {
 	left, used := map[string]bool{}, map[string]bool{}
 	for i := range p.Steps {
 		step := &p.Steps[i]
-		about := step.Kind == StepRelease || step.Kind == StepGate
+		about := step.Kind == StepRelease || step.Kind == StepCertificate || step.Kind == StepGate
 		other := about && step.target.Chart != "" && step.target.Chart != fleet.ChartCRDs && !slices.Contains(namespaces, step.Key.Namespace)
 		switch {
 		case other && step.Kind == StepRelease:
@@ -47,6 +56,9 @@ func (p *Plan) Only(namespaces []string) {
 			left[step.ID] = true
 		case step.Kind == StepRelease:
 			used[step.Key.Namespace] = true
+			for _, namespace := range step.target.Namespaces() {
+				used[namespace] = true
+			}
 		}
 	}
 	p.Steps = slices.DeleteFunc(p.Steps, func(s Step) bool {

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -103,6 +104,8 @@ func (p *Plan) needs(journal string, wait bool) []Need {
 			out = append(out, Need{Verbs: []string{"create"}, Resource: "namespaces", For: "namespace " + step.Namespace})
 		case step.Kind == StepRelease && step.Action.Changes():
 			out = append(out, step.needs(wait)...)
+		case step.Kind == StepCertificate && step.Action.Changes():
+			out = append(out, authorityNeeds(step.target.authority)...)
 		case step.Action == ActionDelete:
 			out = append(out, step.deletes()...)
 		case step.Kind == StepCRDs && step.Action.Changes() && step.target.Rendered != nil:
@@ -265,7 +268,7 @@ func PermitDestroy(ctx context.Context, id Identity, d *Desired, cluster Cluster
 		ruins.Releases = append(ruins.Releases, Record{Key: target.Key})
 		ruins.objects[target.Key], _ = without(target.Rendered.Objects, nil)
 		ruins.Claims[target.Key] = []string{Everything}
-		ruins.Graphs = append(ruins.Graphs, Graph{Namespace: target.Namespace})
+		ruins.Graphs = append(ruins.Graphs, Graph{Namespace: cmp.Or(target.Serves, target.Namespace)})
 	}
 	ruins.plan(id, crds, true)
 	return permit(ctx, id.Set.Name, cluster, append(needs, ruins.Plan.needs(id.Journal(), false)...))
@@ -315,6 +318,12 @@ func PermitAll(ctx context.Context, d *Desired, cluster Cluster) error {
 	}
 	for _, target := range targets {
 		plan.Steps = append(plan.Steps, Step{Kind: StepRelease, Action: ActionInstall, Key: target.Key, target: target})
+		if target.authority, err = authorityOf(target.Key, target.Rendered.Objects); err != nil {
+			return err
+		}
+		if target.authority != nil {
+			plan.Steps = append(plan.Steps, Step{Kind: StepCertificate, Action: ActionCreate, Key: target.Key, target: target})
+		}
 	}
 	return permit(ctx, d.Set.Name, cluster, append(needs, plan.needs(d.Journal(), true)...))
 }

@@ -50,6 +50,8 @@ const (
 	StepGraph     StepKind = "graph"
 	StepClaims    StepKind = "claims"
 	StepCRDs      StepKind = "crds"
+	// StepCertificate makes, renews or has trusted the certificate of webhooks.
+	StepCertificate StepKind = "certificate"
 	// StepWave stands between two waves.
 	StepWave StepKind = "wave"
 )
@@ -156,6 +158,8 @@ type Snapshot struct {
 	Ownership map[fleet.Key][]Ownership
 	// crds are the CRDs of dependencies that releases turn on.
 	crds []crdSet
+	// due says, for each target, why the certificate of its webhooks needs work.
+	due []string
 	// Facts is what the rules look at.
 	Facts *check.Cluster
 	// KubeVersion is the cluster's.
@@ -195,6 +199,9 @@ func Observe(ctx context.Context, d *Desired, releases Releases, cluster Cluster
 		return err
 	})
 	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	if err := s.observeAuthorities(ctx, cluster); err != nil {
 		return nil, err
 	}
 	return s, s.observeOwnership(ctx, cluster)
@@ -245,7 +252,9 @@ func (s *Snapshot) observeOwnership(ctx context.Context, cluster Cluster) error 
 func namespacesOf(set *fleet.Set) []string {
 	names := map[string]bool{}
 	for _, rel := range set.Releases {
-		names[rel.Namespace] = true
+		for _, namespace := range rel.Namespaces() {
+			names[namespace] = true
+		}
 	}
 	return slices.Sorted(maps.Keys(names))
 }
@@ -273,7 +282,7 @@ func NewPlan(d *Desired, s *Snapshot) (*Plan, error) {
 		return nil, err
 	}
 	var crdGates []string
-	for _, target := range s.Targets {
+	for i, target := range s.Targets {
 		release := releaseStep(target, s)
 		target = release.target
 		gate := Step{ID: "gate " + target.String(), Kind: StepGate, Action: ActionWait, Key: target.Key, Needs: []string{release.ID}, target: target}
@@ -286,7 +295,12 @@ func NewPlan(d *Desired, s *Snapshot) (*Plan, error) {
 		for _, before := range target.After {
 			release.Needs = append(release.Needs, "gate "+before.String())
 		}
-		plan.Steps = append(plan.Steps, release, gate)
+		plan.Steps = append(plan.Steps, release)
+		if certificate := s.certificateStep(i, release); certificate != nil {
+			gate.Needs = append(gate.Needs, certificate.ID)
+			plan.Steps = append(plan.Steps, *certificate)
+		}
+		plan.Steps = append(plan.Steps, gate)
 		plan.Ownership = append(plan.Ownership, s.Ownership[target.Key]...)
 	}
 	plan.addWaves(d.Set.Waves)
@@ -365,8 +379,10 @@ func releaseStep(target Target, s *Snapshot) Step {
 		ID: "release " + target.String(), Kind: StepRelease, Action: action, Reason: reason,
 		Key: target.Key, target: target, last: last,
 	}
-	if s.Namespaces[target.Namespace] == NamespaceAbsent {
-		step.Needs = append(step.Needs, "namespace "+target.Namespace)
+	for _, namespace := range target.Namespaces() {
+		if s.Namespaces[namespace] == NamespaceAbsent {
+			step.Needs = append(step.Needs, "namespace "+namespace)
+		}
 	}
 	return step
 }

@@ -127,16 +127,16 @@ func installed(ctx context.Context, id Identity, releases Releases, cluster Clus
 	if err != nil {
 		return nil, err
 	}
-	scopes := map[fleet.Key]string{}
+	named := map[fleet.Key]fleet.Release{}
 	for _, rel := range id.Set.Releases {
-		scopes[rel.Key] = rel.Scope
+		named[rel.Key] = rel
 		if _, known := records[rel.Key]; !known {
 			records[rel.Key] = Record{Key: rel.Key}
 		}
 	}
 	maps.DeleteFunc(records, func(key fleet.Key, r Record) bool {
-		_, named := scopes[key]
-		return !named && (r.Fleet != id.Set.Name || !r.Known)
+		_, known := named[key]
+		return !known && (r.Fleet != id.Set.Name || !r.Known)
 	})
 	keys := slices.SortedFunc(maps.Keys(records), func(a, b fleet.Key) int { return strings.Compare(a.String(), b.String()) })
 	out := make([]ReleaseStatus, len(keys))
@@ -147,7 +147,8 @@ func installed(ctx context.Context, id Identity, releases Releases, cluster Clus
 			if err != nil {
 				return err
 			}
-			target := Target{Release: fleet.Release{Key: key, Scope: scopes[key]}, Rendered: &chart.Rendered{Objects: stored.objects()}}
+			rel := fleet.Release{Key: key, Scope: named[key].Scope, Serves: named[key].Serves}
+			target := Target{Release: rel, Rendered: &chart.Rendered{Objects: stored.objects()}}
 			out[i], err = releaseStatus(gctx, records[key], target, cluster)
 			return err
 		})
@@ -163,13 +164,21 @@ func releaseStatus(ctx context.Context, record Record, target Target, cluster Cl
 		return status, nil
 	}
 	err := cluster.AwaitReady(ctx, Gate{
-		Release: target.Key, Objects: target.Rendered.Objects, Marker: hasMarker(target), Patience: gateGlance,
+		Release: target.Key, Objects: target.Rendered.Objects, Marker: markerOf(target), Patience: gateGlance,
 		Note: func(note string) { status.Optional = append(status.Optional, note) },
 	}, func(string) {})
 	if err != nil {
 		status.Gate = err.Error()
 	}
 	status.Ready = err == nil && record.Status == "deployed"
-	status.Certificates, err = cluster.Certificates(ctx, webhooks(target.Rendered.Objects))
+	if status.Certificates, err = cluster.Certificates(ctx, webhooks(target.Rendered.Objects)); err != nil {
+		return status, err
+	}
+	authority, err := authorityOf(target.Key, target.Rendered.Objects)
+	if authority != nil {
+		for i := range status.Certificates {
+			status.Certificates[i].renewal = "`wheelhouse apply` renews it"
+		}
+	}
 	return status, err
 }

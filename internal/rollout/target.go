@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
@@ -10,6 +11,14 @@ import (
 const kindCRD = "CustomResourceDefinition"
 
 func isCRD(o chart.Object) bool { return o.Kind == kindCRD }
+
+// markerOf is the namespace that a release's operator claims; empty if it claims none.
+func markerOf(t Target) string {
+	if !hasMarker(t) {
+		return ""
+	}
+	return cmp.Or(t.Serves, t.Namespace)
+}
 
 // hasMarker reports whether a release runs an operator that claims its
 // namespace with a marker Lease.

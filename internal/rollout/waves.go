@@ -37,7 +37,7 @@ func (p *Plan) addWaves(waves []string) {
 
 // inWave reports whether a step is about a release of a wave. CRDs are in none.
 func (s *Step) inWave(wave string) bool {
-	return (s.Kind == StepRelease || s.Kind == StepGate) && s.target.Chart != "" && s.target.Chart != fleet.ChartCRDs && s.target.Wave == wave
+	return (s.Kind == StepRelease || s.Kind == StepCertificate || s.Kind == StepGate) && s.target.Chart != "" && s.target.Chart != fleet.ChartCRDs && s.target.Wave == wave
 }
 
 // Until leaves what belongs to waves after the named one for another run. An
@@ -60,7 +60,9 @@ func (p *Plan) Until(wave string, waves []string) error {
 		case later >= 0, step.Kind == StepWave && slices.Index(waves, strings.TrimPrefix(step.ID, "wave ")) >= last:
 			left[step.ID] = true
 		case step.Kind == StepRelease:
-			used[step.Key.Namespace] = true
+			for _, namespace := range step.target.Namespaces() {
+				used[namespace] = true
+			}
 		}
 	}
 	p.Steps = slices.DeleteFunc(p.Steps, func(s Step) bool {

@@ -71,6 +71,12 @@ type Cluster interface {
 	// Certificates reads until when webhook configurations are trusted; those
 	// that cannot be read are left out.
 	Certificates(ctx context.Context, configurations []chart.Object) ([]Certificate, error)
+	// AuthorityDue says why the certificate of webhooks must be made, renewed or
+	// have its authority trusted; empty if nothing is to be done.
+	AuthorityDue(ctx context.Context, authority Authority) (string, error)
+	// KeepAuthority does what is due, and loses no request: what is new is trusted
+	// before it is served.
+	KeepAuthority(ctx context.Context, authority Authority) error
 	// Graphs lists the graphs of some namespaces, of all if none is named.
 	Graphs(ctx context.Context, namespaces []string) ([]Graph, error)
 	// DeleteGraph deletes a graph and waits until it is gone.
@@ -176,9 +182,9 @@ type Gate struct {
 	Release fleet.Key
 	// Objects are waited for where their kind has a notion of readiness.
 	Objects []chart.Object
-	// Marker also waits for the Lease by which a restricted operator claims
-	// the release's namespace.
-	Marker bool
+	// Marker is the namespace for whose Lease, by which a restricted operator
+	// claims it, is waited as well; empty for none.
+	Marker string
 	// Changed says that this run wrote the release, so what ran before it proves
 	// nothing.
 	Changed bool

@@ -27,7 +27,7 @@ type choice struct{ name, values, api string }
 var dimensions = [][]choice{
 	{{name: "cluster"}, {name: "namespace", values: `dynamo-operator: {namespaceRestriction: {enabled: true}}`}},
 	{
-		{name: "self", values: `dynamo-operator: {webhook: {enabled: true}}`},
+		{name: "self", values: `dynamo-operator: {webhook: {enabled: true, certificateSecret: {wheelhouse: true}}}`},
 		{name: "cert-manager", values: `dynamo-operator: {webhook: {certManager: {enabled: true}}}`},
 		{name: "external-cert", values: `dynamo-operator: {webhook: {certificateSecret: {external: true}, caBundle: ` + someAuthority + `}}`},
 		{name: "no-webhook", values: `dynamo-operator: {webhook: {enabled: false}}`},

@@ -18,10 +18,10 @@ kai-scheduler: {enabled: true}
 dynamo-operator:
   namespaceRestriction: {enabled: %v}
   controllerManager: {replicas: 2}
-  kaiScheduler: {createQueues: true}
+  kaiScheduler: {createQueues: auto}
   dynamo: {metrics: {podMonitors: {enabled: true}}}
   metricsService: {serviceMonitor: {enabled: auto}}
-  webhook: {enabled: true, certManager: {enabled: %v}}
+  webhook: {enabled: true, certManager: {enabled: %v}, certificateSecret: {wheelhouse: true}}
 `
 
 func TestNamesFitForTheLongestReleaseName(t *testing.T) {

@@ -86,7 +86,6 @@ nats: {enabled: false}
 global: {kai-scheduler: {enabled: true}}
 dynamo-operator:
   namespaceRestriction: {enabled: true}
-  kaiScheduler: {createQueues: true}
   dynamo:
     components: {serviceAccount: {annotations: {cloud.example.com/role: models}}}
     dockerRegistry: {useKubernetesSecret: true, existingSecretName: registry}
@@ -97,7 +96,14 @@ dynamo-operator:
 nats: {enabled: false}
 dynamo-operator:
   namespaceRestriction: {enabled: true}
-  webhook: {enabled: true, failurePolicy: Ignore, timeoutSeconds: 5, certificateSecret: {name: own-cert}, certificateValidity: 30}
+  webhook: {enabled: true, failurePolicy: Ignore, timeoutSeconds: 5, certificateSecret: {name: own-cert, wheelhouse: true}, certificateValidity: 30}
+`,
+	"companion": `
+global: {kai-scheduler: {enabled: true}}
+dynamo-operator:
+  namespaceRestriction: {enabled: true, targetNamespace: team-a}
+  webhook: {enabled: true, certificateSecret: {wheelhouse: true}}
+  dynamo: {metrics: {podMonitors: {enabled: true}}}
 `,
 	"cert-manager": `
 nats: {enabled: false}
@@ -219,11 +225,11 @@ func TestOperatorRightsAreExactlyWhatItsCodeNeeds(t *testing.T) {
 			needed := manager.PermissionsFor(cfg)
 			const prefix = "dynamo-platform-dynamo-operator-"
 			for role, want := range map[string][]rbacv1.PolicyRule{
-				prefix + "manager-role":                     needed.Served,
-				prefix + "leader-election-role":             needed.Election,
-				prefix + "metrics-auth":                     needed.Metrics,
-				prefix + "webhook-certificate":              needed.Certificate,
-				prefix + "webhook-trust" + scopeSuffix(cfg): needed.Trust,
+				prefix + "manager-role":         needed.Served,
+				prefix + "leader-election-role": needed.Election,
+				prefix + "metrics-auth":         needed.Metrics,
+				prefix + "webhook-certificate":  needed.Certificate,
+				prefix + "webhook-trust":        needed.Trust,
 			} {
 				if diff := cmp.Diff(expand(want), expand(rulesOf(t, rendered, role))); diff != "" {
 					t.Errorf("%s (-code needs +chart grants):\n%s", role, diff)
@@ -231,14 +237,6 @@ func TestOperatorRightsAreExactlyWhatItsCodeNeeds(t *testing.T) {
 			}
 		})
 	}
-}
-
-// scopeSuffix sets the cluster-scoped objects of a restricted release apart.
-func scopeSuffix(cfg *config.OperatorConfiguration) string {
-	if cfg.ClusterWide() {
-		return ""
-	}
-	return "-" + cfg.Namespace.Restricted
 }
 
 func operatorConfig(t *testing.T, rendered *chart.Rendered) *config.OperatorConfiguration {
@@ -326,7 +324,6 @@ func TestRefusals(t *testing.T) {
 		"misplaced key":         {`namespaceRestriction: {enabled: true}`, "dynamo-operator.namespaceRestriction in its place: the key belongs to dynamo-operator"},
 		"misspelt key":          {`dynamo-operator: {namespaceRestriction: {enable: true}}`, "enable"},
 		"wrong type":            {`dynamo-operator: {controllerManager: {replicas: "2"}}`, "replicas"},
-		"another namespace":     {`dynamo-operator: {namespaceRestriction: {enabled: true, targetNamespace: elsewhere}}`, "elsewhere"},
 		"ingress without class": {`dynamo-operator: {dynamo: {ingress: {enabled: true}}}`, "className"},
 		"address of nothing":    {`{nats: {enabled: false}, dynamo-operator: {nats: {enabled: true}}}`, "nats.enabled"},
 		"two exposures":         {`dynamo-operator: {dynamo: {ingress: {enabled: true, className: nginx}, istio: {enabled: true, gateway: a/b}}}`, "Set one of them to false"},
@@ -343,6 +340,9 @@ func TestRefusals(t *testing.T) {
 		"two switches disagree": {`{grove: {enabled: true}, global: {grove: {install: false}}}`, "the two contradict each other"},
 		"issuer":                {`dynamo-operator: {webhook: {certManager: {issuerRef: {name: mine}}}}`, "webhook.certManager without issuerRef"},
 		"certGenerator":         {`dynamo-operator: {webhook: {certGenerator: {image: {tag: "1"}}}}`, "without certGenerator, which has no use any more"},
+		"queues, restricted":    {`dynamo-operator: {namespaceRestriction: {enabled: true}, kaiScheduler: {createQueues: true}}`, "has no right outside its namespace"},
+		"webhooks, restricted":  {`dynamo-operator: {namespaceRestriction: {enabled: true}, webhook: {enabled: true}}`, "install with wheelhouse"},
+		"a target for all":      {`dynamo-operator: {namespaceRestriction: {targetNamespace: team-a}}`, "so the operator serves every namespace"},
 		"two certificates":      {`dynamo-operator: {webhook: {certManager: {enabled: true}, certificateSecret: {external: true}}}`, "only one of the two"},
 		"external without CA":   {`dynamo-operator: {webhook: {certificateSecret: {external: true}}}`, "webhook.caBundle is empty"},
 		"CA without external":   {`dynamo-operator: {webhook: {caBundle: ` + someAuthority + `}}`, "webhook.caBundle is set"},

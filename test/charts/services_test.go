@@ -121,17 +121,16 @@ func TestOrchestrators(t *testing.T) {
 		values                string
 		grove, kai, hasQueues bool
 	}{
-		"absent":                            {values: `{}`},
-		"Grove installed here":              {values: `grove: {enabled: true}`, grove: true},
-		"Grove installed by the later key":  {values: `global: {grove: {install: true}}`, grove: true},
-		"Grove present":                     {values: `global: {grove: {enabled: true}}`, grove: true},
-		"KAI installed here":                {values: `kai-scheduler: {enabled: true}`, kai: true, hasQueues: true},
-		"KAI installed by the later key":    {values: `global: {kai-scheduler: {install: true}}`, kai: true, hasQueues: true},
-		"KAI present":                       {values: `global: {kai-scheduler: {enabled: true}}`, kai: true, hasQueues: true},
-		"KAI present, queues by others":     {values: `{global: {kai-scheduler: {enabled: true}}, dynamo-operator: {kaiScheduler: {createQueues: false}}}`, kai: true},
-		"KAI absent, queues in vain":        {values: `dynamo-operator: {kaiScheduler: {createQueues: true}}`},
-		"KAI present, restricted":           {values: restricted + `global: {kai-scheduler: {enabled: true}}`, kai: true},
-		"KAI present, restricted with more": {values: `{global: {kai-scheduler: {enabled: true}}, dynamo-operator: {namespaceRestriction: {enabled: true}, kaiScheduler: {createQueues: true}}}`, kai: true, hasQueues: true},
+		"absent":                           {values: `{}`},
+		"Grove installed here":             {values: `grove: {enabled: true}`, grove: true},
+		"Grove installed by the later key": {values: `global: {grove: {install: true}}`, grove: true},
+		"Grove present":                    {values: `global: {grove: {enabled: true}}`, grove: true},
+		"KAI installed here":               {values: `kai-scheduler: {enabled: true}`, kai: true, hasQueues: true},
+		"KAI installed by the later key":   {values: `global: {kai-scheduler: {install: true}}`, kai: true, hasQueues: true},
+		"KAI present":                      {values: `global: {kai-scheduler: {enabled: true}}`, kai: true, hasQueues: true},
+		"KAI present, queues by others":    {values: `{global: {kai-scheduler: {enabled: true}}, dynamo-operator: {kaiScheduler: {createQueues: false}}}`, kai: true},
+		"KAI absent, queues in vain":       {values: `dynamo-operator: {kaiScheduler: {createQueues: true}}`},
+		"KAI present, restricted":          {values: restricted + `global: {kai-scheduler: {enabled: true}}`, kai: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rendered := renderAs(t, complete(t), "dynamo-platform", test.values)
@@ -139,7 +138,7 @@ func TestOrchestrators(t *testing.T) {
 			if cfg.Orchestrators.Grove.Enabled != test.grove || cfg.Orchestrators.KAIScheduler.Enabled != test.kai || cfg.CreatesQueues() != test.hasQueues {
 				t.Errorf("orchestrators %+v, want grove %v, kai %v, queues %v", cfg.Orchestrators, test.grove, test.kai, test.hasQueues)
 			}
-			granted := rulesOf(t, rendered, "dynamo-platform-dynamo-operator-queues"+scopeSuffix(cfg))
+			granted := rulesOf(t, rendered, "dynamo-platform-dynamo-operator-queues")
 			if diff := cmp.Diff(expand(manager.PermissionsFor(cfg).Queues), expand(granted)); diff != "" {
 				t.Errorf("rights on queues (-code needs +chart grants):\n%s", diff)
 			}
@@ -191,7 +190,8 @@ func TestTheNotesAreTrueForTheMode(t *testing.T) {
 		says, warning []string
 	}{
 		"cluster-wide": {values: `{}`, says: []string{"every namespace without an operator", "kubectl -n NAMESPACE apply", "deployment/dynamo-platform-dynamo-operator-controller-manager", "is refused when it is applied"}},
-		"restricted":   {values: `dynamo-operator: {namespaceRestriction: {enabled: true}}`, says: []string{"this namespace only", "kubectl -n inference apply", "is not refused", "webhook.enabled=true, which needs a ClusterRole"}},
+		"restricted":   {values: `dynamo-operator: {namespaceRestriction: {enabled: true}}`, says: []string{"namespace inference only, and whoever may edit that has its rights", "kubectl -n inference apply", "is not refused", "webhook.enabled=true, with wheelhouse, cert-manager or an external certificate"}},
+		"beside":       {values: `dynamo-operator: {namespaceRestriction: {enabled: true, targetNamespace: team-a}}`, says: []string{"namespace team-a only. Apply", "kubectl -n team-a apply"}},
 		"no operator":  {values: `dynamo-operator: {enabled: false}`, says: []string{"The operator is off"}},
 		"with services": {
 			values: `{nats: {enabled: true}, grove: {enabled: true}, global: {imagePullSecrets: [x]}}`,

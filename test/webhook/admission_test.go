@@ -5,12 +5,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -184,14 +186,16 @@ func TestAClaimedNamespaceIsLeftAlone(t *testing.T) {
 }
 
 func TestARestrictedOperatorAnswersForItsNamespace(t *testing.T) {
-	i := install(t, `dynamo-operator: {namespaceRestriction: {enabled: true}, webhook: {enabled: true}}`)
+	tenant := cluster.Namespace(t, adminClient(t))
+	i := install(t, fmt.Sprintf(byTheManager, tenant))
+	i.keep(t, time.Hour)
 	i.startReady(t)
-	refused(t, tryOut(t, object(t, i.namespace, badGraph)), reason)
+	refused(t, tryOut(t, object(t, tenant, badGraph)), reason)
 	if err := tryOut(t, object(t, cluster.Namespace(t, adminClient(t)), badGraph)); err != nil {
 		t.Errorf("another namespace: %v", err)
 	}
 	const discovery = "{apiVersion: nvidia.com/v1alpha1, kind: DynamoGraphDeploymentRequest, metadata: {name: a}, spec: {model: m, backend: vllm, enableGpuDiscovery: true, profilingConfig: {profilerImage: x, config: {a: b}}}}"
-	refused(t, tryOut(t, object(t, i.namespace, discovery)), "spec.enableGpuDiscovery: Forbidden")
+	refused(t, tryOut(t, object(t, tenant, discovery)), "spec.enableGpuDiscovery: Forbidden")
 }
 
 // TestGraphsAsUsersWriteThem accepts every object of our group that the

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -59,10 +60,13 @@ func may(verb, group, resource string, names ...string) rbacv1.PolicyRule {
 func TestAuthorsGetNoMoreThanTheyMay(t *testing.T) {
 	for scope, values := range map[string]string{
 		"cluster-wide": `dynamo-operator: {webhook: {authorizeAuthors: true}}`,
-		"restricted":   `dynamo-operator: {namespaceRestriction: {enabled: true}, webhook: {enabled: true, authorizeAuthors: true}}`,
+		"restricted":   `dynamo-operator: {namespaceRestriction: {enabled: true}, webhook: {enabled: true, authorizeAuthors: true, certificateSecret: {wheelhouse: true}}}`,
 	} {
 		t.Run(scope, func(t *testing.T) {
 			i := install(t, values)
+			if scope == "restricted" {
+				i.keep(t, time.Hour)
+			}
 			i.startReady(t)
 			ns := i.namespace
 			dana := author(t, ns, "dana")

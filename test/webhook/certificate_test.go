@@ -17,7 +17,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	clusters "github.com/wheelhouse-dev/wheelhouse/internal/cluster"
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
 
@@ -245,6 +248,95 @@ func TestRenewalLosesNoRequest(t *testing.T) {
 		known, knownAt = fresh, freshAt
 	}
 	t.Logf("%d renewals, %d requests and connections, none lost", len(seen)-1, requests.Load())
+}
+
+// byTheManager is an operator beside the namespace that it serves, whose
+// certificate the manager makes with an administrator's rights.
+const byTheManager = `dynamo-operator: {namespaceRestriction: {enabled: true, targetNamespace: %s}, webhook: {enabled: true, certificateSecret: {wheelhouse: true}}}`
+
+// authority is what the manager reads from the rendered objects.
+func (i *installation) authority(validity time.Duration) rollout.Authority {
+	certificates := i.cfg.Server.Webhook.Certificates
+	a := rollout.Authority{
+		Release: fleet.Key{Namespace: i.namespace}, Secret: certificates.SecretName, Service: certificates.ServiceName, Validity: validity,
+	}
+	for _, object := range i.rendered.Objects {
+		if strings.HasSuffix(object.Kind, "WebhookConfiguration") {
+			a.Configurations = append(a.Configurations, object)
+		}
+	}
+	return a
+}
+
+// keep does what an apply does for the certificate.
+func (i *installation) keep(t *testing.T, validity time.Duration) *clusters.Session {
+	t.Helper()
+	session, err := clusters.NewSession(shared.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := session.KeepAuthority(context.Background(), i.authority(validity)); err != nil {
+		t.Fatal(err)
+	}
+	return session
+}
+
+// TestTheManagersRenewalLosesNoRequest lives through renewals, of which one is
+// asked for by deleting the Secret, with requests all the time.
+func TestTheManagersRenewalLosesNoRequest(t *testing.T) {
+	tenant := cluster.Namespace(t, adminClient(t))
+	i := install(t, fmt.Sprintf(byTheManager, tenant))
+	brief := i.authority(20 * time.Second)
+	session := i.keep(t, brief.Validity)
+	if due, err := session.AuthorityDue(context.Background(), brief); err != nil || due != "" {
+		t.Errorf("right after it was made, the certificate is due: %q, %v", due, err)
+	}
+	i.startReady(t)
+	good, bad := object(t, tenant, goodGraph), object(t, tenant, badGraph)
+	ask := func() {
+		t.Helper()
+		if err := tryOut(t, good); err != nil {
+			t.Fatalf("a request: %v", err)
+		}
+		refused(t, tryOut(t, bad), reason)
+	}
+	served := map[string]bool{}
+	for began := time.Now(); len(served) < 4; {
+		if time.Since(began) > 3*time.Minute {
+			t.Fatalf("%d certificates in %s, want 4", len(served), time.Since(began))
+		}
+		if len(served) == 2 && len(i.secrets(t)) == 1 {
+			if err := adminClient(t).Delete(context.Background(), i.secret(t)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if err := session.KeepAuthority(context.Background(), brief); err != nil {
+				t.Error(err)
+			}
+		}()
+		for running := true; running; {
+			select {
+			case <-done:
+				running = false
+			default:
+			}
+			ask()
+		}
+		served[string(i.secret(t).Data["tls.crt"])] = true
+	}
+}
+
+// secrets are those of the webhooks' name, of which there may be none.
+func (i *installation) secrets(t *testing.T) []corev1.Secret {
+	t.Helper()
+	list := &corev1.SecretList{}
+	if err := adminClient(t).List(context.Background(), list, client.InNamespace(i.namespace)); err != nil {
+		t.Fatal(err)
+	}
+	return list.Items
 }
 
 // TestAReplicaGoesWithoutARequestLost stops one of two replicas while requests

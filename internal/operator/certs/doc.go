@@ -1,14 +1,12 @@
-// Package certs makes, keeps and renews the serving certificate of the
-// operator's admission webhooks, and tells the API server to trust it.
+// Package certs keeps the serving certificate of the operator's admission
+// webhooks: it serves what is in the Secret, and, for a cluster-wide operator,
+// makes and renews that and tells the API server to trust it, as
+// internal/certs decides.
 //
-// Every renewal is a change of authority: a new one signs a new certificate,
-// and its key is forgotten at once. Nothing is lost in a change, because it
-// has three steps. First the new authority is trusted next to the old one;
-// then, when API servers know that, the new certificate is served; an hour
-// later the old authority is dropped.
+// The operator creates the Secret itself. All replicas run this code and need no
+// leader: one of them wins the write to the Secret, and the others use what it
+// wrote. Deleting the Secret is how a person asks for a new certificate.
 //
-// The certificate is kept in one Secret, which the operator creates itself. All
-// replicas run this code and need no leader: one of them wins the write to the
-// Secret, and the others use what it wrote. Deleting the Secret is how a person
-// asks for a new certificate.
+// A restricted operator has no right on webhook configurations. Whoever installs
+// it writes Secret and authority, and it only follows the Secret.
 package certs

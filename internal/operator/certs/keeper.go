@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/certs"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/apply"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 )
@@ -72,26 +73,43 @@ func (k *keeper) keep(ctx context.Context, now time.Time) (again time.Time, err 
 	if err != nil {
 		return again, err
 	}
-	p, err := next(stored, problem, k.serving.known(), k.config.DNSName(), now, k.config.Validity.Duration)
+	if k.config.Source == config.CertificatesSecret {
+		return k.follow(now, stored, problem)
+	}
+	p, err := certs.Next(stored, problem, k.serving.known(), k.config.DNSName(), now, k.config.Validity.Duration)
 	if err != nil {
 		return again, err
 	}
-	if p.why != "" {
-		if err := k.write(ctx, secret, p.use); err != nil {
+	if p.Why != "" {
+		if err := k.write(ctx, secret, p.Use); err != nil {
 			return again, err
 		}
-		log.FromContext(ctx).Info("wrote the webhook certificate", "secret", k.config.SecretName, "because", p.why, "expires", p.use.expiry())
+		log.FromContext(ctx).Info("wrote the webhook certificate", "secret", k.config.SecretName, "because", p.Why, "expires", p.Use.Expiry())
 	}
-	if err := k.trust(ctx, p.use.bundle()); err != nil {
+	if err := k.trust(ctx, p.Use.Bundle()); err != nil {
 		return again, err
 	}
-	k.serving.offer(p.use)
-	ReportExpiry(p.use.expiry())
-	return p.again, nil
+	k.serving.offer(p.Use)
+	ReportExpiry(p.Use.Expiry())
+	return p.Again, nil
+}
+
+// follow serves what somebody else wrote into the Secret. Whoever did so has the
+// authority trusted before, and a Secret that is gone or damaged changes nothing.
+func (k *keeper) follow(now time.Time, stored *certs.Material, problem error) (again time.Time, err error) {
+	switch {
+	case problem != nil && k.serving.known() != nil, errors.Is(problem, errNoSecret):
+		return now.Add(longestWait), nil
+	case problem != nil:
+		return again, fmt.Errorf("certificate in Secret %s/%s: %w", k.config.Namespace, k.config.SecretName, problem)
+	}
+	k.serving.offer(stored)
+	ReportExpiry(stored.Expiry())
+	return now.Add(longestWait), nil
 }
 
 // read returns the Secret, nil if there is none, and what it holds.
-func (k *keeper) read(ctx context.Context) (secret *corev1.Secret, stored *Material, problem, err error) {
+func (k *keeper) read(ctx context.Context) (secret *corev1.Secret, stored *certs.Material, problem, err error) {
 	secret = &corev1.Secret{}
 	err = k.client.Get(ctx, client.ObjectKey{Namespace: k.config.Namespace, Name: k.config.SecretName}, secret)
 	if apierrors.IsNotFound(err) {
@@ -100,7 +118,7 @@ func (k *keeper) read(ctx context.Context) (secret *corev1.Secret, stored *Mater
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("read Secret %s/%s: %w", k.config.Namespace, k.config.SecretName, err)
 	}
-	stored, problem = parse(secret.Data)
+	stored, problem = certs.Parse(secret.Data)
 	if problem != nil {
 		problem = fmt.Errorf("the Secret cannot be used: %w", problem)
 	}
@@ -108,7 +126,7 @@ func (k *keeper) read(ctx context.Context) (secret *corev1.Secret, stored *Mater
 }
 
 // write never overwrites what this replica has not seen.
-func (k *keeper) write(ctx context.Context, secret *corev1.Secret, m *Material) error {
+func (k *keeper) write(ctx context.Context, secret *corev1.Secret, m *certs.Material) error {
 	if secret == nil {
 		return k.create(ctx, m)
 	}
@@ -116,7 +134,7 @@ func (k *keeper) write(ctx context.Context, secret *corev1.Secret, m *Material) 
 	if secret.Data == nil {
 		secret.Data = map[string][]byte{}
 	}
-	maps.Copy(secret.Data, m.data())
+	maps.Copy(secret.Data, m.Data())
 	if err := k.client.Update(ctx, secret, apply.FieldManager); err != nil {
 		return fmt.Errorf("update Secret %s/%s: %w", secret.Namespace, secret.Name, err)
 	}
@@ -126,7 +144,7 @@ func (k *keeper) write(ctx context.Context, secret *corev1.Secret, m *Material) 
 // create applies under a field manager of this process, without force: where
 // two replicas create, the second one meets a conflict. Unlike a plain create,
 // an apply can be allowed for one name only.
-func (k *keeper) create(ctx context.Context, m *Material) error {
+func (k *keeper) create(ctx context.Context, m *certs.Material) error {
 	service := &corev1.Service{}
 	err := k.live.Get(ctx, client.ObjectKey{Namespace: k.config.Namespace, Name: k.config.ServiceName}, service)
 	if apierrors.IsNotFound(err) {
@@ -137,7 +155,7 @@ func (k *keeper) create(ctx context.Context, m *Material) error {
 	}
 	secret := corev1ac.Secret(k.config.SecretName, k.config.Namespace).
 		WithType(corev1.SecretTypeTLS).
-		WithData(m.data()).
+		WithData(m.Data()).
 		WithLabels(ownerLabels(service)).
 		// Uninstalling leaves no key behind.
 		WithOwnerReferences(metav1ac.OwnerReference().WithAPIVersion("v1").WithKind("Service").WithName(service.Name).WithUID(service.UID))

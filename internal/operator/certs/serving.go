@@ -8,11 +8,9 @@ import (
 	"time"
 
 	"k8s.io/utils/clock"
-)
 
-// settle is how long API servers are given to learn of a new authority before
-// they meet its certificate.
-const settle = 3 * time.Second
+	"github.com/wheelhouse-dev/wheelhouse/internal/certs"
+)
 
 var errNoCertificate = errors.New("the webhook certificate is not ready yet")
 
@@ -21,8 +19,8 @@ type Serving struct {
 	clock clock.PassiveClock
 
 	mu       sync.Mutex
-	present  *Material
-	coming   *Material
+	present  *certs.Material
+	coming   *certs.Material
 	comingAt time.Time
 	trusted  bool
 }
@@ -35,7 +33,7 @@ func (s *Serving) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	if s.present == nil {
 		return nil, errNoCertificate
 	}
-	return s.present.certificate, nil
+	return s.present.Certificate(), nil
 }
 
 // Ready is a health check: there is a certificate, and the webhook
@@ -51,23 +49,23 @@ func (s *Serving) Ready(*http.Request) error {
 
 // offer serves m now if nothing is served yet, and else as soon as API servers
 // have had the time to learn of its authority.
-func (s *Serving) offer(m *Material) {
+func (s *Serving) offer(m *certs.Material) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.trusted = true
 	s.advance()
 	switch {
-	case s.present == nil || sameCertificate(s.present, m):
+	case s.present == nil || s.present.Same(m):
 		s.present, s.coming = m, nil
-	case s.coming != nil && sameCertificate(s.coming, m):
+	case s.coming != nil && s.coming.Same(m):
 		s.coming = m
 	default:
-		s.coming, s.comingAt = m, s.clock.Now().Add(settle)
+		s.coming, s.comingAt = m, s.clock.Now().Add(certs.Settle)
 	}
 }
 
 // known is the newest material that this process used.
-func (s *Serving) known() *Material {
+func (s *Serving) known() *certs.Material {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.coming != nil {
@@ -80,8 +78,4 @@ func (s *Serving) advance() {
 	if s.coming != nil && !s.clock.Now().Before(s.comingAt) {
 		s.present, s.coming = s.coming, nil
 	}
-}
-
-func sameCertificate(a, b *Material) bool {
-	return a.certificate.Leaf.Equal(b.certificate.Leaf)
 }

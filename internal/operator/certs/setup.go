@@ -28,6 +28,9 @@ func Cached(cfg config.Certificates) map[client.Object]cache.ByObject {
 	}
 	secret := named(cfg.SecretName)
 	secret.Namespaces = map[string]cache.Config{cfg.Namespace: {}}
+	if cfg.Source == config.CertificatesSecret {
+		return map[client.Object]cache.ByObject{&corev1.Secret{}: secret}
+	}
 	return map[client.Object]cache.ByObject{
 		&corev1.Secret{}: secret,
 		&admissionv1.ValidatingWebhookConfiguration{}: named(cfg.ValidatingConfiguration),
@@ -51,11 +54,12 @@ func Setup(mgr ctrl.Manager, cfg config.Certificates) (*Serving, error) {
 		queue.Add(it)
 		return nil
 	})
-	return k.serving, ctrl.NewControllerManagedBy(mgr).Named("webhook-certificate").
+	b := ctrl.NewControllerManagedBy(mgr).Named("webhook-certificate").
 		WithOptions(controller.Options{NeedLeaderElection: ptr.To(false), SkipNameValidation: ptr.To(true)}).
 		WatchesRawSource(atStart).
-		Watches(&corev1.Secret{}, all).
-		Watches(&admissionv1.ValidatingWebhookConfiguration{}, all).
-		Watches(&admissionv1.MutatingWebhookConfiguration{}, all).
-		Complete(k)
+		Watches(&corev1.Secret{}, all)
+	if cfg.Source == config.CertificatesSelf {
+		b = b.Watches(&admissionv1.ValidatingWebhookConfiguration{}, all).Watches(&admissionv1.MutatingWebhookConfiguration{}, all)
+	}
+	return k.serving, b.Complete(k)
 }

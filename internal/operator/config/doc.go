@@ -8,7 +8,8 @@
 //	apiVersion: operator.config.dynamo.nvidia.com/v1alpha1
 //	kind: OperatorConfiguration
 //	namespace:
-//	  # The one namespace this operator serves. Empty: the whole cluster, less
+//	  # The one namespace this operator serves, which need not be the one that its
+//	  # own pod runs in. Empty: the whole cluster, less
 //	  # the namespaces that an operator of their own has claimed.
 //	  restricted: ""
 //	  scope:
@@ -23,8 +24,8 @@
 //	  enabled: true
 //	  # Name of the election's Lease.
 //	  id: dynamo.nvidia.com
-//	  # Namespace of the election's Lease. Empty: namespace.restricted, or else
-//	  # the namespace that the operator's own pod runs in.
+//	  # Namespace of the election's Lease. Empty: the one that the operator's own
+//	  # pod runs in.
 //	  namespace: ""
 //	server:
 //	  metrics:
@@ -48,8 +49,10 @@
 //	    certificates:
 //	      # self: the operator makes the certificate, keeps it in a Secret, renews
 //	      # it, and tells the API server to trust it; what follows but directory
-//	      # is for that. files: somebody else does, and tls.crt and tls.key are
-//	      # in the directory.
+//	      # is for that. secret: somebody else does, and writes the Secret; the
+//	      # operator reads it. A restricted operator never is "self": it has no
+//	      # rights on webhook configurations. files: somebody else does, and
+//	      # tls.crt and tls.key are in the directory.
 //	      source: self
 //	      directory: /tmp/k8s-webhook-server/serving-certs
 //	      # Namespace of the Secret and of the Service in front of the webhooks.

@@ -24,11 +24,30 @@ func (c *OperatorConfiguration) validate() field.ErrorList {
 	errs = append(errs, validateAddress(server.Child("metrics", "bindAddress"), c.Server.Metrics.BindAddress)...)
 	errs = append(errs, validateAddress(server.Child("healthProbe", "bindAddress"), c.Server.HealthProbe.BindAddress)...)
 	errs = append(errs, c.Server.Webhook.validate(server.Child("webhook"))...)
+	errs = append(errs, c.validateRestricted()...)
 	errs = append(errs, oneOf(field.NewPath("discovery", "backend"), c.Discovery.Backend, DiscoveryKubernetes, DiscoveryEtcd)...)
 	errs = append(errs, oneOf(field.NewPath("logging", "level"), c.Logging.Level, logLevels...)...)
 	errs = append(errs, c.Ingress.validate(field.NewPath("ingress"))...)
 	errs = append(errs, c.Platform.validate(field.NewPath("platform"))...)
 	return append(errs, c.Components.validate(field.NewPath("components"))...)
+}
+
+// validateRestricted: what belongs to the cluster is not for an operator of one
+// namespace, whose rights whoever can edit that namespace may have.
+func (c *OperatorConfiguration) validateRestricted() field.ErrorList {
+	if c.ClusterWide() {
+		return nil
+	}
+	var errs field.ErrorList
+	forbid := func(is bool, why string, path ...string) {
+		if is {
+			errs = append(errs, field.Forbidden(field.NewPath(path[0], path[1:]...), why))
+		}
+	}
+	forbid(c.Server.Webhook.SelfManaged(), "a restricted operator has no right on webhook configurations: use secret or files", "server", "webhook", "certificates", "source")
+	forbid(c.Orchestrators.KAIScheduler.CreateQueues, "a restricted operator has no right on queues, which belong to the cluster", "orchestrators", "kaiScheduler", "createQueues")
+	forbid(c.Server.Metrics.Secure && c.Server.Metrics.BindAddress != Off, "a restricted operator cannot ask who may read its metrics", "server", "metrics", "secure")
+	return errs
 }
 
 func (n Namespace) validate(path *field.Path) field.ErrorList {

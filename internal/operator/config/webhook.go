@@ -10,8 +10,9 @@ import (
 
 // Sources of the webhooks' certificate.
 const (
-	CertificatesSelf  = "self"
-	CertificatesFiles = "files"
+	CertificatesSelf   = "self"
+	CertificatesSecret = "secret"
+	CertificatesFiles  = "files"
 )
 
 // shortestValidity leaves time for a renewal and for mending one that fails.
@@ -51,6 +52,12 @@ func (w Webhook) SelfManaged() bool {
 	return w.Enabled() && w.Certificates.Source == CertificatesSelf
 }
 
+// ReadsSecret reports whether the operator reads the certificate of webhooks that
+// it serves in a Secret.
+func (w Webhook) ReadsSecret() bool {
+	return w.SelfManaged() || w.Enabled() && w.Certificates.Source == CertificatesSecret
+}
+
 func defaultWebhook() Webhook {
 	return Webhook{
 		BindAddress: Off,
@@ -69,21 +76,27 @@ func (w Webhook) validate(path *field.Path) field.ErrorList {
 	if w.AuthorizeAuthors && !w.Enabled() {
 		errs = append(errs, field.Invalid(path.Child("authorizeAuthors"), true, "needs the webhooks, which are off: the author of a graph is known at admission only"))
 	}
-	errs = append(errs, oneOf(at.Child("source"), certificates.Source, CertificatesSelf, CertificatesFiles)...)
+	errs = append(errs, oneOf(at.Child("source"), certificates.Source, CertificatesSelf, CertificatesSecret, CertificatesFiles)...)
 	switch {
-	case w.SelfManaged():
-		errs = append(errs, certificates.validateSelf(at)...)
+	case w.ReadsSecret():
+		errs = append(errs, certificates.validateSecret(at)...)
+		if w.SelfManaged() {
+			errs = append(errs, certificates.validateSelf(at)...)
+		}
 	case w.Enabled() && certificates.Directory == "":
 		errs = append(errs, field.Required(at.Child("directory"), "the folder of tls.crt and tls.key"))
 	}
 	return errs
 }
 
-func (c Certificates) validateSelf(path *field.Path) field.ErrorList {
+func (c Certificates) validateSecret(path *field.Path) field.ErrorList {
 	errs := matches(path.Child("namespace"), c.Namespace, validation.IsDNS1123Label)
 	errs = append(errs, matches(path.Child("secretName"), c.SecretName, validation.IsDNS1123Subdomain)...)
-	errs = append(errs, matches(path.Child("serviceName"), c.ServiceName, validation.IsDNS1035Label)...)
-	errs = append(errs, matches(path.Child("validatingConfiguration"), c.ValidatingConfiguration, validation.IsDNS1123Subdomain)...)
+	return append(errs, matches(path.Child("serviceName"), c.ServiceName, validation.IsDNS1035Label)...)
+}
+
+func (c Certificates) validateSelf(path *field.Path) field.ErrorList {
+	errs := matches(path.Child("validatingConfiguration"), c.ValidatingConfiguration, validation.IsDNS1123Subdomain)
 	errs = append(errs, matches(path.Child("mutatingConfiguration"), c.MutatingConfiguration, validation.IsDNS1123Subdomain)...)
 	if c.Validity.Duration < shortestValidity {
 		errs = append(errs, field.Invalid(path.Child("validity"), c.Validity.Duration.String(), "must be at least "+shortestValidity.String()))

@@ -55,7 +55,7 @@ func cacheOptions(cfg *config.OperatorConfiguration, cluster render.Capabilities
 			maps.Copy(options.ByObject, kind.Cached(cluster))
 		}
 	}
-	if cfg.Server.Webhook.SelfManaged() {
+	if cfg.Server.Webhook.ReadsSecret() {
 		maps.Copy(options.ByObject, certs.Cached(cfg.Server.Webhook.Certificates))
 	}
 	if !cfg.ClusterWide() {

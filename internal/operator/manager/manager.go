@@ -85,10 +85,6 @@ func unlimited(restConfig *rest.Config) *rest.Config {
 }
 
 func options(cfg *config.OperatorConfiguration, cluster render.Capabilities, certificate *sharedCertificate, logger logr.Logger) ctrl.Options {
-	election := cfg.LeaderElection.Namespace
-	if election == "" {
-		election = cfg.Namespace.Restricted
-	}
 	return ctrl.Options{
 		Scheme:                        Scheme(),
 		Logger:                        logger,
@@ -97,7 +93,7 @@ func options(cfg *config.OperatorConfiguration, cluster render.Capabilities, cer
 		HealthProbeBindAddress:        cfg.Server.HealthProbe.BindAddress,
 		LeaderElection:                cfg.LeaderElection.Enabled,
 		LeaderElectionID:              cfg.LeaderElection.ID,
-		LeaderElectionNamespace:       election,
+		LeaderElectionNamespace:       cfg.LeaderElection.Namespace,
 		LeaderElectionReleaseOnCancel: true,
 		LeaseDuration:                 ptr.To(leaseDuration),
 		RenewDeadline:                 ptr.To(renewDeadline),

@@ -21,8 +21,9 @@ type Permissions struct {
 	// Metrics is a ClusterRole, needed only for secure metrics.
 	Metrics []rbacv1.PolicyRule
 	// Certificate is a Role in the namespace of the webhooks' Secret, needed
-	// only where the operator looks after the certificate itself. So is Trust,
-	// a ClusterRole, because webhook configurations belong to the cluster.
+	// only where the operator reads it. Trust is a ClusterRole, because webhook
+	// configurations belong to the cluster, needed only where the operator looks
+	// after the certificate itself; a restricted one does not.
 	Certificate []rbacv1.PolicyRule
 	Trust       []rbacv1.PolicyRule
 	// Queues is a ClusterRole, needed only where the operator creates the
@@ -54,6 +55,8 @@ func PermissionsFor(cfg *config.OperatorConfiguration) Permissions {
 	if webhook := cfg.Server.Webhook; webhook.SelfManaged() {
 		p.Certificate = certificateRules(webhook.Certificates)
 		p.Trust = trustRules(webhook.Certificates)
+	} else if webhook.ReadsSecret() {
+		p.Certificate = []rbacv1.PolicyRule{lifecycle.Named(lifecycle.Rule("", "secrets", "list", "watch"), webhook.Certificates.SecretName)}
 	}
 	return p
 }

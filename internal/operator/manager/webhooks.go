@@ -103,7 +103,7 @@ func answersFor(ctx context.Context, mgr ctrl.Manager, cfg *config.OperatorConfi
 }
 
 func servingCertificate(mgr ctrl.Manager, cfg config.Webhook) (webhook.Certificate, healthz.Checker, error) {
-	if !cfg.SelfManaged() {
+	if !cfg.ReadsSecret() {
 		certificate, err := certificateFromFiles(mgr, cfg.Certificates.Directory)
 		return certificate, healthz.Ping, err
 	}

@@ -3,7 +3,7 @@
 apiVersion: operator.config.dynamo.nvidia.com/v1alpha1
 kind: OperatorConfiguration
 namespace:
-  restricted: {{ include "dynamo-operator.restricted" . | eq "true" | ternary .Release.Namespace "" | quote }}
+  restricted: {{ include "dynamo-operator.served" . | quote }}
   scope:
     leaseDuration: {{ .Values.namespaceRestriction.lease.duration }}
     leaseRenewInterval: {{ .Values.namespaceRestriction.lease.renewInterval }}

@@ -100,6 +100,11 @@ nvidia.com/dynamo-operator-namespace: {{ .Release.Namespace }}
 {{- if .Values.namespaceRestriction.enabled }}true{{ end -}}
 {{- end -}}
 
+{{/* The namespace that a restricted operator serves, which need not be the one that it runs in. */}}
+{{- define "dynamo-operator.served" -}}
+{{- if include "dynamo-operator.restricted" . }}{{ .Values.namespaceRestriction.targetNamespace | default .Release.Namespace }}{{ end -}}
+{{- end -}}
+
 {{- define "dynamo-operator.leaderElectionNamespace" -}}
 {{- if .Values.controllerManager.leaderElection.namespace -}}
 {{- .Values.controllerManager.leaderElection.namespace -}}

@@ -9,7 +9,7 @@ kaiScheduler, whether the operator may use them.
 */}}
 {{- define "dynamo-operator.manager" -}}
 {{- $manager := .Values.controllerManager -}}
-{{- $mountsCertificate := and (include "dynamo-operator.servesWebhooks" .) (not (include "dynamo-operator.selfManagesCertificate" .)) -}}
+{{- $mountsCertificate := and (include "dynamo-operator.servesWebhooks" .) (not (include "dynamo-operator.readsCertificate" .)) -}}
 apiVersion: v1
 kind: ConfigMap
 metadata:

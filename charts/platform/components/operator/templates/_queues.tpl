@@ -7,16 +7,16 @@
 {{- if or (get (.Platform | default dict) "grove") .Values.global.grove.enabled }}true{{ end -}}
 {{- end -}}
 
-{{/* auto: not where the operator would need rights on the cluster for it. */}}
+{{/* A restricted operator has no rights on the cluster. */}}
 {{- define "dynamo-operator.createsQueues" -}}
 {{- $create := toString .Values.kaiScheduler.createQueues -}}
-{{- if and (include "dynamo-operator.usesKAI" .) (or (eq $create "true") (and (eq $create "auto") (not (include "dynamo-operator.restricted" .)))) }}true{{ end -}}
+{{- if and (include "dynamo-operator.usesKAI" .) (ne $create "false") (not (include "dynamo-operator.restricted" .)) }}true{{ end -}}
 {{- end -}}
 
 {{/* Lets the operator create the queues that are absent, and do nothing to those that exist. */}}
 {{- define "dynamo-operator.queueAccess" -}}
 {{- if include "dynamo-operator.createsQueues" . -}}
-{{- $name := include "dynamo-operator.clusterName" (list . "queues") -}}
+{{- $name := include "dynamo-operator.name" (list . "queues") -}}
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata:

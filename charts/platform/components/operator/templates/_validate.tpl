@@ -1,9 +1,12 @@
 {{/* What the schema cannot say: settings that must agree with each other or with the release. */}}
 {{- define "dynamo-operator.validate" -}}
 {{- with .Values.namespaceRestriction -}}
-{{- if and .targetNamespace (ne .targetNamespace $.Release.Namespace) -}}
-{{- fail (printf "namespaceRestriction.targetNamespace is %q, but a restricted operator serves the namespace that it is installed in (%q). Install the chart into %q, or leave the key empty." .targetNamespace $.Release.Namespace .targetNamespace) -}}
+{{- if and .targetNamespace (not .enabled) -}}
+{{- fail (printf "namespaceRestriction.targetNamespace is %q, but namespaceRestriction.enabled is false, so the operator serves every namespace. Set enabled to true, or leave targetNamespace empty." .targetNamespace) -}}
 {{- end -}}
+{{- end -}}
+{{- if and (include "dynamo-operator.restricted" .) (eq (toString .Values.kaiScheduler.createQueues) "true") -}}
+{{- fail "kaiScheduler.createQueues is true, but queues belong to the cluster, and a namespace-restricted operator has no right outside its namespace. Create the queues dynamo-default and dynamo once, and leave the key at auto." -}}
 {{- end -}}
 {{- with .Values.dynamo -}}
 {{- if and .ingress.enabled (not .ingress.className) -}}

@@ -1,9 +1,11 @@
-{{/* Who looks after the certificate: self, cert-manager or external. */}}
+{{/* Who looks after the certificate: self, wheelhouse, cert-manager or external. */}}
 {{- define "dynamo-operator.certificates" -}}
 {{- if .Values.webhook.certManager.enabled -}}
 cert-manager
 {{- else if .Values.webhook.certificateSecret.external -}}
 external
+{{- else if and .Values.webhook.certificateSecret.wheelhouse (include "dynamo-operator.restricted" .) -}}
+wheelhouse
 {{- else -}}
 self
 {{- end -}}
@@ -13,11 +15,11 @@ self
 {{- if and (include "dynamo-operator.servesWebhooks" .) (eq (include "dynamo-operator.certificates" .) "self") }}true{{ end -}}
 {{- end -}}
 
-{{/* auto: not where the operator would need rights on the cluster for it. */}}
+{{/* auto: a restricted operator has them where the cluster looks after the certificate already. */}}
 {{- define "dynamo-operator.servesWebhooks" -}}
 {{- $enabled := toString .Values.webhook.enabled -}}
-{{- $needsClusterRights := and (include "dynamo-operator.restricted" .) (eq (include "dynamo-operator.certificates" .) "self") -}}
-{{- if or (eq $enabled "true") (and (eq $enabled "auto") (not $needsClusterRights)) }}true{{ end -}}
+{{- $asksForMore := and (include "dynamo-operator.restricted" .) (has (include "dynamo-operator.certificates" .) (list "self" "wheelhouse")) -}}
+{{- if or (eq $enabled "true") (and (eq $enabled "auto") (not $asksForMore)) }}true{{ end -}}
 {{- end -}}
 
 {{- define "dynamo-operator.webhookServiceName" -}}
@@ -36,6 +38,10 @@ self
 {{- define "dynamo-operator.webhookAnnotations" -}}
 {{- if eq (include "dynamo-operator.certificates" .) "cert-manager" -}}
 cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/{{ include "dynamo-operator.name" (list $ "serving-cert") }}
+{{- else if eq (include "dynamo-operator.certificates" .) "wheelhouse" -}}
+# Asks wheelhouse for the certificate, in this Secret of the release namespace.
+wheelhouse.dev/webhook-certificate: {{ .Values.webhook.certificateSecret.name | quote }}
+wheelhouse.dev/webhook-certificate-days: {{ int .Values.webhook.certificateValidity | quote }}
 {{- end -}}
 {{- end -}}
 
@@ -66,7 +72,7 @@ namespaceSelector:
 {{- else if include "dynamo-operator.restricted" $root }}
 namespaceSelector:
   matchLabels:
-    kubernetes.io/metadata.name: {{ $root.Release.Namespace }}
+    kubernetes.io/metadata.name: {{ include "dynamo-operator.served" $root | quote }}
 {{- end }}
 # The operator checks what it writes itself, and must not wait for itself.
 matchConditions:
@@ -81,11 +87,17 @@ matchConditions:
 authorizeAuthors: {{ .Values.webhook.authorizeAuthors }}
 bindAddress: ":9443"
 certificates:
-  {{- if eq (include "dynamo-operator.certificates" .) "self" }}
+  {{- $certificates := include "dynamo-operator.certificates" . }}
+  {{- if eq $certificates "wheelhouse" }}
+  source: secret
+  namespace: {{ .Release.Namespace | quote }}
+  secretName: {{ .Values.webhook.certificateSecret.name | quote }}
+  serviceName: {{ include "dynamo-operator.webhookServiceName" . | quote }}
+  {{- else if eq $certificates "self" }}
   source: self
-  namespace: {{ .Release.Namespace }}
-  secretName: {{ .Values.webhook.certificateSecret.name }}
-  serviceName: {{ include "dynamo-operator.webhookServiceName" . }}
+  namespace: {{ .Release.Namespace | quote }}
+  secretName: {{ .Values.webhook.certificateSecret.name | quote }}
+  serviceName: {{ include "dynamo-operator.webhookServiceName" . | quote }}
   validatingConfiguration: {{ include "dynamo-operator.validatingConfiguration" . }}
   mutatingConfiguration: {{ include "dynamo-operator.mutatingConfiguration" . }}
   validity: {{ mul .Values.webhook.certificateValidity 24 }}h
@@ -96,6 +108,11 @@ certificates:
 {{- else -}}
 bindAddress: "0"
 {{- end -}}
+{{- end -}}
+
+{{/* The operator reads the certificate in its Secret itself, whoever wrote it. */}}
+{{- define "dynamo-operator.readsCertificate" -}}
+{{- if and (include "dynamo-operator.servesWebhooks" .) (has (include "dynamo-operator.certificates" .) (list "self" "wheelhouse")) }}true{{ end -}}
 {{- end -}}
 
 {{- define "dynamo-operator.certificateDirectory" -}}
@@ -123,7 +140,10 @@ bindAddress: "0"
 {{- if and .caBundle (not (contains "-----BEGIN CERTIFICATE-----" (b64dec .caBundle))) -}}
 {{- fail "webhook.caBundle is not the base64 of a PEM certificate: set it to the output of `base64 -w0 ca.crt`." -}}
 {{- end -}}
-{{- if and (ne $certificates "self") (ne (int .certificateValidity) 365) -}}
+{{- if and (eq $certificates "self") (eq (toString .enabled) "true") (include "dynamo-operator.restricted" $) -}}
+{{- fail "webhook.enabled is true, but a namespace-restricted operator has no right to write the authority of a certificate of its own into webhook configurations, which belong to the cluster. Set webhook.certManager.enabled=true, or webhook.certificateSecret.external=true with webhook.caBundle; or install with wheelhouse, which looks after the certificate with the rights of whoever runs it; or set webhook.enabled=false." -}}
+{{- end -}}
+{{- if and (has $certificates (list "external" "cert-manager")) (ne (int .certificateValidity) 365) -}}
 {{- fail (printf "webhook.certificateValidity is set, but the certificate comes from %s, which decides how long it is valid. Remove the key." (eq $certificates "external" | ternary "an external Secret" "cert-manager (webhook.certManager.certificate.duration)")) -}}
 {{- end -}}
 {{- end -}}

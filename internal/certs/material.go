@@ -40,9 +40,9 @@ type Material struct {
 	authorities []*x509.Certificate
 }
 
-// issue makes a certificate for a DNS name, signed by an authority that exists
+// Issue makes a certificate for a DNS name, signed by an authority that exists
 // for nothing else. The authorities of previous, if any, stay trusted.
-func issue(dnsName string, now time.Time, validity time.Duration, previous *Material) (*Material, error) {
+func Issue(dnsName string, now time.Time, validity time.Duration, previous *Material) (*Material, error) {
 	authority, authorityPrivate, err := newAuthority(now, validity)
 	if err != nil {
 		return nil, fmt.Errorf("make a certificate authority: %w", err)
@@ -103,6 +103,16 @@ func newTemplate(now time.Time, validity time.Duration) (*x509.Certificate, erro
 	}, nil
 }
 
+// Trusted is what clients trust by a bundle; nil if that names no authority. It
+// has no certificate to serve and is of use as what was there before a renewal.
+func Trusted(bundle []byte) *Material {
+	authorities, err := parseCertificates(bundle)
+	if err != nil {
+		return nil
+	}
+	return &Material{authorities: authorities}
+}
+
 // stillTrusted returns the authorities that a renewal keeps.
 func stillTrusted(m *Material, now time.Time) []*x509.Certificate {
 	if m == nil {
@@ -112,8 +122,8 @@ func stillTrusted(m *Material, now time.Time) []*x509.Certificate {
 	return kept[:min(len(kept), maxAuthorities-1)]
 }
 
-// parse reads what data() wrote, or what somebody else put into the Secret.
-func parse(data map[string][]byte) (*Material, error) {
+// Parse reads what Data() wrote, or what somebody else put into the Secret.
+func Parse(data map[string][]byte) (*Material, error) {
 	authorities, err := parseCertificates(data[authorityKey])
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", authorityKey, err)
@@ -160,17 +170,17 @@ func encode(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
 
-// data is the content of the Secret.
-func (m *Material) data() map[string][]byte {
+// Data is the content of the Secret.
+func (m *Material) Data() map[string][]byte {
 	return map[string][]byte{
 		corev1.TLSCertKey:       m.certPEM,
 		corev1.TLSPrivateKeyKey: m.keyPEM,
-		authorityKey:            m.bundle(),
+		authorityKey:            m.Bundle(),
 	}
 }
 
-// bundle is what clients are told to trust, as PEM.
-func (m *Material) bundle() []byte {
+// Bundle is what clients are told to trust, as PEM.
+func (m *Material) Bundle() []byte {
 	var b bytes.Buffer
 	for _, authority := range m.authorities {
 		b.Write(encode("CERTIFICATE", authority.Raw))
@@ -178,19 +188,27 @@ func (m *Material) bundle() []byte {
 	return b.Bytes()
 }
 
+// Certificate is what a TLS server presents.
+func (m *Material) Certificate() *tls.Certificate { return m.certificate }
+
+// Same reports whether two materials serve the same certificate.
+func (m *Material) Same(other *Material) bool {
+	return m.certificate.Leaf.Equal(other.certificate.Leaf)
+}
+
 // servesFor says why the certificate cannot be served, or nil.
 func (m *Material) servesFor(dnsName string, now time.Time) error {
 	if err := m.certificate.Leaf.VerifyHostname(dnsName); err != nil {
 		return err
 	}
-	if expiry := m.expiry(); !now.Before(expiry) {
+	if expiry := m.Expiry(); !now.Before(expiry) {
 		return fmt.Errorf("it expired at %s", expiry.Format(time.RFC3339))
 	}
 	return nil
 }
 
-// expiry is when the certificate or its authority ends.
-func (m *Material) expiry() time.Time {
+// Expiry is when the certificate or its authority ends.
+func (m *Material) Expiry() time.Time {
 	leaf, signer := m.certificate.Leaf.NotAfter, m.authorities[0].NotAfter
 	if signer.Before(leaf) {
 		return signer
@@ -200,7 +218,7 @@ func (m *Material) expiry() time.Time {
 
 // renewAt is when a third of the certificate's life is left.
 func (m *Material) renewAt() time.Time {
-	return m.expiry().Add(-m.expiry().Sub(m.certificate.Leaf.NotBefore) / 3)
+	return m.Expiry().Add(-m.Expiry().Sub(m.certificate.Leaf.NotBefore) / 3)
 }
 
 // dropAt is when authorities other than the signer are no longer needed.
