@@ -62,7 +62,14 @@ func up(t *testing.T) {
 	for _, archive := range []string{"images/dynamo-operator", "images/chrek-agent", "fixtures/fixture-nats", "fixtures/fixture-client"} {
 		run(t, "drydock", "load", "--name", node, filepath.Join(root, "dist", archive+".tar"))
 	}
-	run(t, "drydock", "load", "--name", node, filepath.Join(root, "dist/fixtures/fixture-etcd.tar"), "--as", etcdImage)
+	for _, image := range []struct{ fixture, as string }{
+		{"etcd", etcdImage},
+		{"job", "ghcr.io/wheelhouse-dev/fixture-kai/crd-upgrader:v0.9.4"},
+		{"operator", "ghcr.io/wheelhouse-dev/fixture-kai/operator:v0.9.4"},
+		{"operator", "ghcr.io/wheelhouse-dev/fixture-grove:v0.1.0-alpha.6"},
+	} {
+		run(t, "drydock", "load", "--name", node, filepath.Join(root, "dist/fixtures/fixture-"+image.fixture+".tar"), "--as", image.as)
+	}
 	t.Setenv("KUBECONFIG", strings.TrimSpace(run(t, "drydock", "kubeconfig", "--path", "--name", node)))
 	for line := range strings.Lines(run(t, "drydock", "env", "--name", node)) {
 		// kubectl comes with the node.

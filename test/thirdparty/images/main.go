@@ -1,6 +1,7 @@
 // Command images builds the container images of the fixture charts: the real
-// NATS and etcd servers from their Go modules, and the client that tests talk
-// to them with. It is run in the checkout's root.
+// NATS and etcd servers from their Go modules, the client that tests talk to
+// them with, and programs that do nothing for the operators of KAI and Grove.
+// It is run in the checkout's root.
 package main
 
 import (
@@ -37,6 +38,14 @@ var catalog = []images.Image{
 	{
 		Name: "fixture-client", Title: "Client of NATS and etcd, for tests", Package: "./client",
 		Binary: "/usr/local/bin/client", User: 1000, Group: 1000, Entrypoint: []string{"/usr/local/bin/client"}, WorkingDir: "/",
+	},
+	{
+		Name: "fixture-operator", Title: "Operator that does nothing, for tests", Package: "./idle",
+		Binary: "/usr/local/bin/idle", User: 1000, Group: 1000, Entrypoint: []string{"/usr/local/bin/idle"}, WorkingDir: "/",
+	},
+	{
+		Name: "fixture-job", Title: "Job that does nothing, for tests", Package: "./idle",
+		Binary: "/usr/local/bin/idle", User: 1000, Group: 1000, Entrypoint: []string{"/usr/local/bin/idle", "once"}, WorkingDir: "/",
 	},
 }
 
