@@ -227,7 +227,7 @@ func (s *Session) awaitMarker(ctx context.Context, gate rollout.Gate, report fun
 func judgeMarker(observer *lease.Observer, gate rollout.Gate) judgement {
 	return func(u *unstructured.Unstructured) verdict {
 		if u == nil {
-			observer.Gone(types.NamespacedName{Namespace: gate.Release.Namespace, Name: MarkerLease})
+			observer.Gone(types.NamespacedName{Namespace: gate.Marker, Name: MarkerLease})
 			return verdict{message: "does not exist yet"}
 		}
 		var marker coordinationv1.Lease

@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/lease"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
@@ -38,9 +39,14 @@ func TestAMarkerIsBelievedWhenItWasRenewedBeforeOurEyes(t *testing.T) {
 		if !judge(marker("2", "operator", at)).ready {
 			t.Errorf("clock off by %s: a claim made anew does not count", skew)
 		}
-		judge = judgeMarker(lease.NewObserver(lease.Awake), rollout.Gate{Changed: true})
-		if v := judge(nil); v.ready || !fresh(false)(marker("1", "operator", at)).ready {
-			t.Errorf("clock off by %s: %+v", skew, v)
+		// The platform lives beside the namespace that has the marker.
+		judge = judgeMarker(lease.NewObserver(lease.Awake),
+			rollout.Gate{Changed: true, Marker: "team-a", Release: fleet.Key{Namespace: "team-a-platform", Name: "dynamo-platform"}})
+		if judge(nil).ready || !judge(marker("1", "operator", at)).ready {
+			t.Errorf("clock off by %s: a claim that was made before our eyes does not count", skew)
+		}
+		if !fresh(false)(marker("1", "operator", at)).ready {
+			t.Errorf("clock off by %s: the claim of a release that did not change does not count", skew)
 		}
 		if fresh(false)(marker("1", "", at)).ready {
 			t.Error("a claim of nobody counts")

@@ -23,6 +23,9 @@ import (
 
 const fleet = "demo/fleet.yaml"
 
+// platformOf is the namespace of the platform that serves a tenant's.
+func platformOf(tenant string) string { return tenant + "-platform" }
+
 // TestPlatform is the life of a platform, in the order in which it happens:
 // each part builds on the one before.
 func TestPlatform(t *testing.T) {
@@ -185,7 +188,7 @@ func forward(t *testing.T, namespace, target string) (address string, stop func(
 
 func stockHelm(t *testing.T) {
 	for _, namespace := range []string{"team-a", "team-b"} {
-		history := run(t, "helm", "history", "dynamo-platform", "-n", namespace)
+		history := run(t, "helm", "history", "dynamo-platform", "-n", platformOf(namespace))
 		if !strings.Contains(history, "deployed") {
 			t.Errorf("helm history in %s shows no deployed revision:\n%s", namespace, history)
 		}
@@ -193,7 +196,7 @@ func stockHelm(t *testing.T) {
 }
 
 func repair(t *testing.T) {
-	run(t, "helm", "uninstall", "dynamo-platform", "-n", "team-a")
+	run(t, "helm", "uninstall", "dynamo-platform", "-n", platformOf("team-a"))
 	if out := fails(t, "wheelhouse", "status", "-f", fleet); !strings.Contains(out, "team-a") {
 		t.Errorf("status does not name the missing release:\n%s", out)
 	}
@@ -204,11 +207,11 @@ func repair(t *testing.T) {
 
 func rights(t *testing.T) {
 	for _, namespace := range []string{"team-a", "team-b"} {
-		log := run(t, "kubectl", "logs", "-n", namespace, "-l", "control-plane=controller-manager", "--tail=-1")
+		log := run(t, "kubectl", "logs", "-n", platformOf(namespace), "-l", "control-plane=controller-manager", "--tail=-1")
 		if strings.Contains(strings.ToLower(log), "forbidden") {
 			t.Errorf("the operator in %s was refused something:\n%s", namespace, log)
 		}
-		account := "system:serviceaccount:" + namespace + ":dynamo-platform-dynamo-operator-controller-manager"
+		account := "system:serviceaccount:" + platformOf(namespace) + ":dynamo-platform-dynamo-operator-controller-manager"
 		list := run(t, "kubectl", "auth", "can-i", "--list", "-n", namespace, "--as", account)
 		for line := range strings.Lines(list) {
 			if strings.Contains(line, "*.*") || strings.Contains(line, "[*]") && !strings.HasPrefix(strings.TrimSpace(line), "[") {
@@ -226,7 +229,7 @@ func rights(t *testing.T) {
 func idle(t *testing.T) {
 	const quiet = 45 * time.Second
 	for _, namespace := range []string{"team-a", "team-b"} {
-		awaitLeader(t, namespace)
+		awaitLeader(t, platformOf(namespace))
 	}
 	since := time.Now()
 	time.Sleep(quiet)
