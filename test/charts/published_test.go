@@ -242,6 +242,7 @@ var prerequisites = map[string]string{
 	"dynamo-operator.nats.enabled":                                       `nats: {enabled: true}`,
 	"dynamo-operator.kubernetesClusterDomain":                            `nats: {enabled: true}`,
 	"dynamo-operator.namespaceRestriction.lease.duration":                `dynamo-operator: {namespaceRestriction: {enabled: true}}`,
+	"dynamo-operator.namespaceRestriction.targetNamespace":               `dynamo-operator: {namespaceRestriction: {enabled: true}}`,
 	"dynamo-operator.dynamo.dockerRegistry.existingSecretName":           `dynamo-operator: {dynamo: {dockerRegistry: {useKubernetesSecret: true, existingSecretName: first}}}`,
 	"dynamo-operator.dynamo.ingress.className":                           `dynamo-operator: {dynamo: {ingress: {enabled: true, className: first}}}`,
 	"dynamo-operator.dynamo.istio.gateway":                               `dynamo-operator: {dynamo: {istio: {enabled: true, gateway: first}}}`,
