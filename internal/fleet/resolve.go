@@ -127,8 +127,27 @@ func (r *resolver) release(rel Release, base, own, flags *Value) Release {
 		NewMap(rel.Origin),
 		base.Field(rel.Chart), own.Field(rel.Chart), flags.Field(rel.Chart),
 	)
-	rel.Values = passGlobal(Effective(r.Defaults[rel.Chart], rel.Overrides))
+	effective := Effective(r.Defaults[rel.Chart], rel.Overrides)
+	if certified := r.certificateFact(rel, effective); certified != nil {
+		rel.Overrides = Merge(certified, rel.Overrides)
+		effective = Effective(r.Defaults[rel.Chart], rel.Overrides)
+	}
+	rel.Values = passGlobal(effective)
 	return rel
+}
+
+// certificateKey tells the operator chart that the certificate of a restricted
+// operator's webhooks is looked after.
+var certificateKey = []string{"dynamo-operator", "webhook", "certificateSecret", "wheelhouse"}
+
+// certificateFact says so where there are such webhooks, and the chart knows of
+// it; nil elsewhere.
+func (r *resolver) certificateFact(rel Release, effective *Value) *Value {
+	on := effective.At("dynamo-operator", "webhook", "enabled")
+	if rel.Chart != ChartPlatform || rel.Scope != ScopeNamespace || r.Defaults[rel.Chart].At(certificateKey...) == nil || on == nil || on.Plain() != true {
+		return nil
+	}
+	return NewMap(rel.Origin).Put(fact(true, on.Origin), certificateKey...)
 }
 
 // common are the layers above the charts' defaults that releases share:
@@ -137,8 +156,6 @@ type common struct {
 	fleet *Fleet
 	// plain says nothing about checkpoints, for where nothing is prepared for them.
 	plain, prepared *Value
-	// certified says that the platform's chart leaves certificates to us.
-	certified bool
 }
 
 func (r *resolver) common() common {
@@ -149,19 +166,18 @@ func (r *resolver) common() common {
 	facts := sharedFacts(r.fleet.Shared)
 	values := r.sources(r.fleet.Values, r.fleet.Path, LayerFleet)
 	return common{
-		fleet:     r.fleet,
-		certified: r.Defaults[ChartPlatform].At(certificateKey...) != nil,
-		plain:     MergeAll(profiles, facts, values),
-		prepared:  MergeAll(profiles, facts, r.fleet.Shared.Checkpoint.facts(), values),
+		fleet:    r.fleet,
+		plain:    MergeAll(profiles, facts, values),
+		prepared: MergeAll(profiles, facts, r.fleet.Shared.Checkpoint.facts(), values),
 	}
 }
 
 // of adds what a platform says besides its values.
 func (c common) of(p Platform) *Value {
 	if prepared, _ := c.fleet.prepares(p); prepared {
-		return MergeAll(c.prepared, scopeFact(p, c.certified), p.Checkpoint.facts())
+		return MergeAll(c.prepared, scopeFact(p), p.Checkpoint.facts())
 	}
-	return Merge(c.plain, scopeFact(p, c.certified))
+	return Merge(c.plain, scopeFact(p))
 }
 
 func (r *resolver) profile(name Located[string]) *Value {
@@ -289,13 +305,8 @@ func (r *resolver) serves(p Platform) string {
 	return ""
 }
 
-// certificateKey tells the operator chart that the certificate of a restricted
-// operator's webhooks is looked after.
-var certificateKey = []string{"dynamo-operator", "webhook", "certificateSecret", "wheelhouse"}
-
-// scopeFact tells the operator chart what a platform's scope is. certified says
-// that the chart knows certificateKey.
-func scopeFact(p Platform, certified bool) *Value {
+// scopeFact tells the operator chart what a platform's scope is.
+func scopeFact(p Platform) *Value {
 	out := NewMap(p.Origin)
 	put := func(plain any, origin Origin, path ...string) {
 		out = out.Put(fact(plain, origin), append([]string{ChartPlatform, "dynamo-operator"}, path...)...)
@@ -304,9 +315,6 @@ func scopeFact(p Platform, certified bool) *Value {
 	put(restricted, p.Scope.Origin, "namespaceRestriction", "enabled")
 	if restricted && p.Serves.Value != "" {
 		put(p.Serves.Value, p.Serves.Origin, "namespaceRestriction", "targetNamespace")
-	}
-	if restricted && certified {
-		put(true, p.Scope.Origin, certificateKey[1:]...)
 	}
 	return out
 }

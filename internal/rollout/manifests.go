@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"sync"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
@@ -67,11 +68,18 @@ func (m *Manifests) Learn(revisions []Revision) {
 			continue
 		}
 		for _, intent := range r.Meant {
-			m.meant[revisionOf{intent.Key, intent.Revision}] = intent.Digest
+			// Nobody sets out to write a revision that is there: one of that number
+			// was of a release that is gone.
+			at := revisionOf{intent.Key, intent.Revision}
+			m.meant[at] = intent.Digest
+			delete(m.written, at)
 		}
 		for _, release := range r.Releases {
 			m.releases[release.Key] = true
-			if release.Manifest != "" {
+			switch {
+			case release.Status == "uninstalled":
+				m.forget(release.Key)
+			case release.Manifest != "":
 				m.written[revisionOf{release.Key, release.Revision}] = release.Manifest
 			}
 		}
@@ -79,6 +87,14 @@ func (m *Manifests) Learn(revisions []Revision) {
 			m.releases[key] = true
 		}
 	}
+}
+
+// forget takes out what was written of a release that is gone: if there is one
+// of its name again, its revisions are others.
+func (m *Manifests) forget(key fleet.Key) {
+	of := func(at revisionOf, _ string) bool { return at.Key == key }
+	maps.DeleteFunc(m.written, of)
+	maps.DeleteFunc(m.meant, of)
 }
 
 // Wrote notes a revision that this run has written.

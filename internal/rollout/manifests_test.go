@@ -19,6 +19,8 @@ func TestTheJournalJudgesRecords(t *testing.T) {
 		r.Manifest = digest
 		return r
 	}
+	gone := at("a", 3)
+	gone.Status = "uninstalled"
 	meant := []ManifestAt{{Key: key("a"), Revision: 4, Digest: "four"}}
 	for name, tc := range map[string]struct {
 		revisions []Revision
@@ -35,6 +37,10 @@ func TestTheJournalJudgesRecords(t *testing.T) {
 		"not written by a run that died":    {[]Revision{{Number: 1, Meant: meant}}, 4, "other", Unwritten},
 		"what a moved journal says":         {[]Revision{{Number: 1, Imported: true, Releases: []ReleaseAt{wrote("three")}}}, 3, "three", Unwritten},
 		"what a damaged revision says":      {[]Revision{{Number: 1, Damage: "cut off", Releases: []ReleaseAt{wrote("three")}}}, 3, "three", Unwritten},
+		"begun anew by a run that died":     {[]Revision{{Number: 1, Releases: []ReleaseAt{wrote("old")}}, {Number: 2, Meant: []ManifestAt{{Key: key("a"), Revision: 3, Digest: "three"}}}}, 3, "three", Written},
+		"after a run that died, another's":  {[]Revision{{Number: 1, Releases: []ReleaseAt{wrote("old")}}, {Number: 2, Meant: []ManifestAt{{Key: key("a"), Revision: 3, Digest: "three"}}}}, 3, "old", Unwritten},
+		"installed anew by others":          {[]Revision{{Number: 1, Releases: []ReleaseAt{wrote("old")}}, {Number: 2, Releases: []ReleaseAt{gone}}}, 3, "other", Unwritten},
+		"replayed after it was uninstalled": {[]Revision{{Number: 1, Releases: []ReleaseAt{wrote("old")}}, {Number: 2, Releases: []ReleaseAt{gone}}}, 3, "old", Unwritten},
 		"written before there were digests": {[]Revision{{Number: 1, Releases: []ReleaseAt{at("a", 3)}}}, 3, "three", Unwritten},
 	} {
 		m := &Manifests{}
