@@ -33,6 +33,8 @@ const (
 	ReasonLeaderWorkerSetsNotReady = "SomeLeaderWorkerSetsNotReady"
 	ReasonComponentReady           = "ComponentReady"
 	ReasonComponentNotReady        = "ComponentNotReady"
+	// ReasonComponentBlocked: waiting does not help.
+	ReasonComponentBlocked = "ComponentBlocked"
 )
 
 // DynamoComponentDeploymentStatus is the observed state of one component.

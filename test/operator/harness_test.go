@@ -78,7 +78,9 @@ func adminClient(t *testing.T) client.Client {
 type operatorProcess struct {
 	// writes counts all requests that change something, but for Leases.
 	writes atomic.Int64
-	stop   func() error
+	// statuses counts the writes of each object's status, by its path.
+	statuses tally
+	stop     func() error
 }
 
 // start runs an operator until the test ends or stop is called.
@@ -128,6 +130,9 @@ type counter struct {
 func (c *counter) RoundTrip(request *http.Request) (*http.Response, error) {
 	if request.Method != http.MethodGet && !strings.Contains(request.URL.Path, "/leases") {
 		c.operator.writes.Add(1)
+	}
+	if object, isStatus := strings.CutSuffix(request.URL.Path, "/status"); isStatus {
+		c.operator.statuses.add(object)
 	}
 	return c.next.RoundTrip(request)
 }

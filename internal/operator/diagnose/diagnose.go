@@ -31,6 +31,8 @@ func Deployment(d *appsv1.Deployment) (ready bool, waiting string) {
 		count = fmt.Sprintf("updating, %d/%d ready, %d of the previous revision", min(s.ReadyReplicas, desired), desired, old)
 	}
 	switch {
+	case s.ObservedGeneration == 0: // it is new
+		return false, count
 	case s.ObservedGeneration < d.Generation:
 		return false, "the Deployment's latest change has not been acted upon yet"
 	case d.Spec.Paused:
@@ -68,6 +70,9 @@ type Finding struct {
 // AsksEvents reports whether the pod's events may tell more than its status.
 func (f Finding) AsksEvents() bool { return f.Reason == "" || f.probe != "" }
 
+// NeedsAPerson reports whether waiting does not help, as far as one can tell.
+func (f Finding) NeedsAPerson() bool { return f.severity >= unscheduled }
+
 // Told adds what the pod's events tell to what its status says.
 func (f Finding) Told(events []corev1.Event) Finding {
 	switch {
@@ -76,13 +81,15 @@ func (f Finding) Told(events []corev1.Event) Finding {
 			f.Reason += "; " + answer
 		}
 	case f.Reason == "":
-		f.Reason = Warning(events)
+		if f.Reason = Warning(events); f.Reason != "" {
+			f.severity = broken
+		}
 	}
 	return f
 }
 
-// In is the finding as the trouble of a Deployment: a new pod for which there is
-// no room while old ones run will never find any.
+// In is the finding as the trouble of a Deployment, "" if it tells nothing: a new
+// pod for which there is no room while old ones run will never find any.
 func (f Finding) In(d *appsv1.Deployment) string {
 	old := d.Status.Replicas > d.Status.UpdatedReplicas
 	if f.severity == unscheduled && old && d.Spec.Strategy.Type == appsv1.RollingUpdateDeploymentStrategyType {
@@ -93,7 +100,10 @@ func (f Finding) In(d *appsv1.Deployment) string {
 }
 
 func (f Finding) String() string {
-	return advised(fmt.Sprintf("pod %s: %s", f.Pod.Name, firstOf(f.Reason, "not ready yet")))
+	if f.Reason == "" {
+		return ""
+	}
+	return advised(fmt.Sprintf("pod %s: %s", f.Pod.Name, f.Reason))
 }
 
 // Blocking picks, among a workload's pods, the one that best explains why the

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -55,18 +56,24 @@ func (r *reconciler) visit(ctx context.Context, object client.Object) (ctrl.Resu
 	before := object.DeepCopyObject().(client.Object)
 	visit := &Visit{Operator: r.operator, Apply: r.apply}
 	life := r.kind.Begin(visit, object)
-	known := headlines(life.Conditions())
+	known := slices.Clone(life.Conditions())
 	err := r.live(ctx, life, object)
 	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return ctrl.Result{}, nil
 	}
 	failed := report(life, err)
 	shorten(life.Conditions())
-	turned := headlines(life.Conditions()) != known
-	if failed != nil && (turned || life.Conditions() == nil) {
-		r.warn(object, failed)
+	wait := patience(known, life.Conditions())
+	if failed != nil {
+		if life.Conditions() == nil || headlines(known) != headlines(life.Conditions()) {
+			r.warn(object, failed)
+		}
+		wait = 0
 	}
-	wait, statusErr := r.statuses.write(ctx, before, object, turned || failed != nil || visit.urgent)
+	if visit.urgent {
+		wait = 0
+	}
+	wait, statusErr := r.statuses.write(ctx, before, object, wait)
 	if err := errors.Join(again(err), statusErr); err != nil {
 		return ctrl.Result{}, err
 	}

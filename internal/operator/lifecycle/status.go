@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,10 +16,13 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/plain"
 )
 
-// settle is the least time between two writes of an object's status, unless
-// they differ in a condition's status or reason. While a workload starts, its
-// counts and messages change many times a second, and nobody reads them all.
-const settle = time.Second
+// A change of a status that does not turn a condition waits for others, and is
+// written with them: while a workload starts, its counts and messages change many
+// times a second, and nobody reads them all. Counts alone wait longer.
+const (
+	settle       = time.Second
+	settleCounts = 5 * time.Second
+)
 
 // How long a condition's message and an event's note may be, in characters. The
 // API takes 32768 characters of the one and 1024 bytes of the other; what is
@@ -33,49 +37,64 @@ type statuses struct {
 	apply *apply.Applier
 
 	mu sync.Mutex
-	// written says when an object's status was last written.
-	written map[types.NamespacedName]time.Time
+	// due says when an object's status, which differs from what is written, will be.
+	due map[types.NamespacedName]time.Time
 }
 
 func newStatuses(a *apply.Applier) *statuses {
-	return &statuses{apply: a, written: map[types.NamespacedName]time.Time{}}
+	return &statuses{apply: a, due: map[types.NamespacedName]time.Time{}}
 }
 
-// write writes the status of after if it differs from that of before. If it is
-// not urgent and has to wait, write returns for how long.
-func (s *statuses) write(ctx context.Context, before, after client.Object, urgent bool) (wait time.Duration, err error) {
+// write writes the status of after if it differs from that of before and cannot
+// wait, for patience or for what is left of that of an earlier change. If it can,
+// write returns for how long.
+func (s *statuses) write(ctx context.Context, before, after client.Object, patience time.Duration) (wait time.Duration, err error) {
+	key := client.ObjectKeyFromObject(after)
 	patch, err := apply.StatusPatch(before, after)
-	if err != nil || patch == nil {
+	if err != nil {
 		return 0, err
 	}
-	key := client.ObjectKeyFromObject(after)
-	if wait := s.untilSettled(key); wait > 0 && !urgent {
+	if patch == nil {
+		s.forget(key)
+		return 0, nil
+	}
+	if wait := s.canWait(key, patience); wait > 0 {
 		return wait, nil
 	}
 	if err := s.apply.Status(ctx, after, patch); err != nil {
 		return 0, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.written[key] = time.Now()
+	s.forget(key)
 	return 0, nil
 }
 
-func (s *statuses) untilSettled(key types.NamespacedName) time.Duration {
+func (s *statuses) canWait(key types.NamespacedName, patience time.Duration) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	last, ok := s.written[key]
-	if !ok {
-		return 0
+	at := time.Now().Add(patience)
+	if due, known := s.due[key]; !known || at.Before(due) {
+		s.due[key] = at
 	}
-	return settle - time.Since(last)
+	return time.Until(s.due[key])
 }
 
-// forget is for objects that are gone.
+// forget is for objects that are gone, and for those whose status is written.
 func (s *statuses) forget(key types.NamespacedName) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.written, key)
+	delete(s.due, key)
+}
+
+// patience is how long a change of these conditions may wait. Those of a new
+// object do, because it has not been anything else before.
+func patience(before, after []metav1.Condition) time.Duration {
+	switch {
+	case len(before) > 0 && headlines(before) != headlines(after):
+		return 0
+	case len(after) > 0 && slices.Equal(before, after):
+		return settleCounts
+	}
+	return settle
 }
 
 // headlines are what a person notices first: which conditions there are, with

@@ -35,6 +35,8 @@ type Service struct {
 	// Ready is believed only about the present spec. Message says why not.
 	Ready   bool
 	Message string
+	// Blocked: waiting does not help, somebody has to act.
+	Blocked bool
 	// Refused: only a change of the spec helps.
 	Refused bool
 	// Restart is the id of the last restart that the service was told of, ""

@@ -48,6 +48,8 @@ type Observation struct {
 	// Selector picks the workload's pods.
 	Selector map[string]string
 	Ready    bool
+	// Blocked: it will not become ready by waiting.
+	Blocked bool
 	// Message says how far it is and, if it is not ready, why.
 	Message string
 	// Again is when to look again at what nothing wakes up for, 0 for never.

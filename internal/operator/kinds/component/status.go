@@ -32,7 +32,7 @@ func (s *status) Failed(reason, message string) {
 	case v1alpha1.ReasonValidationFailed:
 		s.set(v1alpha1.ConditionValid, metav1.ConditionFalse, reason, message)
 	}
-	s.notAvailable(reason, message)
+	s.notAvailable(reason, v1alpha1.ReasonComponentBlocked, message)
 }
 
 func (s *status) valid() {
@@ -44,9 +44,11 @@ func (s *status) available(message string) {
 	s.set(v1alpha1.ConditionDynamoComponentReady, metav1.ConditionTrue, v1alpha1.ReasonComponentReady, message)
 }
 
-func (s *status) notAvailable(reason, message string) {
-	s.set(v1alpha1.ConditionAvailable, metav1.ConditionFalse, reason, message)
-	s.set(v1alpha1.ConditionDynamoComponentReady, metav1.ConditionFalse, v1alpha1.ReasonComponentNotReady, message)
+// notAvailable gives two reasons: that of the workload, and whether somebody has
+// to act.
+func (s *status) notAvailable(workload, component, message string) {
+	s.set(v1alpha1.ConditionAvailable, metav1.ConditionFalse, workload, message)
+	s.set(v1alpha1.ConditionDynamoComponentReady, metav1.ConditionFalse, component, message)
 }
 
 // set keeps the time of the last transition unless the status changes.
@@ -61,9 +63,12 @@ func (s *status) set(condition string, status metav1.ConditionStatus, reason, me
 func (s *status) workload(seen workload.Observation) {
 	s.dcd.Status.PodSelector = seen.Selector
 	s.dcd.Status.Service = &seen.Status
-	if seen.Ready {
+	switch {
+	case seen.Ready:
 		s.available(seen.Message)
-		return
+	case seen.Blocked:
+		s.notAvailable(v1alpha1.ReasonDeploymentNotReady, v1alpha1.ReasonComponentBlocked, seen.Message)
+	default:
+		s.notAvailable(v1alpha1.ReasonDeploymentNotReady, v1alpha1.ReasonComponentNotReady, seen.Message)
 	}
-	s.notAvailable(v1alpha1.ReasonDeploymentNotReady, seen.Message)
 }

@@ -58,10 +58,11 @@ func (s *status) messaging(missing []string) {
 	})
 }
 
-// services reports on the services as one.
+// services reports on the services as one: first on those that somebody has to
+// do something about, which others may only be waiting for.
 func (s *status) services(services map[string]pathway.Service) {
 	s.dgd.Status.Services = map[string]v1alpha1.ServiceReplicaStatus{}
-	var refused, waiting []string
+	var refused, blocked, waiting []string
 	for _, name := range slices.Sorted(maps.Keys(services)) {
 		service := services[name]
 		if service.Status != nil {
@@ -70,16 +71,18 @@ func (s *status) services(services map[string]pathway.Service) {
 		switch {
 		case service.Refused:
 			refused = append(refused, name+": "+service.Message)
+		case service.Blocked:
+			blocked = append(blocked, name+": "+service.Message)
 		case !service.Ready:
 			waiting = append(waiting, name+": "+service.Message)
 		}
 	}
-	switch {
-	case len(refused) > 0:
-		s.set(v1alpha1.GraphStateFailed, metav1.ConditionFalse, v1alpha1.ReasonValidationFailed, strings.Join(append(refused, waiting...), "; "))
-		return
-	case len(waiting) > 0:
-		s.set(v1alpha1.GraphStatePending, metav1.ConditionFalse, v1alpha1.ReasonSomeResourcesNotReady, strings.Join(waiting, "; "))
+	if troubles := slices.Concat(refused, blocked, waiting); len(troubles) > 0 {
+		state, reason := v1alpha1.GraphStatePending, v1alpha1.ReasonSomeResourcesNotReady
+		if len(refused) > 0 {
+			state, reason = v1alpha1.GraphStateFailed, v1alpha1.ReasonValidationFailed
+		}
+		s.set(state, metav1.ConditionFalse, reason, strings.Join(troubles, "; "))
 		return
 	}
 	s.set(v1alpha1.GraphStateSuccessful, metav1.ConditionTrue, v1alpha1.ReasonAllResourcesReady, "All resources are ready")

@@ -2,6 +2,8 @@
 package components
 
 import (
+	"fmt"
+
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -60,6 +62,8 @@ func (Pathway) Observe(objects []client.Object) map[string]pathway.Service {
 			Restart: component.Spec.Annotations[v1alpha1.AnnotationRestartAt],
 		}
 		service.Ready, service.Message = ready(component)
+		why := meta.FindStatusCondition(component.Status.Conditions, v1alpha1.ConditionDynamoComponentReady)
+		service.Blocked = !service.Ready && why != nil && why.Reason == v1alpha1.ReasonComponentBlocked && why.ObservedGeneration == component.Generation
 		valid := meta.FindStatusCondition(component.Status.Conditions, v1alpha1.ConditionValid)
 		service.Refused = !service.Ready && valid != nil && valid.Status == metav1.ConditionFalse && valid.ObservedGeneration == component.Generation
 		services[component.Spec.ServiceName] = service
@@ -70,7 +74,10 @@ func (Pathway) Observe(objects []client.Object) map[string]pathway.Service {
 // ready believes a component only about its current generation.
 func ready(component *v1alpha1.DynamoComponentDeployment) (ready bool, message string) {
 	available := meta.FindStatusCondition(component.Status.Conditions, v1alpha1.ConditionAvailable)
-	if available == nil || component.Status.ObservedGeneration < component.Generation || available.ObservedGeneration < component.Generation {
+	if available == nil {
+		return false, fmt.Sprintf("0/%d ready", component.Spec.DesiredReplicas())
+	}
+	if component.Status.ObservedGeneration < component.Generation || available.ObservedGeneration < component.Generation {
 		return false, "the latest change has not been acted upon yet"
 	}
 	return available.Status == metav1.ConditionTrue, available.Message

@@ -64,31 +64,34 @@ func (r running) Observe(ctx context.Context, pods workload.Pods) (workload.Obse
 	if seen.Ready {
 		return seen, nil
 	}
-	cause, again, err := r.cause(ctx, pods)
+	cause, err := r.cause(ctx, pods, &seen)
 	if cause != "" {
 		seen.Message += ": " + cause
 	}
-	seen.Again = again
 	return seen, err
 }
 
-// cause names what the Deployment waits for. A pod whose status is silent is
-// looked at again after a while, because events do not wake us up.
-func (r running) cause(ctx context.Context, pods workload.Pods) (string, time.Duration, error) {
+// cause names what the Deployment waits for, if that is known. A pod whose status
+// is silent is looked at again after a while, because events do not wake us up.
+func (r running) cause(ctx context.Context, pods workload.Pods, seen *workload.Observation) (string, error) {
 	all, err := pods.Matching(ctx, r.Namespace, r.Spec.Selector.MatchLabels)
 	if err != nil {
-		return "", 0, err
+		return "", err
 	}
 	finding := diagnose.Blocking(all)
 	if finding == nil {
-		return diagnose.CannotCreatePods(r.Deployment), 0, nil
+		refused := diagnose.CannotCreatePods(r.Deployment)
+		seen.Blocked = refused != ""
+		return refused, nil
 	}
-	if !finding.AsksEvents() {
-		return finding.In(r.Deployment), 0, nil
+	if finding.AsksEvents() {
+		events, err := pods.Warnings(ctx, finding.Pod)
+		if err != nil {
+			return "", err
+		}
+		*finding = finding.Told(events)
+		seen.Again = askEventsAgain
 	}
-	events, err := pods.Warnings(ctx, finding.Pod)
-	if err != nil {
-		return "", 0, err
-	}
-	return finding.Told(events).In(r.Deployment), askEventsAgain, nil
+	seen.Blocked = finding.NeedsAPerson()
+	return finding.In(r.Deployment), nil
 }
