@@ -65,7 +65,7 @@ var Catalog = []Image{
 		Binary:  "/chrek-agent",
 		Dirs:    []Dir{tmp},
 		Files:   accounts("nonroot:x:65532:65532:nonroot:/:/sbin/nologin", "nonroot:x:65532:"),
-		// The chart runs it as root, which a node's folders and sockets need.
+		// The chart runs it as root where it puts the seccomp profile on nodes.
 		User:       65532,
 		Group:      65532,
 		Entrypoint: []string{"/chrek-agent"},

@@ -29,6 +29,13 @@ func pairs(set *fleet.Set, visit func(agent, platform fleet.Release)) {
 	}
 }
 
+// deploysProfile reports whether an agent puts the seccomp profile on its nodes,
+// as it does by default.
+func deploysProfile(rel fleet.Release) bool {
+	v := rel.Values.At("seccomp", "deploy")
+	return v == nil || isTrue(v)
+}
+
 const prepared = "platforms: [{namespace: team-a, checkpoint: {enabled: true}}]"
 
 // preparedWith is a platform whose agent has further values.
@@ -132,8 +139,7 @@ var noSharedFolderOfNodes = Rule{
 	ID:       "C-05",
 	Severity: Warning,
 	Says:     "No folder of the nodes is shared with pods for signals.",
-	Why: "The key asks for a writable folder of every node in every worker. Agent and workers need none: the agent watches the Kubernetes API, and reaches a " +
-		"process through the node's process ids.",
+	Why: "The key asks for a writable folder of every node in every worker. Agent and workers need none: checkpoints are asked for in the Kubernetes API.",
 	Fix:  "remove checkpoint.storage.signalHostPath",
 	When: isPlatform,
 	Find: func(in Input) (problems []fleet.Problem) {
@@ -158,7 +164,7 @@ var nodesGetTheProfile = Rule{
 	When:     isAgent,
 	Find: func(in Input) (problems []fleet.Problem) {
 		for _, rel := range agents(in.Set) {
-			if v := rel.Values.At("seccomp", "deploy"); v != nil && !isTrue(v) {
+			if !deploysProfile(rel) {
 				problems = append(problems, problem(originOf(rel, "seccomp", "deploy"), "agent %s leaves the profile to somebody else", rel.Key))
 			}
 		}
@@ -326,7 +332,7 @@ var nodesFitTheAgent = Rule{
 	ID:       "C-44",
 	Severity: Warning,
 	Says:     "The nodes that an agent selects run containerd on amd64.",
-	Why:      "CRIU and the seccomp profile are for that architecture, and the agent speaks to containerd. On other nodes it does not start, and checkpointed pods must not land there.",
+	Why:      "CRIU and the seccomp profile are for that architecture, and checkpoints will need containerd. Elsewhere the agent does not start or prepares for nothing, and checkpointed pods must not land there.",
 	Fix:      "narrow daemonset.nodeSelector to the nodes that fit",
 	When:     isAgent,
 	Needs:    []Fact{FactNodes},

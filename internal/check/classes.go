@@ -158,10 +158,10 @@ var namespacesAdmitAgents = Rule{
 	ID:       "W-07",
 	Severity: Warning,
 	Says:     "The namespace of an agent admits its pods.",
-	Why: "The agent mounts folders of the node, which the Pod Security levels baseline and restricted forbid: its DaemonSet would stay without pods. The operator " +
-		"itself keeps to restricted. Opening a namespace to the agent opens it to every graph in it, so that is never the way. It is a warning because a cluster " +
-		"may exempt accounts.",
-	Fix:   "set checkpoint.enabled to false for this platform; what the namespace refuses to the agent it should refuse to graphs, too",
+	Why: "To put the seccomp profile on its node, the agent mounts two folders of it, which the Pod Security levels baseline and restricted forbid: its DaemonSet " +
+		"would stay without pods. Without that it keeps to restricted, as the operator does. Opening a namespace to the agent opens it to every graph in it, so " +
+		"that is never the way. It is a warning because a cluster may exempt accounts.",
+	Fix:   "put the profile on the nodes yourself and set seccomp.deploy to false, or set checkpoint.enabled to false for this platform",
 	When:  isAgent,
 	Needs: []Fact{FactNamespaces},
 	Live: func(in Input) (problems []fleet.Problem) {
@@ -170,7 +170,7 @@ var namespacesAdmitAgents = Rule{
 			levels[ns.Name] = ns.Labels[podSecurity]
 		}
 		for _, rel := range agents(in.Set) {
-			if level := levels[rel.Namespace]; level == "baseline" || level == "restricted" {
+			if level := levels[rel.Namespace]; deploysProfile(rel) && (level == "baseline" || level == "restricted") {
 				problems = append(problems, problem(rel.Origin,
 					"namespace %s enforces the Pod Security level %s, which forbids the agent of release %s", rel.Namespace, level, rel.Key))
 			}
@@ -180,6 +180,10 @@ var namespacesAdmitAgents = Rule{
 	Fails: []Example{{Fleet: prepared, Cluster: &Cluster{Namespaces: []Namespace{{Name: "team-a", Labels: map[string]string{podSecurity: "baseline"}}}}}},
 	Passes: []Example{
 		{Fleet: prepared, Cluster: &Cluster{Namespaces: []Namespace{{Name: "team-a", Labels: map[string]string{podSecurity: "privileged"}}}}},
+		{
+			Fleet:   preparedWith("chrek: {seccomp: {deploy: false}}"),
+			Cluster: &Cluster{Namespaces: []Namespace{{Name: "team-a", Labels: map[string]string{podSecurity: "restricted"}}}},
+		},
 		{Fleet: prepared, Cluster: &Cluster{}},
 	},
 }

@@ -7,7 +7,6 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -24,7 +23,6 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/agent"
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/config"
-	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/preflight"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -50,17 +48,14 @@ daemonset:
 `,
 	"everything": `
 storage: {pvc: {keep: false, size: 2Ti, storageClass: fast-nfs, accessMode: ReadWriteOnce}}
-node: {kubeletRoot: /var/lib/k0s/kubelet, containerdSocket: /run/k0s/containerd.sock}
+node: {kubeletRoot: /var/lib/k0s/kubelet}
 serviceAccount: {annotations: {example.com/owner: platform}}
 daemonset:
-  privileged: true
   priorityClassName: system-node-critical
   updateStrategy: {type: OnDelete, rollingUpdate: null}
   podLabels: {team: inference}
   podAnnotations: {example.com/scrape: "true"}
   affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: pool, operator: In, values: [h100]}]}]}}}
-networkPolicy: {from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]}
-podMonitor: {enabled: true, labels: {release: prometheus}}
 config: {agent: {listenAddr: ":9090", logLevel: debug}}
 `,
 	// The key names of later releases of the chart's predecessor.
@@ -203,39 +198,50 @@ func TestTheChartGrantsExactlyWhatTheAgentNeeds(t *testing.T) {
 	if token := *pod.AutomountServiceAccountToken; token != (len(agent.Permissions()) > 0) {
 		t.Errorf("token mounted: %v", token)
 	}
-
-	var added []string
-	for _, c := range container(t, rendered).SecurityContext.Capabilities.Add {
-		added = append(added, string(c))
-	}
-	// What some machines withhold even from root is added by the user.
-	needed := slices.DeleteFunc(preflight.NeededCapabilities(), func(c string) bool { return c == "SYS_RESOURCE" })
-	slices.Sort(needed)
-	if diff := cmp.Diff(needed, added); diff != "" {
-		t.Errorf("capabilities (-CRIU needs +chart adds):\n%s", diff)
-	}
 }
 
+// TestThePodTouchesLittleOfItsNode: what the agent does needs a folder to write
+// to and a socket to ask, both of root, and no capability.
 func TestThePodTouchesLittleOfItsNode(t *testing.T) {
-	rendered := render(t, "{}")
-	pod := object[appsv1.DaemonSet](t, rendered, "DaemonSet").Spec.Template.Spec
-	if pod.HostIPC || pod.HostNetwork || len(pod.InitContainers) > 0 {
-		t.Errorf("hostIPC %v, hostNetwork %v, %d init containers", pod.HostIPC, pod.HostNetwork, len(pod.InitContainers))
-	}
-	security := pod.Containers[0].SecurityContext
-	if security.Privileged != nil || *security.AllowPrivilegeEscalation || !*security.ReadOnlyRootFilesystem {
-		t.Errorf("got %+v", security)
-	}
-	writable := []string{}
-	for _, m := range pod.Containers[0].VolumeMounts {
-		if !m.ReadOnly {
-			writable = append(writable, m.MountPath)
+	for mode, values := range modes {
+		rendered := render(t, values)
+		pod := object[appsv1.DaemonSet](t, rendered, "DaemonSet").Spec.Template.Spec
+		if pod.HostIPC || pod.HostNetwork || pod.HostPID || len(pod.InitContainers) > 0 {
+			t.Errorf("%s: hostIPC %v, hostNetwork %v, hostPID %v, %d init containers", mode, pod.HostIPC, pod.HostNetwork, pod.HostPID, len(pod.InitContainers))
+		}
+		security := pod.Containers[0].SecurityContext
+		want := &corev1.SecurityContext{
+			ReadOnlyRootFilesystem: new(true), AllowPrivilegeEscalation: new(false),
+			Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+		}
+		if diff := cmp.Diff(want, security); diff != "" {
+			t.Errorf("%s: securityContext (-want +got):\n%s", mode, diff)
+		}
+		deploys := agentConfig(t, rendered).Seccomp.Deploy
+		if asRoot := *pod.SecurityContext.RunAsUser == 0; asRoot != deploys {
+			t.Errorf("%s: root %v, and the profile is put there: %v", mode, asRoot, deploys)
+		}
+		onNode := map[string]string{}
+		for _, v := range pod.Volumes {
+			if v.HostPath != nil {
+				onNode[v.Name] = v.HostPath.Path
+			}
+		}
+		writable := []string{}
+		for _, m := range pod.Containers[0].VolumeMounts {
+			if path, ofNode := onNode[m.Name]; ofNode && !m.ReadOnly {
+				writable = append(writable, path)
+			}
+		}
+		if !deploys {
+			if len(onNode) > 0 {
+				t.Errorf("%s: mounts %v of the node, for nothing", mode, onNode)
+			}
+		} else if len(onNode) != 2 || len(writable) != 1 || !strings.HasSuffix(writable[0], "/seccomp/profiles") {
+			t.Errorf("%s: of the node it mounts %v and writes to %v", mode, onNode, writable)
 		}
 	}
-	if diff := cmp.Diff([]string{"/checkpoints", "/host/seccomp"}, writable); diff != "" {
-		t.Errorf("writable mounts (-want +got):\n%s", diff)
-	}
-	if got := len(pod.Tolerations); got != 2 {
+	if got := len(object[appsv1.DaemonSet](t, render(t, "{}"), "DaemonSet").Spec.Template.Spec.Tolerations); got != 2 {
 		t.Errorf("%d tolerations, want those of the values", got)
 	}
 }
@@ -315,12 +321,15 @@ func TestRefusals(t *testing.T) {
 		"cgroup mode":           {`config: {checkpoint: {criu: {manageCgroupsMode: none}}}`, "manageCgroupsMode"},
 		"exclusion":             {`config: {checkpoint: {rootfsExclusions: {cacheDirs: [/root/.cache]}}}`, "cacheDirs"},
 		"listen on one address": {`config: {agent: {listenAddr: "127.0.0.1:8080"}}`, "listenAddr"},
-		"capability's prefix":   {`daemonset: {capabilities: [CAP_SYS_ADMIN]}`, "capabilities"},
+		"capabilities":          {`daemonset: {capabilities: [SYS_ADMIN]}`, "they come with the engine that does"},
+		"privileged":            {`daemonset: {privileged: false}`, "nothing that the agent does needs privileges"},
+		"containerd":            {`node: {containerdSocket: /run/k3s/containerd/containerd.sock}`, "no business with containerd"},
+		"metrics":               {`podMonitor: {enabled: true}`, "the agent serves no metrics"},
+		"somebody who connects": {`networkPolicy: {from: [{namespaceSelector: {}}]}`, "nobody has a reason to connect"},
 		"arm64":                 {`daemonset: {nodeSelector: {kubernetes.io/arch: arm64}}`, "kubernetes.io~1arch"},
 		"toleration":            {`daemonset: {tolerations: [{key: gpu, efect: NoSchedule}]}`, "efect"},
 		"resources":             {`daemonset: {resources: {limit: {cpu: 1}}}`, "'limit'"},
 		"memory's unit":         {`daemonset: {resources: {limits: {memory: 4GB}}}`, "memory"},
-		"open to nobody":        {`networkPolicy: {from: []}`, "/networkPolicy/from"},
 		"name":                  {`storage: {pvc: {name: Chrek_PVC}}`, "/storage/pvc/name"},
 	} {
 		_, err := tryRender(t, "chrek", test.values)

@@ -13,6 +13,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -135,8 +136,6 @@ func TestTheClaimGoesWithItsReleaseIfToldTo(t *testing.T) {
 // namespaces, and two in one, do not meet.
 func TestEveryModeIsAcceptedByTheServer(t *testing.T) {
 	for mode, values := range modes {
-		// A PodMonitor's kind is not served here.
-		values = strings.ReplaceAll(values, "podMonitor: {enabled: true", "podMonitor: {enabled: false")
 		t.Run(mode, func(t *testing.T) {
 			h := helmIn(t, "mode-"+mode)
 			h.install(t, "chrek", load(t).Helm(), values)
@@ -190,5 +189,25 @@ func TestAReleaseOfThePredecessorIsUpgradedInPlaceAndItsClaimProtected(t *testin
 	h.uninstall(t, "chrek")
 	if got := h.claim(t); got == "" || got != original {
 		t.Errorf("the claim is %q, want %q", got, original)
+	}
+}
+
+// TestWithoutTheProfileTheAgentRunsWhereRestrictedIsEnforced asks the API server
+// that enforces it.
+func TestWithoutTheProfileTheAgentRunsWhereRestrictedIsEnforced(t *testing.T) {
+	h := helmIn(t, "restricted")
+	enforced := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: h.namespace, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}}}
+	if err := h.objects.Create(t.Context(), enforced); err != nil {
+		t.Fatal(err)
+	}
+	for values, admitted := range map[string]bool{"{}": false, "seccomp: {deploy: false}": true} {
+		template := object[appsv1.DaemonSet](t, render(t, values), "DaemonSet").Spec.Template
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: h.namespace, GenerateName: "agent-"}, Spec: template.Spec}
+		// The chart's own account and the node's runtime are not there.
+		pod.Spec.ServiceAccountName, pod.Spec.RuntimeClassName = "default", nil
+		err := h.objects.Create(t.Context(), pod, client.DryRunAll)
+		if (err == nil) != admitted || err != nil && !strings.Contains(err.Error(), "hostPath") {
+			t.Errorf("%s: got %v, want admitted: %v", values, err, admitted)
+		}
 	}
 }

@@ -8,7 +8,6 @@ var freeKeys = []string{
 	"*.daemonset.podLabels",
 	"*.daemonset.podAnnotations",
 	"*.serviceAccount.annotations",
-	"*.podMonitor.labels",
 	"**.matchLabels",
 }
 
@@ -91,7 +90,7 @@ const filledChrek = `
 chrek:
   global: {imageRegistry: registry.example.com/mirror, imagePullSecrets: [{name: mirror}]}
   storage: {pvc: {keep: false, size: 2Ti, storageClass: fast-nfs, accessMode: ReadWriteOnce, name: models, basePath: /models}}
-  node: {kubeletRoot: /var/lib/k0s/kubelet, containerdSocket: /run/k0s/containerd.sock}
+  node: {kubeletRoot: /var/lib/k0s/kubelet}
   serviceAccount: {create: false, name: restorer, annotations: {example.com/owner: platform}}
   daemonset:
     image: {repository: "registry.example.com:5000/team/agent", tag: v1.2.3}
@@ -100,14 +99,8 @@ chrek:
     updateStrategy: {type: RollingUpdate, rollingUpdate: {maxUnavailable: 25%}}
     podLabels: {team: inference}
     podAnnotations: {example.com/scrape: "true"}
-    capabilities: [SYS_ADMIN, SYS_PTRACE, SYS_RESOURCE]
     affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: pool, operator: In, values: [h100]}]}]}}}
-  networkPolicy:
-    from:
-      - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}
-        podSelector: {matchExpressions: [{key: app, operator: In, values: [prometheus]}]}
-      - ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}
-  podMonitor: {enabled: true, labels: {release: prometheus}}
+  networkPolicy: {enabled: false}
   config:
     agent: {listenAddr: ":9090", logLevel: debug}
     checkpoint: {criu: {timeout: 3600, tcpClose: false, tcpEstablished: true, manageCgroupsMode: soft}}

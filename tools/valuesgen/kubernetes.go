@@ -14,10 +14,9 @@ import (
 // kubernetesPackages are the packages whose types values may have, by the
 // short name under which annotations refer to them: core.Toleration.
 var kubernetesPackages = map[string]string{
-	"core":       "k8s.io/api/core/v1",
-	"apps":       "k8s.io/api/apps/v1",
-	"networking": "k8s.io/api/networking/v1",
-	"meta":       "k8s.io/apimachinery/pkg/apis/meta/v1",
+	"core": "k8s.io/api/core/v1",
+	"apps": "k8s.io/api/apps/v1",
+	"meta": "k8s.io/apimachinery/pkg/apis/meta/v1",
 }
 
 // wellKnown are types whose JSON form is not that of their fields.

@@ -9,7 +9,6 @@ kind: AgentConfiguration
 agent:
   {{- toYaml .Values.config.agent | nindent 2 }}
 node:
-  containerdSocket: /host/containerd/{{ base .Values.node.containerdSocket }}
   kubeletSocket: /host/pod-resources/kubelet.sock
 seccomp:
   deploy: {{ .Values.seccomp.deploy }}

@@ -1,7 +1,7 @@
 // Package agent is the checkpoint agent's process on a node. It keeps the
 // seccomp profile in the kubelet's folder, finds out whether the node can
-// checkpoint and restore pods, and says so in its log, its metrics and its
-// readiness. It takes no checkpoints yet.
+// checkpoint and restore pods, and says so in its log and its readiness. It
+// takes no checkpoints yet.
 package agent
 
 import (
@@ -46,7 +46,7 @@ func Run(ctx context.Context, cfg *config.AgentConfiguration, log *slog.Logger) 
 func run(ctx context.Context, cfg *config.AgentConfiguration, log *slog.Logger, listener net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	findings := newFindings(log)
+	findings := &findings{log: log}
 	server := &http.Server{Handler: handler(findings), ReadHeaderTimeout: farewell}
 	served := make(chan error, 1)
 	go func() {

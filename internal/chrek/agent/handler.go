@@ -3,8 +3,7 @@ package agent
 import (
 	"fmt"
 	"net/http"
-
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"strings"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/preflight"
 )
@@ -12,13 +11,14 @@ import (
 // handler serves
 //
 //	/healthz  200 while the process works
-//	/readyz   200 while every required check passes, else 503; the body lists all checks
-//	/metrics  for Prometheus
+//	/readyz   200 while every required check passes, else 503
+//
+// Whoever reaches the pod may ask, so the answers name checks and tell nothing
+// of the node: that is for the log and for `chrek-agent preflight`.
 func handler(f *findings) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { readiness(w, f.results()) })
-	mux.Handle("GET /metrics", promhttp.HandlerFor(f.registry, promhttp.HandlerOpts{}))
 	return mux
 }
 
@@ -27,9 +27,15 @@ func readiness(w http.ResponseWriter, results []preflight.Result) {
 		http.Error(w, "the first preflight check has not ended", http.StatusServiceUnavailable)
 		return
 	}
-	if !preflight.Ready(results) {
-		w.WriteHeader(http.StatusServiceUnavailable)
+	var failed []string
+	for _, r := range results {
+		if r.Required && !r.Passed {
+			failed = append(failed, r.Check)
+		}
 	}
-	// Who hung up does not need the rest.
-	_ = preflight.WriteTable(w, results)
+	if len(failed) > 0 {
+		http.Error(w, "failed: "+strings.Join(failed, ", "), http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
 }

@@ -37,10 +37,9 @@ type Agent struct {
 	LogLevel     string `json:"logLevel"`
 }
 
-// Node says where the agent finds its node's runtime and kubelet.
+// Node says where the agent finds its node's kubelet.
 type Node struct {
-	ContainerdSocket string `json:"containerdSocket"`
-	KubeletSocket    string `json:"kubeletSocket"`
+	KubeletSocket string `json:"kubeletSocket"`
 }
 
 // Seccomp is about the profile that checkpointed pods run with.
@@ -97,12 +96,9 @@ func Default() *AgentConfiguration {
 	return &AgentConfiguration{
 		TypeMeta: metav1.TypeMeta{APIVersion: APIVersion, Kind: Kind},
 		Agent:    Agent{SignalSource: SignalWatcher, ListenAddr: ":8080", LogLevel: "info"},
-		Node: Node{
-			ContainerdSocket: "/host/containerd/containerd.sock",
-			KubeletSocket:    "/host/pod-resources/kubelet.sock",
-		},
-		Seccomp: Seccomp{Deploy: true, Directory: "/host/seccomp"},
-		Storage: Storage{Type: StoragePVC},
+		Node:     Node{KubeletSocket: "/host/pod-resources/kubelet.sock"},
+		Seccomp:  Seccomp{Deploy: true, Directory: "/host/seccomp"},
+		Storage:  Storage{Type: StoragePVC},
 		Checkpoint: Checkpoint{
 			BasePath: "/checkpoints",
 			CRIU: CRIU{

@@ -86,7 +86,7 @@ func TestParseRefuses(t *testing.T) {
 		"exclusion, upwards":  {head + "checkpoint: {rootfsExclusions: {additionalExclusions: [./a/../..]}}", "checkpoint.rootfsExclusions.additionalExclusions[0]: Invalid value"},
 		"exclusion of all":    {head + "checkpoint: {rootfsExclusions: {cacheDirs: [./]}}", "checkpoint.rootfsExclusions.cacheDirs[0]: Invalid value"},
 		"no profile folder":   {head + `seccomp: {directory: ""}`, "seccomp.directory: Invalid value"},
-		"relative socket":     {head + "node: {containerdSocket: containerd.sock}", "node.containerdSocket: Invalid value"},
+		"relative socket":     {head + "node: {kubeletSocket: kubelet.sock}", "node.kubeletSocket: Invalid value"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Parse([]byte(tc.yaml))

@@ -10,15 +10,13 @@
 //	agent:
 //	  # How checkpoints are asked for: watcher, that is, in the Kubernetes API.
 //	  signalSource: watcher
-//	  # Where /healthz, /readyz and /metrics are served, host:port.
+//	  # Where /healthz and /readyz are served, host:port.
 //	  listenAddr: ":8080"
 //	  # debug, info, warn or error.
 //	  logLevel: info
 //	node:
-//	  # The container runtime's socket.
-//	  containerdSocket: /host/containerd/containerd.sock
-//	  # The socket on which the kubelet tells which pod has which device. The
-//	  # agent also learns from it that it was given the right kubelet folder.
+//	  # The socket on which the kubelet tells which pod has which device. That it
+//	  # answers shows that the agent was given the right kubelet's folder.
 //	  kubeletSocket: /host/pod-resources/kubelet.sock
 //	seccomp:
 //	  # Whether the agent puts the seccomp profile on its node.

@@ -23,7 +23,6 @@ func (c *AgentConfiguration) validate() field.ErrorList {
 		oneOf(field.NewPath("apiVersion"), c.APIVersion, APIVersion),
 		oneOf(field.NewPath("kind"), c.Kind, Kind),
 		c.Agent.validate(field.NewPath("agent")),
-		folder(field.NewPath("node", "containerdSocket"), c.Node.ContainerdSocket),
 		folder(field.NewPath("node", "kubeletSocket"), c.Node.KubeletSocket),
 		c.Storage.validate(field.NewPath("storage")),
 		folder(field.NewPath("checkpoint", "basePath"), c.Checkpoint.BasePath),
@@ -40,7 +39,7 @@ func (a Agent) validate(at *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if a.SignalSource != SignalWatcher {
 		errs = append(errs, field.Invalid(at.Child("signalSource"), a.SignalSource,
-			`must be "watcher": checkpoints are asked for in the Kubernetes API; an HTTP interface without authentication on a privileged agent is not offered`))
+			`must be "watcher": checkpoints are asked for in the Kubernetes API; an HTTP interface without authentication is not offered`))
 	}
 	_, port, err := net.SplitHostPort(a.ListenAddr)
 	if number, notNumber := strconv.Atoi(port); err != nil || notNumber != nil || number < 1 || number > 65535 {

@@ -34,10 +34,8 @@ func (g *Gatherer) Gather(ctx context.Context, cfg *config.AgentConfiguration) F
 	f := Facts{
 		Arch:            runtime.GOARCH,
 		Kernel:          readSetting("kernel/osrelease"),
-		Capabilities:    number(16, procField("status", "CapEff:", 0)),
-		OpenFiles:       openFilesLimit(procField("limits", "Max open files", 1)),
-		NrOpen:          number(10, readSetting("fs/nr_open")),
-		Containerd:      dial(ctx, cfg.Node.ContainerdSocket),
+		OpenFiles:       openFilesLimit(limit("Max open files")),
+		NrOpen:          number(readSetting("fs/nr_open")),
 		CgroupVersion:   cgroupVersion("/sys/fs/cgroup"),
 		IOUringDisabled: readSetting("kernel/io_uring_disabled"),
 		Storage:         g.writeTo(ctx, cfg.Checkpoint.BasePath),
@@ -59,16 +57,16 @@ func readSetting(name string) string {
 	return strings.TrimSpace(string(content))
 }
 
-// procField finds a line of a file about this process, and a column after the
-// line's name.
-func procField(file, name string, column int) string {
-	content, err := os.ReadFile(filepath.Join("/proc/self", file))
+// limit finds what this process may have at most of something.
+func limit(name string) string {
+	content, err := os.ReadFile("/proc/self/limits")
 	if err != nil {
 		return ""
 	}
-	return field(string(content), name, column)
+	return field(string(content), name, 1)
 }
 
+// field finds a line by its name, and a column after the name.
 func field(content, name string, column int) string {
 	for line := range strings.Lines(content) {
 		if rest, ok := strings.CutPrefix(line, name); ok {
@@ -80,8 +78,8 @@ func field(content, name string, column int) string {
 	return ""
 }
 
-func number(base int, text string) uint64 {
-	n, err := strconv.ParseUint(text, base, 64)
+func number(text string) uint64 {
+	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
 		return 0
 	}
@@ -92,7 +90,7 @@ func openFilesLimit(text string) uint64 {
 	if text == "unlimited" {
 		return ^uint64(0)
 	}
-	return number(10, text)
+	return number(text)
 }
 
 // cgroupVersion looks at the mount rather than the kernel: a node that mounts

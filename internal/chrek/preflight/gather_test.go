@@ -13,7 +13,6 @@ import (
 )
 
 func TestField(t *testing.T) {
-	const status = "Name:\tagent\nCapPrm:\t0000000000000001\nCapEff:\t00000000a80425fb\n"
 	const limits = "Limit                     Soft Limit           Hard Limit           Units\n" +
 		"Max open files            1024                 524288               files\n"
 	for _, tc := range []struct {
@@ -21,17 +20,16 @@ func TestField(t *testing.T) {
 		column        int
 		want          string
 	}{
-		{status, "CapEff:", 0, "00000000a80425fb"},
 		{limits, "Max open files", 1, "524288"},
 		{"Version: 4.2.1\nGitID: v4.2.1\n", "Version:", 0, "4.2.1"},
 		{limits, "Max locked memory", 1, ""},
-		{"CapEff:\n", "CapEff:", 0, ""},
+		{"Version:\n", "Version:", 0, ""},
 	} {
 		if got := field(tc.content, tc.name, tc.column); got != tc.want {
 			t.Errorf("%s: got %q, want %q", tc.name, got, tc.want)
 		}
 	}
-	if number(16, "00000000a80425fb") != 0xa80425fb || openFilesLimit("unlimited") < 1<<60 || openFilesLimit("1024") != 1024 {
+	if openFilesLimit("unlimited") < 1<<60 || openFilesLimit("1024") != 1024 {
 		t.Error("numbers are read wrongly")
 	}
 }
@@ -65,7 +63,6 @@ func listen(t *testing.T, path string) {
 func TestGather(t *testing.T) {
 	dir := t.TempDir()
 	cfg := config.Default()
-	cfg.Node.ContainerdSocket = filepath.Join(dir, "containerd.sock")
 	cfg.Node.KubeletSocket = filepath.Join(dir, "kubelet.sock")
 	cfg.Seccomp.Directory = filepath.Join(dir, "seccomp")
 	cfg.Checkpoint.BasePath = filepath.Join(dir, "checkpoints")
@@ -75,13 +72,12 @@ func TestGather(t *testing.T) {
 	if bare.Arch == "" || bare.Kernel == "" || bare.OpenFiles == 0 || bare.NrOpen == 0 {
 		t.Errorf("facts are missing: %+v", bare)
 	}
-	for name, err := range map[string]error{"containerd": bare.Containerd, "kubelet": bare.Kubelet, "seccomp": bare.Seccomp, "storage": bare.Storage, "criu": bare.CRIU} {
+	for name, err := range map[string]error{"kubelet": bare.Kubelet, "seccomp": bare.Seccomp, "storage": bare.Storage, "criu": bare.CRIU} {
 		if err == nil {
 			t.Errorf("%s is there before it is", name)
 		}
 	}
 
-	listen(t, cfg.Node.ContainerdSocket)
 	listen(t, cfg.Node.KubeletSocket)
 	if err := os.Mkdir(cfg.Checkpoint.BasePath, 0o755); err != nil {
 		t.Fatal(err)
@@ -94,7 +90,7 @@ func TestGather(t *testing.T) {
 		t.Fatal(err)
 	}
 	ready := new(Gatherer).Gather(t.Context(), cfg)
-	for name, err := range map[string]error{"containerd": ready.Containerd, "kubelet": ready.Kubelet, "seccomp": ready.Seccomp, "storage": ready.Storage, "criu": ready.CRIU} {
+	for name, err := range map[string]error{"kubelet": ready.Kubelet, "seccomp": ready.Seccomp, "storage": ready.Storage, "criu": ready.CRIU} {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -14,12 +14,10 @@ type Facts struct {
 	CRIUVersion string
 	CRIU        error // why there is no version
 
-	Capabilities uint64 // the agent's effective set, one bit per capability
-	OpenFiles    uint64 // the agent's hard limit of open files
-	NrOpen       uint64 // fs.nr_open
+	OpenFiles uint64 // the agent's hard limit of open files
+	NrOpen    uint64 // fs.nr_open
 
-	Containerd error // why its socket does not answer
-	Kubelet    error // why its pod resources socket does not answer
+	Kubelet error // why its pod resources socket does not answer
 
 	CgroupVersion   int    // 1 or 2; 0: none found
 	IOUringDisabled string // kernel.io_uring_disabled; empty: the kernel has no such setting

@@ -14,7 +14,7 @@ import (
 func able() Facts {
 	return Facts{
 		Arch: "amd64", Kernel: "6.8.0-45-generic", CRIUVersion: "4.2.1",
-		Capabilities: 1<<41 - 1, OpenFiles: 1048576, NrOpen: 1048576,
+		OpenFiles: 1048576, NrOpen: 1048576,
 		CgroupVersion: 2, IOUringDisabled: "0",
 	}
 }
@@ -44,13 +44,6 @@ func TestAnAbleNodePassesEverything(t *testing.T) {
 
 func TestRules(t *testing.T) {
 	broken := errors.New("it is broken")
-	without := func(bits ...uint) func(*Facts) {
-		return func(f *Facts) {
-			for _, bit := range bits {
-				f.Capabilities &^= 1 << bit
-			}
-		}
-	}
 	for name, tc := range map[string]struct {
 		check  string
 		change func(*Facts)
@@ -61,16 +54,12 @@ func TestRules(t *testing.T) {
 		"storage":                       {"storage", func(f *Facts) { f.Storage = broken }, "/checkpoints cannot be written to: it is broken", "storage.pvc.name"},
 		"another kubelet's folder":      {"kubelet", func(f *Facts) { f.Kubelet = broken }, "no kubelet answers", "node.kubeletRoot"},
 		"no profile":                    {"seccomp", func(f *Facts) { f.Seccomp = broken }, "it is broken", "seccomp.deploy=false"},
-		"no containerd":                 {"containerd", func(f *Facts) { f.Containerd = broken }, "does not answer", "node.containerdSocket"},
 		"oldest kernel":                 {"kernel", func(f *Facts) { f.Kernel = "5.15.0-119-generic" }, "5.15.0-119", ""},
 		"kernel too old":                {"kernel", func(f *Facts) { f.Kernel = "5.14.0-427.el9.x86_64" }, "too old", "at least 5.15"},
 		"kernel without a name":         {"kernel", func(f *Facts) { f.Kernel = "" }, "not understood", "at least 5.15"},
 		"cgroup 1":                      {"cgroup", func(f *Facts) { f.CgroupVersion = 1 }, "version 1", ""},
 		"no cgroup":                     {"cgroup", func(f *Facts) { f.CgroupVersion = 0 }, "no cgroups", "mount them"},
-		"no SYS_RESOURCE":               {"capabilities", without(24), "lacks SYS_RESOURCE (to", "add SYS_RESOURCE to daemonset.capabilities"},
-		"a container's usual ones":      {"capabilities", func(f *Facts) { f.Capabilities = 0xa80425fb }, "SYS_ADMIN", "add SYS_ADMIN, SYS_PTRACE, SYS_RESOURCE, NET_ADMIN, SYS_TIME"},
-		"few files, but SYS_RESOURCE":   {"open-files", func(f *Facts) { f.OpenFiles = 1024 }, "can be raised", ""},
-		"few files":                     {"open-files", func(f *Facts) { f.OpenFiles = 1024; without(24)(f) }, "may have 1024", "fs.nr_open=1024"},
+		"few files":                     {"open-files", func(f *Facts) { f.OpenFiles = 1024 }, "may have 1024", "fs.nr_open=1024"},
 		"io_uring by profile":           {"io-uring", func(*Facts) {}, "blocked for pods with the seccomp profile", ""},
 		"io_uring by sysctl":            {"io-uring", func(f *Facts) { f.IOUringDisabled = "2"; f.Seccomp = broken }, "off on the node", ""},
 		"io_uring, profile astray":      {"io-uring", func(f *Facts) { f.Kubelet = broken }, "may use io_uring", "seccomp.deploy=true"},
@@ -109,7 +98,7 @@ func TestWithoutTheProfileItsChecksAreLeftOut(t *testing.T) {
 
 func TestOnlyRequiredChecksDecideReadiness(t *testing.T) {
 	facts := able()
-	facts.CRIU, facts.Kernel, facts.Capabilities = errors.New("missing"), "4.4.0", 0
+	facts.CRIU, facts.Kernel = errors.New("missing"), "4.4.0"
 	if !Ready(Run(facts, config.Default())) {
 		t.Error("not ready because of what only checkpoints need")
 	}
@@ -129,7 +118,7 @@ func TestPrinted(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(table.String()), "\n")
-	if len(lines) != 1+len(results)+1 || !strings.HasPrefix(lines[len(lines)-2], "criu          FAIL    no        there is no usable CRIU") {
+	if len(lines) != 1+len(results)+1 || !strings.HasPrefix(lines[len(lines)-2], "criu        FAIL    no        there is no usable CRIU") {
 		t.Errorf("got\n%s", table.String())
 	}
 

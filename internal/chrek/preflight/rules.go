@@ -2,7 +2,6 @@ package preflight
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/config"
 )
@@ -28,10 +27,8 @@ var rules = []rule{
 	{check: "storage", required: true, find: storage},
 	{check: "kubelet", required: true, onlyIf: deploysSeccomp, find: kubelet},
 	{check: "seccomp", required: true, onlyIf: deploysSeccomp, find: seccompProfile},
-	{check: "containerd", find: containerd},
 	{check: "kernel", find: kernel},
 	{check: "cgroup", find: cgroup},
-	{check: "capabilities", find: capabilities},
 	{check: "open-files", find: openFiles},
 	{check: "io-uring", find: ioUring},
 	{check: "criu", find: criu},
@@ -52,7 +49,7 @@ func storage(f Facts, cfg *config.AgentConfiguration) finding {
 		return pass("%s can be written to", cfg.Checkpoint.BasePath)
 	}
 	return finding{fmt.Sprintf("%s cannot be written to: %v", cfg.Checkpoint.BasePath, f.Storage),
-		"look at the claim storage.pvc.name, its volume and the volume's permissions for root (NFS: no_root_squash)"}
+		"look at the claim storage.pvc.name, its volume and the volume's permissions for the agent: root (NFS: no_root_squash), or user 65532 with seccomp.deploy=false"}
 }
 
 func kubelet(f Facts, _ *config.AgentConfiguration) finding {
@@ -69,14 +66,6 @@ func seccompProfile(f Facts, _ *config.AgentConfiguration) finding {
 	}
 	return finding{fmt.Sprintf("the profile is not in the kubelet's seccomp folder: %v", f.Seccomp),
 		"make the folder seccomp below node.kubeletRoot writable for root, or put the profile there yourself and set seccomp.deploy=false"}
-}
-
-func containerd(f Facts, _ *config.AgentConfiguration) finding {
-	if f.Containerd == nil {
-		return pass("containerd's socket answers")
-	}
-	return finding{fmt.Sprintf("containerd's socket does not answer: %v", f.Containerd),
-		"set node.containerdSocket to the socket of the node's containerd; other runtimes are not supported"}
 }
 
 // oldestKernel has the mount API that CRIU restores mount namespaces with.
@@ -100,52 +89,12 @@ func cgroup(f Facts, _ *config.AgentConfiguration) finding {
 	return pass("the node has cgroups of version %d", f.CgroupVersion)
 }
 
-// neededCapabilities are those that CRIU needs besides a container's usual ones.
-var neededCapabilities = []struct {
-	name string
-	bit  uint
-	why  string
-}{
-	{"SYS_ADMIN", 21, "enter namespaces and mount"},
-	{"SYS_PTRACE", 19, "dump processes of other users"},
-	{"SYS_RESOURCE", sysResource, "read and set limits of other users' processes"},
-	{"NET_ADMIN", 12, "dump and restore sockets"},
-	{"SYS_TIME", 25, "restore clocks"},
-}
-
-const sysResource = 24
-
-// NeededCapabilities names what CRIU needs besides a container's usual
-// capabilities, as a pod's securityContext does.
-func NeededCapabilities() []string {
-	var names []string
-	for _, c := range neededCapabilities {
-		names = append(names, c.name)
-	}
-	return names
-}
-
-func capabilities(f Facts, _ *config.AgentConfiguration) finding {
-	var names, missing []string
-	for _, c := range neededCapabilities {
-		if f.Capabilities&(1<<c.bit) == 0 {
-			names = append(names, c.name)
-			missing = append(missing, c.name+" (to "+c.why+")")
-		}
-	}
-	if len(missing) == 0 {
-		return pass("the agent has the capabilities that CRIU needs")
-	}
-	return finding{"the agent lacks " + strings.Join(missing, ", "),
-		"add " + strings.Join(names, ", ") + " to daemonset.capabilities; a machine that withholds one even from root cannot be helped from here"}
-}
-
 func openFiles(f Facts, _ *config.AgentConfiguration) finding {
-	if f.OpenFiles >= f.NrOpen || f.Capabilities&(1<<sysResource) != 0 {
+	if f.OpenFiles >= f.NrOpen {
 		return pass("the limit of open files can be raised to fs.nr_open")
 	}
 	return finding{fmt.Sprintf("CRIU raises its limit of open files to fs.nr_open (%d), and the agent may have %d", f.NrOpen, f.OpenFiles),
-		fmt.Sprintf("on the node: sysctl -w fs.nr_open=%d; or grant SYS_RESOURCE", f.OpenFiles)}
+		fmt.Sprintf("on the node: sysctl -w fs.nr_open=%d", f.OpenFiles)}
 }
 
 func ioUring(f Facts, cfg *config.AgentConfiguration) finding {
