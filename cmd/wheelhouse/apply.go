@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -131,7 +132,11 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 	result, err := m.Apply(ctx, plan, options, agree, rollout.Options{Parallel: flags.parallel, Serial: flags.serial, Patience: flags.timeout, Notify: out.notify})
 	progress.Pause()
 	if result != nil {
-		return errors.Join(out.result(result), err, report.RunError(result))
+		err = errors.Join(out.result(result), err, report.RunError(result))
+		if err == nil && (flags.output == "table" || flags.output == "wide") {
+			fmt.Fprintln(a.people(), "Next: wheelhouse status")
+		}
+		return err
 	}
 	return a.refused(nil, err)
 }

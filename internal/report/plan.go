@@ -17,6 +17,11 @@ func PlanTable(w io.Writer, p *rollout.Plan) error {
 	if err := OwnershipTable(w, slices.Concat(p.Foreign(), p.Adoptions())); err != nil {
 		return err
 	}
+	if p.Changes() {
+		if _, err := fmt.Fprintln(w, wrap(w, planVerdict(p), "  ")+"\n"); err != nil {
+			return err
+		}
+	}
 	planSteps(w, p)
 	defaultLines(w, p)
 	restartLines(w, p)
@@ -86,6 +91,30 @@ func changeLines(c rollout.Change) []string {
 		lines = append(lines, "    warning: "+warning)
 	}
 	return lines
+}
+
+// planVerdict is the plan in one sentence: what becomes of how many releases.
+func planVerdict(p *rollout.Plan) string {
+	var changes, stays []rollout.Step
+	for _, step := range p.Steps {
+		switch {
+		case step.Kind != rollout.StepRelease:
+		case step.Action.Changes():
+			changes = append(changes, step)
+		default:
+			stays = append(stays, step)
+		}
+	}
+	return fmt.Sprintf("Fleet %s: %s.", p.Fleet, tally(slices.Concat(changes, stays), func(s rollout.Step) string {
+		switch {
+		case s.Action.Changes():
+			return "to " + string(s.Action)
+		case s.Action == rollout.ActionLater:
+			return "left for later"
+		default:
+			return "unchanged"
+		}
+	}))
 }
 
 func planSummary(w io.Writer, p *rollout.Plan) error {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
@@ -46,6 +47,55 @@ func NewRun(r *rollout.Result) Run {
 	return run
 }
 
+// became says what was done to a release, by the action.
+var became = map[rollout.Action]string{
+	rollout.ActionInstall: "installed", rollout.ActionUpgrade: "upgraded", rollout.ActionRollback: "rolled back",
+	rollout.ActionRepair: "repaired", rollout.ActionAdopt: "taken over", rollout.ActionUninstall: "removed", rollout.ActionLater: "left for later",
+}
+
+// outcome is what became of a release, in a word or two.
+func (r ReleaseResult) outcome() string {
+	what := cmp.Or(became[rollout.Action(r.Action)], "unchanged")
+	switch {
+	case r.Error != "":
+		return cmp.Or(r.Status, "failed")
+	case r.Note != "":
+		return what + " and not waited for"
+	default:
+		return what
+	}
+}
+
+// verdict is the run in one sentence: how it ended, and what became of how many
+// releases, what failed first.
+func (r Run) verdict() string {
+	rows := slices.Clone(r.Releases)
+	slices.SortStableFunc(rows, func(a, b ReleaseResult) int { return cmp.Compare(rankOf(a), rankOf(b)) })
+	how := "Done"
+	switch {
+	case r.Interrupted:
+		how = "Interrupted"
+	case len(rows) > 0 && rows[0].Error != "":
+		how = "Failed"
+	}
+	return fmt.Sprintf("%s after %s: %s.", how, Seconds(time.Duration(r.Seconds*float64(time.Second))), cmp.Or(tally(rows, ReleaseResult.outcome), "no release"))
+}
+
+// tally counts what rows have in common: "2 failed, 4 installed".
+func tally[T any](rows []T, what func(T) string) string {
+	counts, order := map[string]int{}, []string{}
+	for _, row := range rows {
+		text := what(row)
+		if counts[text]++; counts[text] == 1 {
+			order = append(order, text)
+		}
+	}
+	for i, text := range order {
+		order[i] = fmt.Sprintf("%d %s", counts[text], text)
+	}
+	return strings.Join(order, ", ")
+}
+
 // changed leaves out rows of releases that stayed as they were.
 func changed(rows []ReleaseResult) []ReleaseResult {
 	return slices.DeleteFunc(rows, func(r ReleaseResult) bool { return !rollout.Action(r.Action).Changes() })
@@ -55,6 +105,9 @@ func changed(rows []ReleaseResult) []ReleaseResult {
 // is the same in most rows.
 func RunTables(w io.Writer, r *rollout.Result, wide bool) error {
 	run := NewRun(r)
+	if _, err := fmt.Fprintln(w, wrap(w, run.verdict(), "  ")+"\n"); err != nil {
+		return err
+	}
 	if err := resultTable(w, run.Releases, wide); err != nil || run.Undone == nil {
 		return err
 	}

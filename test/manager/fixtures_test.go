@@ -125,7 +125,7 @@ func (l *fixtureLife) live(t *testing.T) (row []string) {
 	deleteCRDs(t, l.cluster)
 	for i, what := range []string{"install", "upgrade", "rollback"} {
 		result := "as Helm"
-		if diff := cmp.Diff(helms[i].record, ours[i].record); diff != "" && what != "rollback" {
+		if diff := cmp.Diff(helms[i].record, ours[i].record); diff != "" {
 			t.Errorf("the record of the %s (-helm +wheelhouse):\n%s", what, diff)
 			result = "differs"
 		}
