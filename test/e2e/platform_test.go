@@ -37,6 +37,7 @@ func TestPlatform(t *testing.T) {
 		{"a second apply changes nothing", applyAgain},
 		{"graphs become Ready", graphsReady},
 		{"questions are answered by the tenant's own workers", askBoth},
+		{"mistakes in graphs are named, with what to do", mistakes},
 		{"stock Helm knows the releases", stockHelm},
 		{"apply repairs an uninstalled release", repair},
 		{"the operators have the rights they need and no wildcard", rights},
