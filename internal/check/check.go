@@ -77,11 +77,11 @@ func (r *Refusal) Error() string {
 	var lines, pages []string
 	for _, f := range r.Findings.With(Error) {
 		lines = append(lines, f.Problem.String()+" ["+f.Rule+"]")
-		if !slices.Contains(pages, f.Page) {
-			pages = append(pages, f.Page)
+		if page := "`wheelhouse rules " + f.Rule + "`"; !slices.Contains(pages, page) {
+			pages = append(pages, page)
 		}
 	}
-	return strings.Join(append(lines, "Explained in "+strings.Join(pages, ", ")), "\n")
+	return strings.Join(append(lines, "Why: "+strings.Join(pages, ", ")), "\n")
 }
 
 // Err returns the errors among the findings as a *Refusal, or nil.
