@@ -112,7 +112,7 @@ func (s imageStore) importAs(ctx context.Context, input io.Reader, options ...st
 func (s imageStore) ctr(ctx context.Context, input io.Reader, args ...string) ([]byte, error) {
 	containerd, running := process.Read(s.cluster.PIDFile("containerd"))
 	if !running {
-		return nil, fmt.Errorf("the node's containerd does not run; repair the cluster with: drydock up%s", nameFlag(s.cluster.Name))
+		return nil, fmt.Errorf("the node's containerd does not run; repair the cluster with: drydock up%s", flags(s.cluster))
 	}
 	enter := []string{"--target", strconv.Itoa(containerd.PID), "--mount", s.runtime.Ctr, "--address", config.ContainerdSocket, "--namespace", "k8s.io"}
 	cmd := exec.CommandContext(ctx, "nsenter", append(enter, args...)...)

@@ -35,15 +35,21 @@ func (m *Manager) Up(ctx context.Context, options Options) error {
 	if err := m.begin(ctx, cluster, record); err != nil {
 		return explain(err, m.State)
 	}
-	m.Report.Step("cluster %s is up; use it with: eval \"$(drydock env%s)\"", cluster.Name, nameFlag(cluster.Name))
+	m.Report.Step("cluster %s is up; use it with: eval \"$(drydock env%s)\"", cluster.Name, flags(cluster))
 	return nil
 }
 
-func nameFlag(name string) string {
-	if name == DefaultName {
-		return ""
+// flags are what another command needs to find a cluster: none for the one that
+// it finds by itself.
+func flags(c state.Cluster) (text string) {
+	in := state.Dir(filepath.Dir(filepath.Dir(c.Dir)))
+	if usual, err := state.DefaultDir(); err != nil || usual != in {
+		text = " --state " + string(in)
 	}
-	return " --name " + name
+	if c.Name != DefaultName {
+		text += " --name " + c.Name
+	}
+	return text
 }
 
 // spaceNeeded is what a cluster takes before it has any images.
@@ -78,7 +84,7 @@ func (m *Manager) findOrDraft(cluster state.Cluster, options Options) (state.Rec
 		return record, err
 	}
 	if record.APIOnly != options.APIOnly || record.GPUs != options.GPUs {
-		return record, fmt.Errorf("cluster %s exists with other options (%s); take it down first: drydock down%s", cluster.Name, describe(record), nameFlag(cluster.Name))
+		return record, fmt.Errorf("cluster %s exists with other options (%s); take it down first: drydock down%s", cluster.Name, describe(record), flags(cluster))
 	}
 	return record, nil
 }

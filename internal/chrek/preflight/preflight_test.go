@@ -59,7 +59,7 @@ func TestRules(t *testing.T) {
 		"kernel without a name":         {"kernel", func(f *Facts) { f.Kernel = "" }, "not understood", "at least 5.15"},
 		"cgroup 1":                      {"cgroup", func(f *Facts) { f.CgroupVersion = 1 }, "version 1", ""},
 		"no cgroup":                     {"cgroup", func(f *Facts) { f.CgroupVersion = 0 }, "no cgroups", "mount them"},
-		"few files":                     {"open-files", func(f *Facts) { f.OpenFiles = 1024 }, "may have 1024", "fs.nr_open=1024"},
+		"few files":                     {"open-files", func(f *Facts) { f.OpenFiles = 1024 }, "may have 1024", "LimitNOFILE"},
 		"io_uring by profile":           {"io-uring", func(*Facts) {}, "blocked for pods with the seccomp profile", ""},
 		"io_uring by sysctl":            {"io-uring", func(f *Facts) { f.IOUringDisabled = "2"; f.Seccomp = broken }, "off on the node", ""},
 		"io_uring, profile astray":      {"io-uring", func(f *Facts) { f.Kubelet = broken }, "may use io_uring", "seccomp.deploy=true"},

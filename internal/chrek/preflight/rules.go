@@ -94,7 +94,7 @@ func openFiles(f Facts, _ *config.AgentConfiguration) finding {
 		return pass("the limit of open files can be raised to fs.nr_open")
 	}
 	return finding{fmt.Sprintf("CRIU raises its limit of open files to fs.nr_open (%d), and the agent may have %d", f.NrOpen, f.OpenFiles),
-		fmt.Sprintf("on the node: sysctl -w fs.nr_open=%d", f.OpenFiles)}
+		fmt.Sprintf("on the node: raise LimitNOFILE in the systemd unit of the container runtime to %d and restart it", f.NrOpen)}
 }
 
 func ioUring(f Facts, cfg *config.AgentConfiguration) finding {
