@@ -69,6 +69,8 @@ const (
 	AnnotationRestartAt = "nvidia.com/restartAt"
 	// AnnotationBaseModel is the base model's name, next to LabelBaseModelHash.
 	AnnotationBaseModel = "nvidia.com/dynamo-base-model"
+	// AnnotationLoadedAdapter on a model: what workers have loaded for it, to be unloaded when it changes or goes.
+	AnnotationLoadedAdapter = "nvidia.com/loaded-adapter"
 	// AnnotationLastAppliedHash and AnnotationLastAppliedGeneration are bookkeeping that earlier
 	// operators left on child objects.
 	AnnotationLastAppliedHash       = "nvidia.com/last-applied-hash"

@@ -38,6 +38,7 @@ func TestPlatform(t *testing.T) {
 		{"graphs become Ready", graphsReady},
 		{"questions are answered by the tenant's own workers", askBoth},
 		{"mistakes in graphs are named, with what to do", mistakes},
+		{"adapters are loaded and listed", adapters},
 		{"stock Helm knows the releases", stockHelm},
 		{"apply repairs an uninstalled release", repair},
 		{"the operators have the rights they need and no wildcard", rights},

@@ -19,14 +19,12 @@ import (
 func TestKindsThatNothingIsDoneForSaySo(t *testing.T) {
 	ns := namespace(t)
 	start(t, within(ns))
-	model := parse[v1alpha1.DynamoModel](t, ns, "{metadata: {name: m, finalizers: [nvidia.com/finalizer]}, spec: {modelName: a, baseModelName: b}}")
 	request := parse[v1alpha1.DynamoGraphDeploymentRequest](t, ns, "{metadata: {name: r, finalizers: [nvidia.com/finalizer]}, spec: {model: m, backend: vllm, profilingConfig: {profilerImage: x, config: {a: b}}}}")
 	checkpoint := parse[v1alpha1.DynamoCheckpoint](t, ns, "{metadata: {name: c}, spec: {identity: {model: m, backendFramework: vllm}, job: {podTemplateSpec: {spec: {containers: [{name: main, image: x}]}}}}}")
 	for kind, tc := range map[string]struct {
 		object     client.Object
 		conditions *[]metav1.Condition
 	}{
-		v1alpha1.KindModel:                  {model, &model.Status.Conditions},
 		v1alpha1.KindGraphDeploymentRequest: {request, &request.Status.Conditions},
 		v1alpha1.KindCheckpoint:             {checkpoint, &checkpoint.Status.Conditions},
 	} {

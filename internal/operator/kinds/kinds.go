@@ -6,6 +6,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds/adapter"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds/component"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds/graph"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds/model"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds/unserved"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 )
@@ -16,7 +17,7 @@ func All() []lifecycle.Kind {
 		graph.Kind(),
 		component.Kind(),
 		adapter.Kind(),
-		unserved.Model(),
+		model.Kind(),
 		unserved.Request(),
 		unserved.Checkpoint(),
 	}

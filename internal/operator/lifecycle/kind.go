@@ -26,8 +26,8 @@ type Kind struct {
 	// Resource is the kind's name in rules of the group nvidia.com.
 	Resource string
 	// Finalizer is true for kinds that other operators of this API hold with
-	// v1alpha1.Finalizer. It is taken off; we add none, because all that an
-	// object creates is owned by it, and garbage collection follows ownership.
+	// v1alpha1.Finalizer. It is taken off; we add none where all that an object
+	// creates is owned by it, because garbage collection follows ownership.
 	Finalizer bool
 	// Object and List are empty ones of the kind.
 	Object client.Object
@@ -47,6 +47,10 @@ type Kind struct {
 	Validate func(client.Object, *config.OperatorConfiguration) field.ErrorList
 	// Begin starts one look at an object.
 	Begin func(*Visit, client.Object) Life
+	// Farewell undoes, before a deleted object goes, what garbage collection does
+	// not see. The object is held with v1alpha1.Finalizer until it succeeds, so an
+	// error must not last for ever.
+	Farewell func(context.Context, *Visit, client.Object) error
 }
 
 // Operator is what all kinds share.

@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/apply"
@@ -46,6 +47,11 @@ func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 func (r *reconciler) release(ctx context.Context, object client.Object) error {
 	if !r.kind.Finalizer {
 		return nil
+	}
+	if r.kind.Farewell != nil && controllerutil.ContainsFinalizer(object, v1alpha1.Finalizer) {
+		if err := r.kind.Farewell(ctx, &Visit{Operator: r.operator, Apply: r.apply}, object); err != nil {
+			return err
+		}
 	}
 	return r.apply.ReleaseFinalizer(ctx, object)
 }

@@ -136,7 +136,6 @@ func (o Options) checkComponent(user authenticationv1.UserInfo, old, dcd *v1alph
 
 // Of kinds that no controller of this version acts on, their authors are told so.
 const (
-	modelsIdle      = "this version of the operator does not act on DynamoModels: no adapter is loaded"
 	requestsIdle    = "this version of the operator does not act on DynamoGraphDeploymentRequests: nothing is profiled, and no graph is made"
 	checkpointsIdle = "this version of the operator does not act on DynamoCheckpoints: nothing is stored"
 )
@@ -146,7 +145,7 @@ func checkModel(_ authenticationv1.UserInfo, old, model *v1alpha1.DynamoModel) (
 	if old != nil {
 		errs = append(errs, validate.ModelUpdate(old, model)...)
 	}
-	return errs, []string{modelsIdle}
+	return errs, nil
 }
 
 func (o Options) checkRequest(_ authenticationv1.UserInfo, _, request *v1alpha1.DynamoGraphDeploymentRequest) (field.ErrorList, []string) {

@@ -17,18 +17,6 @@ import (
 // reasonUnsupported is that of the condition Ready of such an object.
 const reasonUnsupported = "Unsupported"
 
-// Model is the kind DynamoModel.
-func Model() lifecycle.Kind {
-	return lifecycle.Kind{
-		Name: "model", Recorder: "dynamomodel", Resource: "dynamomodels", Finalizer: true,
-		Object: &v1alpha1.DynamoModel{}, List: &v1alpha1.DynamoModelList{},
-		Begin: func(_ *lifecycle.Visit, object client.Object) lifecycle.Life {
-			status := &object.(*v1alpha1.DynamoModel).Status
-			return begin(v1alpha1.KindModel, object, &status.ObservedGeneration, &status.Conditions)
-		},
-	}
-}
-
 // Request is the kind DynamoGraphDeploymentRequest.
 func Request() lifecycle.Kind {
 	return lifecycle.Kind{
