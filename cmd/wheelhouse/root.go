@@ -127,11 +127,11 @@ func (a *app) recognize(ctx context.Context) (subject, error) {
 	if err != nil {
 		return subject{}, err
 	}
-	desired, err := a.load(ctx)
-	if err != nil {
-		return subject{Identity: id, unread: err}, nil
+	s := subject{Identity: id}
+	if s.desired, s.unread = a.load(ctx); s.unread == nil {
+		s.Identity = s.desired.Identity
 	}
-	return subject{Identity: desired.Identity, desired: desired}, nil
+	return s, nil
 }
 
 // connect connects to the cluster, to work on a fleet of which maybe only the

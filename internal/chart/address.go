@@ -12,11 +12,11 @@ import (
 // or a password in it: it would end in locks, in logs and on screens.
 func CheckAddress(address string) error {
 	parsed, err := url.Parse(address)
-	if err != nil || parsed.User == nil {
-		return nil // whoever uses it says what is wrong with it
+	if err == nil && parsed.User != nil {
+		return fmt.Errorf("the address of %s has a user name or a password in it; leave them out, and log in with `helm repo add --username`, `helm registry login` or `docker login`",
+			parsed.Host)
 	}
-	return fmt.Errorf("the address of %s has a user name or a password in it; leave them out, and log in with `helm repo add --username`, `helm registry login` or `docker login`",
-		parsed.Host)
+	return nil // whoever uses it says what else is wrong with it
 }
 
 // withoutUser is an address as it may be shown.

@@ -95,7 +95,7 @@ func itemsOf(converted *conversion, h head) (objects []Object, err error) {
 	var list struct {
 		Items []json.RawMessage `json:"items"`
 	}
-	if err := json.Unmarshal(data, &list); err != nil || list.Items == nil {
+	if json.Unmarshal(data, &list) != nil || list.Items == nil {
 		return []Object{objectOf(h, converted)}, nil
 	}
 	for i, item := range list.Items {

@@ -139,9 +139,9 @@ var noSharedFolderOfNodes = Rule{
 	ID:       "C-05",
 	Severity: Warning,
 	Says:     "No folder of the nodes is shared with pods for signals.",
-	Why: "The key asks for a writable folder of every node in every worker. Agent and workers need none: checkpoints are asked for in the Kubernetes API.",
-	Fix:  "remove checkpoint.storage.signalHostPath",
-	When: isPlatform,
+	Why:      "The key asks for a writable folder of every node in every worker. Agent and workers need none: checkpoints are asked for in the Kubernetes API.",
+	Fix:      "remove checkpoint.storage.signalHostPath",
+	When:     isPlatform,
 	Find: func(in Input) (problems []fleet.Problem) {
 		for _, rel := range in.Set.Platforms() {
 			at := []string{"dynamo-operator", "checkpoint", "storage", "signalHostPath"}

@@ -11,11 +11,11 @@ import (
 )
 
 // held is a Lease of 30 seconds whose holder's clock is off by skew.
-func held(holder string, renewals int, skew time.Duration) *coordinationv1.Lease {
+func held(renewals int, skew time.Duration) *coordinationv1.Lease {
 	at := metav1.NewMicroTime(time.Unix(1_000_000, 0).Add(time.Duration(renewals)*5*time.Second + skew))
 	return &coordinationv1.Lease{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "lock", UID: "1"},
-		Spec:       coordinationv1.LeaseSpec{HolderIdentity: &holder, RenewTime: &at, LeaseDurationSeconds: ptr.To[int32](30)},
+		Spec:       coordinationv1.LeaseSpec{HolderIdentity: ptr.To("a"), RenewTime: &at, LeaseDurationSeconds: ptr.To[int32](30)},
 	}
 }
 
@@ -29,16 +29,16 @@ func TestOnlyWhatIsSeenCounts(t *testing.T) {
 	for _, skew := range []time.Duration{0, -time.Minute, time.Minute, -time.Hour, time.Hour, -100 * 365 * 24 * time.Hour} {
 		o, now := observer()
 		for renewal := range 20 {
-			if got := o.Remaining(held("a", renewal, skew)); got != 30*time.Second {
+			if got := o.Remaining(held(renewal, skew)); got != 30*time.Second {
 				t.Fatalf("clock off by %s: at renewal %d %s remain", skew, renewal, got)
 			}
 			*now += 5 * time.Second
 		}
-		if got := o.Remaining(held("a", 19, skew)); got != 25*time.Second {
+		if got := o.Remaining(held(19, skew)); got != 25*time.Second {
 			t.Errorf("clock off by %s: 5 s after the last renewal %s remain", skew, got)
 		}
 		*now += 25 * time.Second
-		if got := o.Remaining(held("a", 19, skew)); got != 0 {
+		if got := o.Remaining(held(19, skew)); got != 0 {
 			t.Errorf("clock off by %s: 30 s after the last renewal %s remain", skew, got)
 		}
 	}
@@ -61,9 +61,9 @@ func TestWhatCountsAsAChange(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o, now := observer()
-			o.Remaining(held("a", 0, 0))
+			o.Remaining(held(0, 0))
 			*now += 20 * time.Second
-			l := held("a", 0, 0)
+			l := held(0, 0)
 			tc.change(l)
 			if got := o.Remaining(l); got != tc.want {
 				t.Errorf("%s remain, want %s", got, tc.want)
@@ -74,20 +74,20 @@ func TestWhatCountsAsAChange(t *testing.T) {
 
 func TestAHolderProvesThatItLives(t *testing.T) {
 	o, now := observer()
-	if o.Renewed(held("a", 0, time.Hour)) {
+	if o.Renewed(held(0, time.Hour)) {
 		t.Error("a Lease that was never seen to change counts as renewed")
 	}
 	*now += 10 * time.Second
-	if !o.Renewed(held("a", 1, time.Hour)) {
+	if !o.Renewed(held(1, time.Hour)) {
 		t.Error("a renewal was not seen")
 	}
 	*now += 30 * time.Second
-	if o.Renewed(held("a", 1, time.Hour)) {
+	if o.Renewed(held(1, time.Hour)) {
 		t.Error("an expired Lease counts as renewed")
 	}
 	o, _ = observer()
 	o.Gone(types.NamespacedName{Namespace: "ns", Name: "lock"})
-	if !o.Renewed(held("a", 0, time.Hour)) {
+	if !o.Renewed(held(0, time.Hour)) {
 		t.Error("a Lease that was made before our eyes does not count")
 	}
 }

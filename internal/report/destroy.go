@@ -26,7 +26,7 @@ func Removal(w io.Writer, r *rollout.Ruins, cluster string) error {
 		fmt.Sprintf("\nRemoves from %s: %s.", cluster, orNothing(removed)),
 		fmt.Sprintf("Keeps: %s.", orNothing(kept)),
 	} {
-		if _, err := fmt.Fprintln(w, wrap(w, line, "  ")); err != nil {
+		if _, err := fmt.Fprintln(w, wrap(w, line)); err != nil {
 			return err
 		}
 	}

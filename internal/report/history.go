@@ -42,7 +42,7 @@ func HistoryTable(w io.Writer, revisions []rollout.Revision, wide bool) error {
 		if r.Cause == "" {
 			continue
 		}
-		if _, err := fmt.Fprintf(w, "%s%s\n", before, wrap(w, fmt.Sprintf("%d %s: %s", r.Number, r.Status, oneLine(r.Cause, 400)), "  ")); err != nil {
+		if _, err := fmt.Fprintf(w, "%s%s\n", before, wrap(w, fmt.Sprintf("%d %s: %s", r.Number, r.Status, oneLine(r.Cause, 400)))); err != nil {
 			return err
 		}
 		before = ""
@@ -51,7 +51,7 @@ func HistoryTable(w io.Writer, revisions []rollout.Revision, wide bool) error {
 		if r.Damage == "" {
 			continue
 		}
-		if _, err := fmt.Fprintln(w, wrap(w, "warning: "+r.Damage, "  ")); err != nil {
+		if _, err := fmt.Fprintln(w, wrap(w, "warning: "+r.Damage)); err != nil {
 			return err
 		}
 	}

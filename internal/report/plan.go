@@ -18,7 +18,7 @@ func PlanTable(w io.Writer, p *rollout.Plan) error {
 		return err
 	}
 	if p.Changes() {
-		if _, err := fmt.Fprintln(w, wrap(w, planVerdict(p), "  ")+"\n"); err != nil {
+		if _, err := fmt.Fprintln(w, wrap(w, planVerdict(p))+"\n"); err != nil {
 			return err
 		}
 	}
@@ -147,7 +147,7 @@ func planSummary(w io.Writer, p *rollout.Plan) error {
 	}
 	summary := fmt.Sprintf("\n%d to create, %d to update, %d to delete; %d pods are replaced; %d releases stay as they are.",
 		counts[rollout.ChangeCreate], counts[rollout.ChangeUpdate], counts[rollout.ChangeDelete], pods, unchanged)
-	if _, err := fmt.Fprintln(w, wrap(w, summary, "  ")); err != nil || p.Blocked() != nil {
+	if _, err := fmt.Fprintln(w, wrap(w, summary)); err != nil || p.Blocked() != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(w, "Next: %s\n", p.Apply())

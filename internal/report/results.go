@@ -105,7 +105,7 @@ func changed(rows []ReleaseResult) []ReleaseResult {
 // is the same in most rows.
 func RunTables(w io.Writer, r *rollout.Result, wide bool) error {
 	run := NewRun(r)
-	if _, err := fmt.Fprintln(w, wrap(w, run.verdict(), "  ")+"\n"); err != nil {
+	if _, err := fmt.Fprintln(w, wrap(w, run.verdict())+"\n"); err != nil {
 		return err
 	}
 	if err := resultTable(w, run.Releases, wide); err != nil || run.Undone == nil {

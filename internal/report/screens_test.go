@@ -115,7 +115,7 @@ func TestScreensAreGolden(t *testing.T) {
 		"destroy":     func(w io.Writer) error { return Removal(w, removal(), "https://cluster.example.com:6443") },
 		"rollback": func(w io.Writer) error {
 			asked := []rollout.Ask{{Key: team(1), At: []fleet.Origin{{File: "tenants/team-01.yaml", Line: 8}}}}
-			_, err := fmt.Fprintln(w, wrap(w, Returned("prod", "fleet.yaml", 2, 4, true, asked, nil), "  "))
+			_, err := fmt.Fprintln(w, wrap(w, Returned("prod", "fleet.yaml", 2, 4, true, asked, nil)))
 			return err
 		},
 		"plan":    func(w io.Writer) error { return PlanTable(w, upgrade()) },

@@ -14,7 +14,7 @@ import (
 // Status prints how a fleet is: a verdict, what is broken first, and the next
 // command. Wide also has what is the same in most rows.
 func Status(w io.Writer, s *rollout.Status, wide bool) error {
-	if _, err := fmt.Fprintf(w, "%s\n\n", wrap(w, statusVerdict(s), "  ")); err != nil {
+	if _, err := fmt.Fprintf(w, "%s\n\n", wrap(w, statusVerdict(s))); err != nil {
 		return err
 	}
 	if err := releaseTable(w, s, wide); err != nil {
@@ -233,7 +233,7 @@ func statusNotes(w io.Writer, s *rollout.Status) error {
 		if i == 0 {
 			line = "\n" + line
 		}
-		if _, err := fmt.Fprintln(w, wrap(w, line, "  ")); err != nil {
+		if _, err := fmt.Fprintln(w, wrap(w, line)); err != nil {
 			return err
 		}
 	}

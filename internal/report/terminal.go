@@ -73,8 +73,8 @@ func fit(text string, width int) string {
 }
 
 // wrap breaks prose at spaces into lines that a screen has room for; further
-// lines begin with the indent.
-func wrap(w io.Writer, text, indent string) string {
+// lines are indented.
+func wrap(w io.Writer, text string) string {
 	width := columns(w)
 	if width == 0 || runewidth.StringWidth(text) < width {
 		return text
@@ -84,7 +84,7 @@ func wrap(w io.Writer, text, indent string) string {
 	for word := range strings.SplitSeq(text, " ") {
 		if line != "" && runewidth.StringWidth(line)+1+runewidth.StringWidth(word) >= width {
 			out = append(out, line)
-			line = indent + word
+			line = "  " + word
 			continue
 		}
 		if line != "" {

@@ -148,8 +148,11 @@ func (h *harness) stopped(ctx context.Context, e encounter, k int) (met, again b
 	if err := first.Start(); err != nil {
 		return false, false, err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- first.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = first.Wait() // how it ends is its own business
+		close(ended)
+	}()
 	select {
 	case <-reached:
 	case <-ended:

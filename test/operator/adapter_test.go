@@ -28,10 +28,10 @@ func scaledGraph(t *testing.T, namespace string) *v1alpha1.DynamoGraphDeployment
 	return dgd
 }
 
-func adapterOf(t *testing.T, namespace, name string) *v1alpha1.DynamoGraphDeploymentScalingAdapter {
+func adapterOf(t *testing.T, namespace string) *v1alpha1.DynamoGraphDeploymentScalingAdapter {
 	t.Helper()
 	adapter := &v1alpha1.DynamoGraphDeploymentScalingAdapter{}
-	get(t, namespace, name, adapter)
+	get(t, namespace, "chat-worker", adapter)
 	return adapter
 }
 
@@ -55,7 +55,7 @@ func hasReplicas(t *testing.T, namespace string, want int32) {
 		get(t, namespace, "chat", dgd)
 		get(t, namespace, "chat-worker", deployment)
 		spec, runs := dgd.Spec.Services["Worker"].DesiredReplicas(), *deployment.Spec.Replicas
-		seen := adapterOf(t, namespace, "chat-worker").Status.Replicas
+		seen := adapterOf(t, namespace).Status.Replicas
 		if spec != want || runs != want || seen != want {
 			return fmt.Errorf("%d in the graph, %d in the Deployment, %d in the adapter's status", spec, runs, seen)
 		}
@@ -69,7 +69,7 @@ func TestAServiceIsScaledThroughItsAdapter(t *testing.T) {
 	dgd := scaledGraph(t, ns)
 	hasReplicas(t, ns, 2)
 
-	adapter := adapterOf(t, ns, "chat-worker")
+	adapter := adapterOf(t, ns)
 	if !metav1.IsControlledBy(adapter, dgd) {
 		t.Errorf("owners %v, want the graph", adapter.OwnerReferences)
 	}
@@ -84,7 +84,7 @@ func TestAServiceIsScaledThroughItsAdapter(t *testing.T) {
 
 	scale(t, adapter, 3)
 	hasReplicas(t, ns, 3)
-	if adapter = adapterOf(t, ns, "chat-worker"); adapter.Status.LastScaleTime == nil || adapter.Status.ObservedGeneration != adapter.Generation {
+	if adapter = adapterOf(t, ns); adapter.Status.LastScaleTime == nil || adapter.Status.ObservedGeneration != adapter.Generation {
 		t.Errorf("status %+v of generation %d", adapter.Status, adapter.Generation)
 	}
 	scale(t, adapter, 0)
@@ -101,7 +101,7 @@ func TestTheGraphDoesNotFightItsAdapter(t *testing.T) {
 	start(t, within(ns))
 	dgd := scaledGraph(t, ns)
 	hasReplicas(t, ns, 2)
-	scale(t, adapterOf(t, ns, "chat-worker"), 4)
+	scale(t, adapterOf(t, ns), 4)
 	hasReplicas(t, ns, 4)
 
 	deployment := &appsv1.Deployment{}
@@ -125,7 +125,7 @@ func TestAnAdapterGoesWithWhatAskedForIt(t *testing.T) {
 	start(t, within(ns))
 	dgd := scaledGraph(t, ns)
 	hasReplicas(t, ns, 2)
-	scale(t, adapterOf(t, ns, "chat-worker"), 3)
+	scale(t, adapterOf(t, ns), 3)
 	hasReplicas(t, ns, 3)
 	change(t, dgd, func(d *v1alpha1.DynamoGraphDeployment) { d.Spec.Services["Worker"].ScalingAdapter = nil })
 	gone(t, ns, "chat-worker", &v1alpha1.DynamoGraphDeploymentScalingAdapter{})

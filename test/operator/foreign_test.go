@@ -12,7 +12,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
@@ -74,7 +73,7 @@ func content(t *testing.T, object client.Object) map[string]any {
 		t.Fatal(err)
 	}
 	live := &unstructured.Unstructured{}
-	live.SetGroupVersionKind(schema.GroupVersionKind(gvk))
+	live.SetGroupVersionKind(gvk)
 	if err := adminClient(t).Get(context.Background(), client.ObjectKeyFromObject(object), live); err != nil {
 		t.Fatal(err)
 	}

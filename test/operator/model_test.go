@@ -76,7 +76,7 @@ func (s *site) serve(t *testing.T, ns, component string, number int32, count, po
 				return err
 			}
 			served[pod.Name] = true
-			listener, err := net.Listen("tcp", net.JoinHostPort(ip, fmt.Sprint(port)))
+			listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", net.JoinHostPort(ip, fmt.Sprint(port)))
 			if err != nil {
 				t.Fatal(err)
 			}

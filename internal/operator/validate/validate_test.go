@@ -88,7 +88,7 @@ func TestGraph(t *testing.T) {
 		"probe, sidecar's":        {service("componentType: worker, extraPodSpec: {containers: [{name: a, livenessProbe: {periodSeconds: 1}}]}"), "spec.services[S].extraPodSpec.containers[0].livenessProbe: Required value"},
 		"probe, two handlers":     {service("componentType: worker, livenessProbe: {exec: {command: [a]}, httpGet: {port: 1}}"), "spec.services[S].livenessProbe: Forbidden: a probe asks one thing, and this one has exec and httpGet"},
 		"probe, known port":       {service("componentType: worker, readinessProbe: {httpGet: {port: system}}"), ""},
-		"probe, unknown port":     {service("componentType: worker, readinessProbe: {httpGet: {port: sytem}}"), `spec.services[S].readinessProbe.httpGet.port: Unsupported value: "sytem": supported values: "system"`},
+		"probe, unknown port":     {service("componentType: worker, readinessProbe: {httpGet: {port: sistem}}"), `spec.services[S].readinessProbe.httpGet.port: Unsupported value: "sistem": supported values: "system"`},
 		"two ports of a name":     {service("extraPodSpec: {mainContainer: {ports: [{name: a, containerPort: 1}, {name: a, containerPort: 2}]}}"), "spec.services[S].extraPodSpec.mainContainer.ports[1].name: Duplicate value"},
 		"port by its variable":    {service(`componentType: worker, envs: [{name: DYN_SYSTEM_PORT, value: "8081"}]`), ""},
 		"port, contradiction":     {service(`componentType: worker, envs: [{name: DYN_SYSTEM_PORT, value: "8081"}], extraPodSpec: {mainContainer: {ports: [{name: system, containerPort: 9}]}}`), "port system is 9, but DYN_SYSTEM_PORT makes the server listen on 8081"},

@@ -151,7 +151,6 @@ func TestWarnings(t *testing.T) {
 
 func TestKindsWithoutAControllerSaySo(t *testing.T) {
 	for path, object := range map[string]string{
-		ValidateModels:      "spec: {modelName: a, baseModelName: b}",
 		ValidateRequests:    "spec: {model: m, backend: vllm, profilingConfig: {profilerImage: x, config: {a: b}}}",
 		ValidateCheckpoints: "spec: {}",
 	} {

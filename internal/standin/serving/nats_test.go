@@ -50,7 +50,7 @@ func TestNATSIsNeededWhereTheRealProgramsNeedIt(t *testing.T) {
 }
 
 func TestWithoutNATSAProgramThatNeedsItEnds(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestWithoutNATSAProgramThatNeedsItEnds(t *testing.T) {
 
 // A connection is one that the server has answered, not only accepted.
 func TestAConnectionToNATSIsHeld(t *testing.T) {
-	server, err := net.Listen("tcp", "127.0.0.1:0")
+	server, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
