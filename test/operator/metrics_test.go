@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -13,6 +15,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
@@ -43,6 +46,47 @@ func TestMetricsAreForThoseWhoMayReadThem(t *testing.T) {
 			got, err := scrape(address, tc.token)
 			if err == nil && got != tc.want {
 				err = fmt.Errorf("status %d, want %d", got, tc.want)
+			}
+			return err
+		})
+	}
+}
+
+// The numbers are those of the objects that there are, and of what was done.
+func TestMetricsSayWhatThereIs(t *testing.T) {
+	ns := namespace(t)
+	address := freeAddress(t)
+	start(t, func(cfg *config.OperatorConfiguration) {
+		within(ns)(cfg)
+		cfg.Server.Metrics = config.Metrics{BindAddress: address}
+	})
+	chatGraph(t, ns)
+	wrong := parse[v1alpha1.DynamoGraphDeployment](t, ns, strings.ReplaceAll(chat, "name: chat", "name: wrong"))
+	wrong.Spec.Services["Worker"].ComponentType = "wroker"
+	create(t, wrong)
+	create(t, parse[v1alpha1.DynamoModel](t, ns, loraModel))
+	for _, line := range []string{
+		`dynamo_operator_resources_total{namespace="NS",resource_type="DynamoGraphDeployment",status="pending"} 1`,
+		`dynamo_operator_resources_total{namespace="NS",resource_type="DynamoGraphDeployment",status="failed"} 1`,
+		`dynamo_operator_resources_by_reason{namespace="NS",reason="ValidationFailed",resource_type="DynamoGraphDeployment",status="failed"} 1`,
+		`dynamo_operator_resources_total{namespace="NS",resource_type="DynamoComponentDeployment",status="not_ready"} 2`,
+		`dynamo_operator_resources_by_reason{namespace="NS",reason="NoEndpoints",resource_type="DynamoModel",status="not_ready"} 1`,
+		`dynamo_operator_reconcile_total{namespace="NS",resource_type="DynamoGraphDeployment",result="success"} `,
+		`dynamo_operator_reconcile_duration_seconds_count{namespace="NS",resource_type="DynamoGraphDeployment",result="success"} `,
+	} {
+		cluster.Eventually(t, line, func() error {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/metrics", http.NoBody)
+			if err != nil {
+				return err
+			}
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				return err
+			}
+			defer response.Body.Close()
+			text, err := io.ReadAll(response.Body)
+			if want := strings.ReplaceAll(line, "NS", ns); err == nil && !strings.Contains(string(text), "\n"+want) {
+				err = fmt.Errorf("no line %s", want)
 			}
 			return err
 		})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -47,10 +48,26 @@ type Kind struct {
 	Validate func(client.Object, *config.OperatorConfiguration) field.ErrorList
 	// Begin starts one look at an object.
 	Begin func(*Visit, client.Object) Life
+	// State is an object's state and the reason for it, in a word each, by which
+	// metrics count it.
+	State func(client.Object) (state, reason string)
 	// Farewell undoes, before a deleted object goes, what garbage collection does
 	// not see. The object is held with v1alpha1.Finalizer until it succeeds, so an
 	// error must not last for ever.
 	Farewell func(context.Context, *Visit, client.Object) error
+}
+
+// ReadyOrNot is the state of a kind that has no words of its own for it, with the
+// reason of the condition that says so.
+func ReadyOrNot(conditions []metav1.Condition, condition string) (state, reason string) {
+	switch c := meta.FindStatusCondition(conditions, condition); {
+	case c == nil:
+		return "not_ready", ""
+	case c.Status == metav1.ConditionTrue:
+		return "ready", c.Reason
+	default:
+		return "not_ready", c.Reason
+	}
 }
 
 // Operator is what all kinds share.

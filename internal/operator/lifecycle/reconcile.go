@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/apply"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/metrics"
 	"github.com/wheelhouse-dev/wheelhouse/internal/plain"
 )
 
@@ -21,7 +23,10 @@ const reasonError = "ReconcileError"
 
 // reconciler looks after the objects of one kind.
 type reconciler struct {
-	kind     Kind
+	kind Kind
+	// resourceType is the kind's name in manifests.
+	resourceType string
+
 	operator *Operator
 	apply    *apply.Applier
 	statuses *statuses
@@ -29,6 +34,13 @@ type reconciler struct {
 
 // Reconcile implements reconcile.Reconciler.
 func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	began := time.Now()
+	result, err := r.look(ctx, req)
+	metrics.Looked(r.resourceType, req.Namespace, time.Since(began), result.RequeueAfter > 0, err)
+	return result, err
+}
+
+func (r *reconciler) look(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	serves, wait, err := r.operator.Scope.Serves(ctx, req.Namespace)
 	if err != nil || !serves {
 		return ctrl.Result{RequeueAfter: wait}, err

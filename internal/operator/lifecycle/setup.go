@@ -11,10 +11,12 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/apply"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/metrics"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/scope"
 )
 
@@ -35,12 +37,24 @@ func Setup(mgr ctrl.Manager, operator *Operator, kinds []Kind) error {
 	if err := indexOwners(mgr, operator, kinds); err != nil {
 		return err
 	}
+	var counted []metrics.Source
 	for _, kind := range kinds {
 		if err := kind.setup(mgr, operator); err != nil {
 			return fmt.Errorf("set up the controller %s: %w", kind.Name, err)
 		}
+		counted = append(counted, metrics.Source{Kind: kind.resourceType(mgr), List: kind.List, State: kind.State})
 	}
+	metrics.Count(operator.Client, counted)
 	return nil
+}
+
+// resourceType is the kind's name in manifests.
+func (k Kind) resourceType(mgr ctrl.Manager) string {
+	gvk, err := apiutil.GVKForObject(k.Object, mgr.GetScheme())
+	if err != nil {
+		return k.Name
+	}
+	return gvk.Kind
 }
 
 func (k Kind) setup(mgr ctrl.Manager, operator *Operator) error {
@@ -62,7 +76,7 @@ func (k Kind) setup(mgr ctrl.Manager, operator *Operator) error {
 	if operator.Config.ClusterWide() {
 		build.Watches(&coordinationv1.Lease{}, scope.Released(operator.Client, k.newList))
 	}
-	return build.Complete(&reconciler{kind: k, operator: operator, apply: applier, statuses: newStatuses(applier)})
+	return build.Complete(&reconciler{kind: k, resourceType: k.resourceType(mgr), operator: operator, apply: applier, statuses: newStatuses(applier)})
 }
 
 // indexOwners lets an object's children be found by their owner, whatever has

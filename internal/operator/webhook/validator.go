@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"fmt"
+	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -11,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/metrics"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/validate"
 )
 
@@ -46,6 +48,15 @@ func (v *validator[T]) ValidateDelete(context.Context, T) (admission.Warnings, e
 }
 
 func (v *validator[T]) answer(ctx context.Context, old, object T) (admission.Warnings, error) {
+	began := time.Now()
+	warnings, err := v.judge(ctx, old, object)
+	if request, missing := admission.RequestFromContext(ctx); missing == nil {
+		metrics.Answered(v.kind, string(request.Operation), time.Since(began), err)
+	}
+	return warnings, err
+}
+
+func (v *validator[T]) judge(ctx context.Context, old, object T) (admission.Warnings, error) {
 	served, err := v.serves(ctx, object.GetNamespace())
 	if err != nil {
 		return nil, apierrors.NewInternalError(fmt.Errorf("validate %s %s/%s: %w", v.kind, object.GetNamespace(), object.GetName(), err))

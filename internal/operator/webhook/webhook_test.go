@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 	"sigs.k8s.io/yaml"
 
@@ -189,5 +191,36 @@ func TestVersionMark(t *testing.T) {
 				t.Errorf("allowed %t, patch %s (%v), want %s", response.Allowed, got, err, test.want)
 			}
 		})
+	}
+}
+
+func TestAnswersAreCounted(t *testing.T) {
+	count := func(name string, labels ...string) (n float64) {
+		families, err := metrics.Registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, family := range families {
+			for _, metric := range family.GetMetric() {
+				var values []string
+				for _, label := range metric.GetLabel() {
+					values = append(values, label.GetValue())
+				}
+				if family.GetName() == name && slices.Equal(values, labels) {
+					n += metric.GetCounter().GetValue()
+				}
+			}
+		}
+		return n
+	}
+	const requests, denials = "dynamo_operator_webhook_requests_total", "dynamo_operator_webhook_denials_total"
+	allowed, denied := count(requests, "CREATE", "DynamoModel", "allowed"), count(denials, "CREATE", "validation", "DynamoModel")
+	ask(t, ValidateModels, "", "", "spec: {modelName: a, baseModelName: b}")
+	ask(t, ValidateModels, "", "", "spec: {modelName: a, baseModelName: b, modelType: lora}")
+	if got := count(requests, "CREATE", "DynamoModel", "allowed") - allowed; got != 1 {
+		t.Errorf("%v more requests were allowed, want 1", got)
+	}
+	if got := count(denials, "CREATE", "validation", "DynamoModel") - denied; got != 1 {
+		t.Errorf("%v more requests were refused, want 1", got)
 	}
 }

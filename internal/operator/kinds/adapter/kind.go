@@ -31,6 +31,12 @@ func Kind() lifecycle.Kind {
 			build.Watches(&v1alpha1.DynamoGraphDeployment{}, handler.EnqueueRequestsFromMapFunc(finder{operator.Client}.ofGraph))
 		},
 		Begin: begin,
+		State: func(object client.Object) (state, reason string) {
+			if status := object.(*v1alpha1.DynamoGraphDeploymentScalingAdapter).Status; status.Selector != "" && status.Replicas > 0 {
+				return "ready", ""
+			}
+			return "not_ready", ""
+		},
 	}
 }
 

@@ -49,6 +49,9 @@ func Kind() lifecycle.Kind {
 			return errs
 		},
 		Begin: begin,
+		State: func(object client.Object) (state, reason string) {
+			return lifecycle.ReadyOrNot(object.(*v1alpha1.DynamoComponentDeployment).Status.Conditions, v1alpha1.ConditionAvailable)
+		},
 	}
 }
 

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
@@ -45,6 +46,11 @@ func Kind() lifecycle.Kind {
 			return errs
 		},
 		Begin: begin,
+		State: func(object client.Object) (state, reason string) {
+			status := object.(*v1alpha1.DynamoGraphDeployment).Status
+			_, reason = lifecycle.ReadyOrNot(status.Conditions, v1alpha1.ConditionReady)
+			return cmp.Or(string(status.State), "unknown"), reason
+		},
 	}
 }
 

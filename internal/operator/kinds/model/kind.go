@@ -40,6 +40,9 @@ func Kind() lifecycle.Kind {
 		Begin: func(visit *lifecycle.Visit, object client.Object) lifecycle.Life {
 			return begin(visit, object.(*v1alpha1.DynamoModel), calls)
 		},
+		State: func(object client.Object) (state, reason string) {
+			return lifecycle.ReadyOrNot(object.(*v1alpha1.DynamoModel).Status.Conditions, v1alpha1.ConditionEndpointsReady)
+		},
 		Farewell: func(ctx context.Context, visit *lifecycle.Visit, object client.Object) error {
 			return begin(visit, object.(*v1alpha1.DynamoModel), calls).farewell(ctx)
 		},

@@ -26,6 +26,9 @@ func Request() lifecycle.Kind {
 			status := &object.(*v1alpha1.DynamoGraphDeploymentRequest).Status
 			return begin(v1alpha1.KindGraphDeploymentRequest, object, &status.ObservedGeneration, &status.Conditions)
 		},
+		State: func(object client.Object) (state, reason string) {
+			return lifecycle.ReadyOrNot(object.(*v1alpha1.DynamoGraphDeploymentRequest).Status.Conditions, v1alpha1.ConditionReady)
+		},
 	}
 }
 
@@ -37,6 +40,9 @@ func Checkpoint() lifecycle.Kind {
 		Begin: func(_ *lifecycle.Visit, object client.Object) lifecycle.Life {
 			status := &object.(*v1alpha1.DynamoCheckpoint).Status
 			return begin(v1alpha1.KindCheckpoint, object, &status.ObservedGeneration, &status.Conditions)
+		},
+		State: func(object client.Object) (state, reason string) {
+			return lifecycle.ReadyOrNot(object.(*v1alpha1.DynamoCheckpoint).Status.Conditions, v1alpha1.ConditionReady)
 		},
 	}
 }
