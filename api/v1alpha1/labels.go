@@ -4,6 +4,9 @@ package v1alpha1
 // DynamoGraphDeploymentRequest and DynamoModel while the operator has work to undo.
 const Finalizer = "nvidia.com/finalizer"
 
+// NamespaceScopeLease is the Lease by which a namespace-restricted operator claims its namespace.
+const NamespaceScopeLease = "dynamo-operator-namespace-scope"
+
 // Labels on the pods and other objects of a graph.
 const (
 	// LabelSelector is the selector of a component's Deployment; its value is the Deployment's name.

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/marks"
 )
 
 // Object is one Kubernetes object of a manifest.
@@ -46,7 +48,7 @@ func (o Object) JSON() ([]byte, error) {
 }
 
 // Kept reports whether the object outlives its release.
-func (o Object) Kept() bool { return o.Annotations["helm.sh/resource-policy"] == "keep" }
+func (o Object) Kept() bool { return o.Annotations[marks.Policy] == marks.PolicyKeep }
 
 // Group is the API group, empty for the core group.
 func (o Object) Group() string {

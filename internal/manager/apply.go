@@ -17,9 +17,9 @@ func (m *Manager) Plan(ctx context.Context, options rollout.PreviewOptions) (*ro
 	if err != nil {
 		return nil, err
 	}
-	snapshot, err := rollout.Observe(ctx, m.desired, m.store, m.session)
+	snapshot, err := rollout.Observe(ctx, m.desired, m.store, m.cluster)
 	if apierrors.IsForbidden(err) {
-		if denied := rollout.PermitAll(ctx, m.desired, m.session); denied != nil {
+		if denied := rollout.PermitAll(ctx, m.desired, m.cluster); denied != nil {
 			err = denied
 		}
 	}
@@ -34,18 +34,18 @@ func (m *Manager) Plan(ctx context.Context, options rollout.PreviewOptions) (*ro
 		return nil, err
 	}
 	plan.Only(namespaces)
-	if err := plan.Permit(ctx, m.Identity, m.session, !options.NoWait); err != nil {
+	if err := plan.Permit(ctx, m.Identity, m.cluster, !options.NoWait); err != nil {
 		return plan, err
 	}
-	if err := rollout.Preview(ctx, plan, m.store, m.session, options); err != nil {
+	if err := rollout.Preview(ctx, plan, m.store, m.cluster, options); err != nil {
 		return nil, err
 	}
 	// Only the dry run knows what is deleted and what is new.
 	switch {
 	case options.Undo:
-		err = plan.PermitUndo(ctx, m.Identity, m.session, !options.NoWait)
+		err = plan.PermitUndo(ctx, m.Identity, m.cluster, !options.NoWait)
 	case plan.Deletions() > 0:
-		err = plan.Permit(ctx, m.Identity, m.session, !options.NoWait)
+		err = plan.Permit(ctx, m.Identity, m.cluster, !options.NoWait)
 	}
 	if err != nil {
 		return nil, err

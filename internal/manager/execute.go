@@ -34,7 +34,7 @@ func (m *Manager) carryOut(ctx context.Context, o operation) (*rollout.Result, e
 			return nil, err
 		}
 		if !unsettled {
-			return rollout.Execute(ctx, o.plan, m.store, m.session, o.options), nil
+			return rollout.Execute(ctx, o.plan, m.store, m.cluster, o.options), nil
 		}
 	}
 	lock, err := m.lock(ctx, ledger)
@@ -43,7 +43,7 @@ func (m *Manager) carryOut(ctx context.Context, o operation) (*rollout.Result, e
 	}
 	ending := rollout.EndedTold
 	defer func() { lock.Release(ending) }()
-	stale, err := rollout.Stale(ctx, o.plan, m.store, m.session)
+	stale, err := rollout.Stale(ctx, o.plan, m.store, m.cluster)
 	if err != nil {
 		return nil, err
 	}
@@ -70,8 +70,8 @@ func (m *Manager) carryOut(ctx context.Context, o operation) (*rollout.Result, e
 // go on, and says that it does.
 func (m *Manager) watch(ctx context.Context, stop context.CancelCauseFunc) {
 	select {
-	case <-m.session.Broken():
-		stop(m.session.Cause())
+	case <-m.cluster.Broken():
+		stop(m.cluster.Cause())
 	case <-ctx.Done():
 	}
 	if cause := context.Cause(ctx); errors.Is(cause, rollout.ErrStopped) {
@@ -105,7 +105,7 @@ func (m *Manager) journaled(ctx context.Context, ledger rollout.Ledger, o operat
 		return result, told, err
 	}
 	undo := rollout.Undo(o.plan, result, revision.Promise)
-	rollout.PreviewUndo(ctx, undo, m.store, m.session, m.store.Fields)
+	rollout.PreviewUndo(ctx, undo, m.store, m.cluster, m.store.Fields)
 	result.Stays = undo.Lost
 	if !undo.Plan.Changes() {
 		return result, told, rollout.Acquit(ctx, ledger, revision)
@@ -128,11 +128,11 @@ func (m *Manager) record(ctx context.Context, ledger rollout.Ledger, plan *rollo
 		return revision, nil, false, err
 	}
 	revision.Unwaited = options.NoWait
-	result = rollout.Execute(ctx, plan, m.store, m.session, options)
+	result = rollout.Execute(ctx, plan, m.store, m.cluster, options)
 	// The outcome is recorded even if the run was interrupted.
 	revision, err = rollout.Finish(context.WithoutCancel(ctx), ledger, revision, result)
 	told = err == nil && !(result.Interrupted && revision.Promise != nil)
-	if cause := m.session.Cause(); cause != nil {
+	if cause := m.cluster.Cause(); cause != nil {
 		// Whatever else went wrong, went wrong because of this.
 		result.Interrupted, result.Cause = true, cause
 		err = nil

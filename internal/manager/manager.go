@@ -15,6 +15,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/cluster"
+	"github.com/wheelhouse-dev/wheelhouse/internal/cluster/ledger"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/release"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
@@ -29,7 +30,7 @@ type Manager struct {
 	rollout.Identity
 	// desired is nil where the fleet file cannot be read as a whole.
 	desired *rollout.Desired
-	session *cluster.Session
+	cluster *cluster.Cluster
 	store   *release.Store
 }
 
@@ -38,38 +39,38 @@ type Manager struct {
 // verbs make do with the identity. Log receives what the Helm SDK logs. Close
 // ends it.
 func Open(ctx context.Context, kube *genericclioptions.ConfigFlags, id rollout.Identity, desired *rollout.Desired, log slog.Handler) (*Manager, error) {
-	session, err := cluster.Connect(ctx, kube)
+	c, err := cluster.Connect(ctx, kube)
 	if err != nil {
 		return nil, err
 	}
-	store := release.NewStore(session, log)
+	store := release.NewStore(c.Session, c, log)
 	store.Namespaces, store.Fields.Leave, store.History = id.Namespaces(), id.Fleet.LeaveFields, id.Fleet.History
-	m := &Manager{Identity: id, desired: desired, session: session, store: store}
+	m := &Manager{Identity: id, desired: desired, cluster: c, store: store}
 	store.Set, store.Journal = id.Set, m.ledger()
-	session.Tell(m.say)
+	c.Tell(m.say)
 	return m, nil
 }
 
 // Close ends the connection.
-func (m *Manager) Close() { m.session.Close() }
+func (m *Manager) Close() { m.cluster.Close() }
 
 // Cluster names the cluster: its address.
-func (m *Manager) Cluster() string { return m.session.Describe() }
+func (m *Manager) Cluster() string { return m.cluster.Describe() }
 
 // Capabilities is what the cluster offers to templates.
 func (m *Manager) Capabilities(ctx context.Context) (*chart.Capabilities, error) {
-	return m.session.Capabilities(ctx)
+	return m.cluster.Capabilities(ctx)
 }
 
 // Live reads an object of a release as it is in the cluster; nil if it does not
 // exist.
 func (m *Manager) Live(ctx context.Context, object chart.Object, key fleet.Key) (map[string]any, error) {
-	return m.session.Live(ctx, object, key)
+	return m.cluster.Live(ctx, object, key)
 }
 
 // Status compares the cluster with the fleet, without any write.
 func (m *Manager) Status(ctx context.Context) (*rollout.Status, error) {
-	return rollout.ReadStatus(ctx, m.Identity, m.desired, m.store, m.session)
+	return rollout.ReadStatus(ctx, m.Identity, m.desired, m.store, m.cluster)
 }
 
 // History lists the revisions of the set, oldest first.
@@ -92,8 +93,8 @@ func (m *Manager) Charts(ctx context.Context) (map[string]int, error) {
 	return out, nil
 }
 
-func (m *Manager) ledger() *cluster.Ledger {
-	return m.session.Ledger(m.Journal(), m.Set.Name, holder()).Formerly(m.Fleet.CRDs.Namespace.Value)
+func (m *Manager) ledger() *ledger.Ledger {
+	return m.cluster.Ledger(m.Journal(), m.Set.Name, holder()).Formerly(m.Fleet.CRDs.Namespace.Value)
 }
 
 func (m *Manager) say(message string) {

@@ -17,7 +17,7 @@ import (
 func (m *Manager) PlanRollback(ctx context.Context, to int, options rollout.ReturnOptions) (*rollout.Return, error) {
 	back, err := m.planRollback(ctx, to, options)
 	if apierrors.IsForbidden(err) {
-		err = cmp.Or(rollout.PermitReturn(ctx, m.Identity, m.desired, m.session), err)
+		err = cmp.Or(rollout.PermitReturn(ctx, m.Identity, m.desired, m.cluster), err)
 	}
 	return back, err
 }
@@ -38,10 +38,10 @@ func (m *Manager) planRollback(ctx context.Context, to int, options rollout.Retu
 	if err := back.Read(ctx, m.store, options); err != nil {
 		return nil, err
 	}
-	if err := back.Plan.Permit(ctx, m.Identity, m.session, !options.NoWait); err != nil {
+	if err := back.Plan.Permit(ctx, m.Identity, m.cluster, !options.NoWait); err != nil {
 		return nil, err
 	}
-	if err := rollout.PreviewReturn(ctx, back, m.session, m.store.Fields); err != nil {
+	if err := rollout.PreviewReturn(ctx, back, m.cluster, m.store.Fields); err != nil {
 		return nil, err
 	}
 	back.AddGates(m.Set)
@@ -81,10 +81,10 @@ func (m *Manager) StillAsked(ctx context.Context) (revision int, asked []rollout
 func (m *Manager) PlanDestroy(ctx context.Context, options rollout.DestroyOptions) (*rollout.Ruins, error) {
 	ruins, err := m.planDestroy(ctx, options)
 	if apierrors.IsForbidden(err) {
-		err = cmp.Or(rollout.PermitDestroy(ctx, m.Identity, m.desired, m.session, options), err)
+		err = cmp.Or(rollout.PermitDestroy(ctx, m.Identity, m.desired, m.cluster, options), err)
 	}
 	if err == nil {
-		err = ruins.Plan.Permit(ctx, m.Identity, m.session, false)
+		err = ruins.Plan.Permit(ctx, m.Identity, m.cluster, false)
 	}
 	return ruins, err
 }
@@ -104,7 +104,7 @@ func (m *Manager) planDestroy(ctx context.Context, options rollout.DestroyOption
 	if options.Namespaces, err = m.Select(options.Namespaces); err != nil {
 		return nil, err
 	}
-	return rollout.PlanDestroy(ctx, m.Identity, applied, m.store, m.session, options)
+	return rollout.PlanDestroy(ctx, m.Identity, applied, m.store, m.cluster, options)
 }
 
 // Destroy carries out what PlanDestroy has planned.

@@ -3,10 +3,10 @@ package release
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,14 +18,13 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/cli-runtime/pkg/resource"
-	"k8s.io/client-go/util/retry"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
-	"github.com/wheelhouse-dev/wheelhouse/internal/cluster"
+	"github.com/wheelhouse-dev/wheelhouse/internal/cluster/apply"
+	"github.com/wheelhouse-dev/wheelhouse/internal/cluster/session"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/marks"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
@@ -41,7 +40,7 @@ const parallelObjects = 8
 // parallel within a tier, no read before each write, no watcher of its own.
 type client struct {
 	*kube.Client
-	session *cluster.Session
+	session *session.Session
 	release fleet.Key
 	fields  rollout.Fields
 	// migrate moves the fields that other clients of the release recorded as
@@ -70,21 +69,21 @@ var (
 	_ kube.InterfaceWaitOptions = (*client)(nil)
 )
 
-func newClient(ctx context.Context, session *cluster.Session, release fleet.Key, log slog.Handler, fields rollout.Fields, migrate bool) *client {
-	c := kube.New(session)
+func newClient(ctx context.Context, s *session.Session, hooks Cluster, release fleet.Key, log slog.Handler, fields rollout.Fields, migrate bool) *client {
+	c := kube.New(s)
 	c.Namespace = release.Namespace
 	c.SetLogger(log)
 	wait := func(kind, namespace, name string) error {
 		switch kind {
 		case "Job.batch":
-			return session.AwaitJob(ctx, namespace, name, rollout.WaitingOf(ctx))
+			return hooks.AwaitJob(ctx, namespace, name, rollout.WaitingOf(ctx))
 		case "Pod":
-			return session.AwaitPod(ctx, namespace, name, rollout.WaitingOf(ctx))
+			return hooks.AwaitPod(ctx, namespace, name, rollout.WaitingOf(ctx))
 		default:
 			return nil // there when it is created
 		}
 	}
-	return &client{Client: c, session: session, release: release, fields: fields, migrate: migrate, waiting: wait}
+	return &client{Client: c, session: s, release: release, fields: fields, migrate: migrate, waiting: wait}
 }
 
 // clientOf is the client of a configuration that this package has made.
@@ -194,102 +193,35 @@ func (c *client) applyOne(object *resource.Info) error {
 	if !ok {
 		return fmt.Errorf("apply %s: unexpected %T", describe(object), object.Object)
 	}
-	helper := resource.NewHelper(object.Client, object.Mapping).
-		WithFieldManager(cluster.FieldManager).
-		WithFieldValidation(metav1.FieldValidationStrict)
-	if c.migrate {
-		if err := c.takeFields(helper, object); err != nil {
-			return err
-		}
-	}
-	if err := c.leaveFields(helper, object, wanted); err != nil {
-		return err
-	}
-	applied, err := patch(helper, object, wanted, c.fields.Force)
-	conflicts := cluster.Conflicts(err, nil, nil)
-	if len(conflicts) > 0 && c.fields.Takes(wanted.GetKind(), object.Namespace, object.Name, conflicts) {
-		applied, err = patch(helper, object, wanted, true)
-		conflicts = nil
-	}
+	applier := apply.Applier{Release: c.release, Fields: c.fields, Migrate: c.migrate}
+	// An operation that has begun is finished.
+	applied, err := applier.Apply(context.Background(), c.session.ClientFor(object.Mapping.Resource, object.Namespace), wanted, reader(object))
 	switch {
-	case len(conflicts) > 0:
-		return &conflictError{object: describe(object), fields: conflicts}
+	case errors.As(err, new(*apply.ConflictError)):
+		return err
 	case err != nil:
 		return fmt.Errorf("apply %s: %w", describe(object), err)
 	}
 	return object.Refresh(applied, true)
 }
 
-func patch(helper *resource.Helper, object *resource.Info, wanted *unstructured.Unstructured, force bool) (runtime.Object, error) {
-	data, err := runtime.Encode(unstructured.UnstructuredJSONScheme, wanted)
-	if err != nil {
-		return nil, err
-	}
-	return helper.Patch(object.Namespace, object.Name, types.ApplyPatchType, data, &metav1.PatchOptions{Force: &force})
-}
-
-// leaveFields drops what is left to others, if the object exists.
-func (c *client) leaveFields(helper *resource.Helper, object *resource.Info, wanted *unstructured.Unstructured) error {
-	left := c.fields.Left(wanted.GetKind(), object.Namespace, object.Name)
-	if len(left) == 0 {
-		return nil
-	}
-	found, err := helper.Get(object.Namespace, object.Name)
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read %s: %w", describe(object), err)
-	}
-	live, err := meta.Accessor(found)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", describe(object), err)
-	}
-	cluster.LeaveFields(wanted, live, left)
-	return nil
-}
-
-// conflictError says which fields of an object others own.
-type conflictError struct {
-	object string
-	fields []rollout.FieldConflict
-}
-
-func (e *conflictError) Error() string {
-	fields := make([]string, 0, len(e.fields))
-	for _, f := range e.fields {
-		fields = append(fields, f.String())
-	}
-	return fmt.Sprintf("%s: %s; run `wheelhouse plan` to see how to leave or take them", e.object, strings.Join(fields, ", "))
-}
-
-// takeFields makes what other clients of the release wrote ours, if the object
-// exists. It is tried again when somebody else writes at the same time.
-func (c *client) takeFields(helper *resource.Helper, object *resource.Info) error {
-	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
-		found, err := helper.Get(object.Namespace, object.Name)
+// reader reads an object as Helm's own clients do, which know of namespaces in
+// which nothing can be.
+func reader(object *resource.Info) apply.Read {
+	return func(context.Context) (*unstructured.Unstructured, error) {
+		found, err := resource.NewHelper(object.Client, object.Mapping).Get(object.Namespace, object.Name)
 		if apierrors.IsNotFound(err) {
-			return nil
+			return nil, nil
 		}
 		if err != nil {
-			return fmt.Errorf("read %s: %w", describe(object), err)
+			return nil, fmt.Errorf("read %s: %w", describe(object), err)
 		}
-		live, err := meta.Accessor(found)
-		if err != nil {
-			return fmt.Errorf("read %s: %w", describe(object), err)
+		live, ok := found.(*unstructured.Unstructured)
+		if !ok {
+			return nil, fmt.Errorf("read %s: unexpected %T", describe(object), found)
 		}
-		if cluster.BelongsElsewhere(live, c.release) {
-			return fmt.Errorf("%s belongs to another release since it was looked at; plan again", describe(object))
-		}
-		patch, err := cluster.MigrationPatch(live)
-		if err != nil || patch == nil {
-			return err
-		}
-		if _, err := helper.Patch(object.Namespace, object.Name, types.JSONPatchType, patch, nil); err != nil {
-			return fmt.Errorf("take over the fields of %s: %w", describe(object), err)
-		}
-		return nil
-	})
+		return live, nil
+	}
 }
 
 // remove deletes an object that left its release, unless it carries a keep
@@ -307,7 +239,7 @@ func (c *client) remove(object *resource.Info) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read %s: %w", describe(object), err)
 	}
-	if live.GetAnnotations()[kube.ResourcePolicyAnno] == kube.KeepPolicy || cluster.BelongsElsewhere(live, c.release) {
+	if live.GetAnnotations()[kube.ResourcePolicyAnno] == kube.KeepPolicy || marks.BelongsElsewhere(live, c.release) {
 		return false, nil
 	}
 	if why := c.notOurs(object, live); why != "" {

@@ -14,30 +14,23 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/cluster/session"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/marks"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
-// Labels that we put on a release. Helm stores them on the Secret of each
-// revision, so that one metadata-only list tells what has changed.
-const (
-	labelFleet    = "wheelhouse.dev/fleet"
-	labelChart    = "wheelhouse.dev/chart"
-	labelCharts   = "wheelhouse.dev/chart-digest"
-	labelValues   = "wheelhouse.dev/values-digest"
-	labelRevision = "wheelhouse.dev/revision"
-)
-
-// labelsFor describes a revision. The revision is part of it because Helm
+// labelsFor describes a revision. Helm stores them on the Secret of each
+// revision, so that one metadata-only list tells what has changed. The revision is part of it because Helm
 // copies labels from one revision to the next: where it does not match, the
 // other labels are hearsay.
 func labelsFor(target rollout.Target, revision int) map[string]string {
 	return map[string]string{
-		labelFleet:    target.FleetName,
-		labelChart:    strings.ReplaceAll(target.Source.String(), "+", "_"),
-		labelCharts:   target.Digest.Chart,
-		labelValues:   target.Digest.Values,
-		labelRevision: strconv.Itoa(revision),
+		marks.RecordFleet:    target.FleetName,
+		marks.RecordChart:    strings.ReplaceAll(target.Source.String(), "+", "_"),
+		marks.RecordCharts:   target.Digest.Chart,
+		marks.RecordValues:   target.Digest.Values,
+		marks.RecordRevision: strconv.Itoa(revision),
 	}
 }
 
@@ -75,14 +68,7 @@ func (s *Store) Inventory(ctx context.Context) (map[fleet.Key]rollout.Record, er
 func (s *Store) inventory(ctx context.Context, namespace string, out map[fleet.Key]rollout.Record) error {
 	options := metav1.ListOptions{LabelSelector: "owner=helm", Limit: pageSize}
 	deployed := map[fleet.Key][]int{}
-	for {
-		page, err := s.session.Metadata.Resource(secrets).Namespace(namespace).List(ctx, options)
-		if apierrors.IsForbidden(err) {
-			return fmt.Errorf("cannot list Helm releases: %w; ask for list on secrets", err)
-		}
-		if err != nil {
-			return fmt.Errorf("list Helm releases: %w", err)
-		}
+	err := session.EachPage(ctx, options, s.session.Metadata.Resource(secrets).Namespace(namespace).List, func(page *metav1.PartialObjectMetadataList) error {
 		for i := range page.Items {
 			record := recordOfSecret(&page.Items[i])
 			if record.Name != "" && record.Revision > out[record.Key].Revision {
@@ -92,12 +78,16 @@ func (s *Store) inventory(ctx context.Context, namespace string, out map[fleet.K
 				deployed[record.Key] = append(deployed[record.Key], record.Revision)
 			}
 		}
-		if page.Continue == "" {
-			addRivals(out, deployed)
-			return nil
-		}
-		options.Continue = page.Continue
+		return nil
+	})
+	if apierrors.IsForbidden(err) {
+		return fmt.Errorf("cannot list Helm releases: %w; ask for list on secrets", err)
 	}
+	if err != nil {
+		return fmt.Errorf("list Helm releases: %w", err)
+	}
+	addRivals(out, deployed)
+	return nil
 }
 
 // addRivals notes the newest revision, if any, that says it is deployed beside one
@@ -132,11 +122,11 @@ func updated(m *metav1.PartialObjectMetadata) time.Time {
 func recordFrom(namespace, name string, revision int, status string, labels map[string]string, at time.Time) rollout.Record {
 	record := rollout.Record{
 		Key: fleet.Key{Namespace: namespace, Name: name}, Revision: revision, Status: status,
-		Fleet: labels[labelFleet], Ours: labels[labelRevision] != "", Updated: at,
+		Fleet: labels[marks.RecordFleet], Ours: labels[marks.RecordRevision] != "", Updated: at,
 	}
-	if labels[labelRevision] == strconv.Itoa(revision) {
-		record.Chart = labels[labelChart]
-		record.Digest = rollout.Digest{Chart: labels[labelCharts], Values: labels[labelValues]}
+	if labels[marks.RecordRevision] == strconv.Itoa(revision) {
+		record.Chart = labels[marks.RecordChart]
+		record.Digest = rollout.Digest{Chart: labels[marks.RecordCharts], Values: labels[marks.RecordValues]}
 	}
 	return record
 }

@@ -26,6 +26,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/marks"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
@@ -128,9 +129,9 @@ func (r *records) update(key string, rel release.Releaser) error {
 // keepLabelsTrue: Helm copies the labels of the revision that a rollback
 // returns to, its number included.
 func keepLabelsTrue(rel *helmrelease.Release) {
-	if rel.Info.RollbackRevision > 0 && rel.Labels[labelRevision] == strconv.Itoa(rel.Info.RollbackRevision) {
+	if rel.Info.RollbackRevision > 0 && rel.Labels[marks.RecordRevision] == strconv.Itoa(rel.Info.RollbackRevision) {
 		rel.Labels = maps.Clone(rel.Labels)
-		rel.Labels[labelRevision] = strconv.Itoa(rel.Version)
+		rel.Labels[marks.RecordRevision] = strconv.Itoa(rel.Version)
 	}
 }
 

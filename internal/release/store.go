@@ -1,4 +1,4 @@
-// Package release is the only room that knows the Helm SDK. It keeps releases
+// Package release installs, reads and removes Helm releases, by the SDK. It keeps releases
 // ordinary: `helm list`, `history`, `rollback` and `uninstall` work on them.
 package release
 
@@ -16,15 +16,17 @@ import (
 	"helm.sh/helm/v4/pkg/storage"
 	"helm.sh/helm/v4/pkg/storage/driver"
 
-	"github.com/wheelhouse-dev/wheelhouse/internal/cluster"
+	"github.com/wheelhouse-dev/wheelhouse/internal/cluster/session"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/marks"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
 // Store reads and writes Helm releases over one cluster session. It is safe
 // for concurrent use on different releases.
 type Store struct {
-	session *cluster.Session
+	session *session.Session
+	cluster Cluster
 	// Fields says what to do about fields that others own.
 	Fields rollout.Fields
 	// Namespaces are looked through one by one for releases, if the cluster as a
@@ -42,6 +44,16 @@ type Store struct {
 	learned   atomic.Bool
 }
 
+// Cluster is what a store asks of the cluster beside its connection.
+type Cluster interface {
+	// AwaitJob and AwaitPod wait until a hook has ended well.
+	AwaitJob(ctx context.Context, namespace, name string, waiting rollout.Waiting) error
+	AwaitPod(ctx context.Context, namespace, name string, waiting rollout.Waiting) error
+	// Fresh reports, once, that this run has made a namespace: nothing that could
+	// be in the way is in it yet.
+	Fresh(namespace string) bool
+}
+
 // Journal is where it stands what we wrote.
 type Journal interface {
 	Revisions(ctx context.Context) ([]rollout.Revision, error)
@@ -50,11 +62,11 @@ type Journal interface {
 var _ rollout.Releases = (*Store)(nil)
 
 // NewStore opens the store. The handler receives what the Helm SDK logs.
-func NewStore(session *cluster.Session, log slog.Handler) *Store {
+func NewStore(s *session.Session, cluster Cluster, log slog.Handler) *Store {
 	// A package variable of the SDK: with the default, the name of this
 	// binary, the helm command would conflict with us.
-	kube.ManagedFieldsManager = cluster.FieldManager
-	return &Store{session: session, log: log, History: fleet.DefaultHistory}
+	kube.ManagedFieldsManager = marks.FieldManager
+	return &Store{session: s, cluster: cluster, log: log, History: fleet.DefaultHistory}
 }
 
 // Apply installs or upgrades a release. A revision that an earlier client left
@@ -64,7 +76,7 @@ func (s *Store) Apply(ctx context.Context, target rollout.Target, _ rollout.Acti
 	if err != nil {
 		return last, err
 	}
-	if s.session.Fresh(target.Namespace) {
+	if s.cluster.Fresh(target.Namespace) {
 		expectNothing(cfg)
 	}
 	clientOf(cfg).reach = rollout.ReachOf(s.Set, target.Key).With(target.Rendered.Objects)
@@ -119,7 +131,7 @@ func makeWay(cfg *action.Configuration, key fleet.Key) (install bool, err error)
 }
 
 func (s *Store) install(ctx context.Context, cfg *action.Configuration, target rollout.Target, labels map[string]string) (*helmrelease.Release, error) {
-	labels[labelRevision] = "1"
+	labels[marks.RecordRevision] = "1"
 	act := action.NewInstall(cfg)
 	act.ReleaseName, act.Namespace = target.Name, target.Namespace
 	act.ServerSideApply, act.ForceConflicts = true, s.Fields.Force
@@ -214,7 +226,7 @@ func (s *Store) configuration(ctx context.Context, key fleet.Key, migrate bool) 
 	if err := s.learn(ctx, false); err != nil {
 		return nil, err
 	}
-	kube := newClient(ctx, s.session, key, s.log, s.Fields, migrate)
+	kube := newClient(ctx, s.session, s.cluster, key, s.log, s.Fields, migrate)
 	kube.reach = rollout.ReachOf(s.Set, key)
 	cfg.KubeClient = kube
 	secrets := newVersioned(s.session.Kube.CoreV1().Secrets(key.Namespace))

@@ -17,8 +17,8 @@ import (
 	"k8s.io/cli-runtime/pkg/resource"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
-	"github.com/wheelhouse-dev/wheelhouse/internal/cluster"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/marks"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
@@ -149,7 +149,7 @@ func (c *client) trust(cfg *action.Configuration, p past) error {
 
 // notOurs says why an object is not this release's to delete; empty if it is.
 func (c *client) notOurs(object *resource.Info, live metav1.Object) string {
-	if !cluster.Marked(live, c.release) {
+	if !marks.HasRelease(live, c.release) {
 		return "it does not carry the marks of release " + c.release.String() + " any more, or never did"
 	}
 	if c.trusted[idOf(object)] {

@@ -11,14 +11,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
-)
-
-// Annotations by which a webhook configuration asks for a certificate: the name
-// of the Secret in the release's namespace that is to hold it, and how many days
-// it is valid.
-const (
-	certificateAnnotation     = "wheelhouse.dev/webhook-certificate"
-	certificateDaysAnnotation = "wheelhouse.dev/webhook-certificate-days"
+	"github.com/wheelhouse-dev/wheelhouse/internal/marks"
 )
 
 // Authority is what this program does for webhooks whose operator may not do it
@@ -43,13 +36,13 @@ func (a Authority) SecretName() string { return a.Release.Namespace + "/" + a.Se
 func authorityOf(key fleet.Key, objects []chart.Object) (*Authority, error) {
 	a := &Authority{Release: key}
 	for _, o := range webhooks(objects) {
-		secret, asks := o.Annotations[certificateAnnotation]
+		secret, asks := o.Annotations[marks.Certificate]
 		if !asks {
 			continue
 		}
-		days, err := strconv.Atoi(o.Annotations[certificateDaysAnnotation])
+		days, err := strconv.Atoi(o.Annotations[marks.CertificateDays])
 		if err != nil || days < 1 {
-			return nil, fmt.Errorf("%s: annotation %s is %q, which is no number of days", o, certificateDaysAnnotation, o.Annotations[certificateDaysAnnotation])
+			return nil, fmt.Errorf("%s: annotation %s is %q, which is no number of days", o, marks.CertificateDays, o.Annotations[marks.CertificateDays])
 		}
 		service, err := webhookService(o)
 		if err != nil {

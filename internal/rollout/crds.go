@@ -11,18 +11,8 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/marks"
 )
-
-// Marks of CRDs that we apply without a release.
-const (
-	managedByUs     = "wheelhouse"
-	crdChartVersion = "wheelhouse.dev/chart-version"
-	crdDigest       = "wheelhouse.dev/content-digest"
-)
-
-// CRDChartMark is the annotation of a CRD that belongs to no release: the chart
-// that it was applied for.
-const CRDChartMark = "wheelhouse.dev/chart"
 
 // crdSet is the crds/ folder of one chart that releases turn on. Helm would
 // install it once and never again, so it is a step of its own: once per
@@ -92,11 +82,11 @@ func (c *crdSet) observe(ctx context.Context, cluster Cluster, seen []Sighting) 
 				continue
 			}
 		}
-		var marks map[string]string
+		var applied map[string]string
 		if s.Live != nil && row.Standing == Ours {
-			marks = s.Live.Annotations
+			applied = s.Live.Annotations
 		}
-		objects, c.rows, c.applied = append(objects, object), append(c.rows, row), append(c.applied, marks)
+		objects, c.rows, c.applied = append(objects, object), append(c.rows, row), append(c.applied, applied)
 	}
 	c.Objects = objects
 	return nil
@@ -105,7 +95,7 @@ func (c *crdSet) observe(ctx context.Context, cluster Cluster, seen []Sighting) 
 // standOfCRD says whose a CRD is that no release has.
 func standOfCRD(user fleet.Key, s Sighting) Ownership {
 	row := standOfObject(user, false, s)
-	if row.Standing == Foreign && row.Owner == managedByUs {
+	if row.Standing == Foreign && row.Owner == marks.ManagedByUs {
 		return Ownership{Release: user, Kind: s.Kind, Name: s.Name, Standing: Ours, Look: row.Look}
 	}
 	if row.Standing == Foreign {
@@ -124,9 +114,9 @@ func (c crdSet) decide() (Action, string) {
 			absent++
 		case row.Standing == Adoptable:
 			adoptable++
-		case c.applied[i][crdDigest] != c.Digest:
+		case c.applied[i][marks.CRDDigest] != c.Digest:
 			changed++
-			was = c.applied[i][crdChartVersion]
+			was = c.applied[i][marks.CRDChartVersion]
 		}
 	}
 	switch {
@@ -161,9 +151,9 @@ func (c crdSet) steps() ([]Step, error) {
 		}
 		step.target.Rendered.Objects = append(step.target.Rendered.Objects, marked)
 	}
-	for _, marks := range c.applied {
-		if marks[CRDChartMark] == c.Chart && older(c.Version, marks[crdChartVersion]) {
-			step.newer = marks[crdChartVersion]
+	for _, found := range c.applied {
+		if found[marks.CRDChart] == c.Chart && older(c.Version, found[marks.CRDChartVersion]) {
+			step.newer = found[marks.CRDChartVersion]
 		}
 	}
 	gate := Step{ID: "gate " + c.id(), Kind: StepGate, Action: ActionWait, Needs: []string{step.ID}, target: step.target}
@@ -176,8 +166,8 @@ func (c crdSet) marked(object chart.Object) (chart.Object, error) {
 	if err := yaml.Unmarshal([]byte(object.Content), &content); err != nil {
 		return object, fmt.Errorf("%s of chart %s: %w", object, c.Chart, err)
 	}
-	object.Labels = with(object.Labels, map[string]string{managedBy: managedByUs})
-	object.Annotations = with(object.Annotations, map[string]string{CRDChartMark: c.Chart, crdChartVersion: c.Version, crdDigest: c.Digest})
+	object.Labels = with(object.Labels, map[string]string{marks.ManagedBy: marks.ManagedByUs})
+	object.Annotations = with(object.Annotations, map[string]string{marks.CRDChart: c.Chart, marks.CRDChartVersion: c.Version, marks.CRDDigest: c.Digest})
 	metadata, ok := content["metadata"].(map[string]any)
 	if !ok {
 		return object, fmt.Errorf("%s of chart %s has no metadata", object, c.Chart)

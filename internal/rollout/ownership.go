@@ -7,6 +7,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/marks"
 )
 
 // Standing says whose an object is, from the point of view of the release that
@@ -68,14 +69,6 @@ type Metadata struct {
 	Deleting bool
 }
 
-// Labels and annotations by which Helm marks the objects of a release.
-const (
-	managedBy            = "app.kubernetes.io/managed-by"
-	helmReleaseName      = "meta.helm.sh/release-name"
-	helmReleaseNamespace = "meta.helm.sh/release-namespace"
-	helmPolicy           = "helm.sh/resource-policy"
-)
-
 // stand classifies everything that a release wants, and the release itself.
 func stand(target Target, records map[fleet.Key]Record, seen []Sighting) []Ownership {
 	record, recorded := records[target.Key]
@@ -121,8 +114,8 @@ func standOfObject(key fleet.Key, recorded bool, s Sighting) Ownership {
 	if mark, found := reconciler(s.Live); found {
 		return row.foreign(mark.owner, mark.reason, mark.look)
 	}
-	owner := fleet.Key{Namespace: s.Live.Annotations[helmReleaseNamespace], Name: s.Live.Annotations[helmReleaseName]}
-	label := s.Live.Labels[managedBy]
+	owner := marks.ReleaseIn(s.Live.Annotations)
+	label := s.Live.Labels[marks.ManagedBy]
 	switch {
 	case s.Live.Controller != "":
 		return row.foreign(s.Live.Controller, "it owns the object", "")
@@ -130,12 +123,12 @@ func standOfObject(key fleet.Key, recorded bool, s Sighting) Ownership {
 		return row.marked(recorded, s)
 	case owner.Name != "":
 		row = row.foreign("release "+owner.String(), "by its annotations", fmt.Sprintf("helm -n %s status %s", owner.Namespace, owner.Name))
-		if s.Kind == "CustomResourceDefinition" && owner.Name == key.Name {
+		if s.Kind == kindCRD && owner.Name == key.Name {
 			row.Fix = "set spec.crds.install to false to use the CRDs as they are there, or spec.crds.namespace to " + owner.Namespace + " to adopt that release"
 		}
 		return row
-	case label != "" && label != "Helm":
-		return row.foreign(label, "by its label "+managedBy, "")
+	case label != "" && label != marks.ManagedByHelm:
+		return row.foreign(label, "by its label "+marks.ManagedBy, "")
 	default:
 		return row.unmarked(recorded, s.Live)
 	}
@@ -146,10 +139,10 @@ func (o Ownership) marked(recorded bool, s Sighting) Ownership {
 	o.Standing = Ours
 	switch {
 	case recorded:
-		if s.Live.Labels[managedBy] != "Helm" {
-			o.Reason = "lost its label " + managedBy
+		if s.Live.Labels[marks.ManagedBy] != marks.ManagedByHelm {
+			o.Reason = "lost its label " + marks.ManagedBy
 		}
-	case s.Live.Annotations[helmPolicy] == "keep":
+	case s.Live.Annotations[marks.Policy] == marks.PolicyKeep:
 		// An earlier uninstall left it, as its policy says.
 	default:
 		o.Standing, o.Owner, o.Reason = Adoptable, "release "+o.Release.String(), "the release has no record any more"
@@ -159,7 +152,7 @@ func (o Ownership) marked(recorded bool, s Sighting) Ownership {
 
 // unmarked is about an object without an owner: who wrote it decides.
 func (o Ownership) unmarked(recorded bool, live *Metadata) Ownership {
-	byHelm, byKubectl := slices.Contains(live.Managers, "helm"), slices.ContainsFunc(live.Managers, createsByHand)
+	byHelm, byKubectl := slices.Contains(live.Managers, marks.FieldManager), slices.ContainsFunc(live.Managers, marks.ByHand)
 	switch {
 	case byHelm && recorded:
 		o.Standing, o.Reason = Ours, "lost the annotations of its release"
@@ -181,17 +174,6 @@ func (o Ownership) foreign(owner, reason, look string) Ownership {
 		o.Look = look
 	}
 	return o
-}
-
-// createsByHand tells the field managers under which people create objects
-// with kubectl from those under which they edit what others made.
-func createsByHand(manager string) bool {
-	switch manager {
-	case "kubectl", "kubectl-client-side-apply", "kubectl-create", "kubectl-run", "kubectl-expose", "kubectl-replace", "before-first-apply":
-		return true
-	default:
-		return false
-	}
 }
 
 func (s Sighting) look() string {

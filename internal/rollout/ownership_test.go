@@ -4,17 +4,18 @@ import (
 	"testing"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/marks"
 )
 
 func TestWhoseAnObjectIs(t *testing.T) {
-	marks := func(namespace, name string, more ...string) map[string]string {
-		out := map[string]string{helmReleaseNamespace: namespace, helmReleaseName: name}
+	marked := func(namespace, name string, more ...string) map[string]string {
+		out := map[string]string{marks.ReleaseNamespace: namespace, marks.ReleaseName: name}
 		for i := 0; i < len(more); i += 2 {
 			out[more[i]] = more[i+1]
 		}
 		return out
 	}
-	helm := map[string]string{managedBy: "Helm"}
+	helm := map[string]string{marks.ManagedBy: "Helm"}
 	for _, test := range []struct {
 		name     string
 		kind     string
@@ -24,21 +25,21 @@ func TestWhoseAnObjectIs(t *testing.T) {
 		owner    string
 	}{
 		{"nothing there", "Service", true, nil, Absent, ""},
-		{"on its way out", "Service", true, &Metadata{Labels: helm, Annotations: marks("a", "p"), Deleting: true}, Absent, ""},
-		{"of this release", "Service", true, &Metadata{Labels: helm, Annotations: marks("a", "p")}, Ours, ""},
-		{"of this release, label lost", "Service", true, &Metadata{Annotations: marks("a", "p")}, Ours, ""},
+		{"on its way out", "Service", true, &Metadata{Labels: helm, Annotations: marked("a", "p"), Deleting: true}, Absent, ""},
+		{"of this release", "Service", true, &Metadata{Labels: helm, Annotations: marked("a", "p")}, Ours, ""},
+		{"of this release, label lost", "Service", true, &Metadata{Annotations: marked("a", "p")}, Ours, ""},
 		{"annotations lost", "Service", true, &Metadata{Managers: []string{"helm", "kubectl-edit"}}, Ours, ""},
-		{"record lost", "Service", false, &Metadata{Labels: helm, Annotations: marks("a", "p")}, Adoptable, "release a/p"},
-		{"kept by an uninstall", "Service", false, &Metadata{Labels: helm, Annotations: marks("a", "p", helmPolicy, "keep")}, Ours, ""},
-		{"of another release", "Service", true, &Metadata{Labels: helm, Annotations: marks("b", "p")}, Foreign, "release b/p"},
+		{"record lost", "Service", false, &Metadata{Labels: helm, Annotations: marked("a", "p")}, Adoptable, "release a/p"},
+		{"kept by an uninstall", "Service", false, &Metadata{Labels: helm, Annotations: marked("a", "p", marks.Policy, "keep")}, Ours, ""},
+		{"of another release", "Service", true, &Metadata{Labels: helm, Annotations: marked("b", "p")}, Foreign, "release b/p"},
 		{"of a controller", "Service", true, &Metadata{Controller: "Widget/w"}, Foreign, "Widget/w"},
-		{"of another manager", "Service", true, &Metadata{Labels: map[string]string{managedBy: "pulumi"}}, Foreign, "pulumi"},
+		{"of another manager", "Service", true, &Metadata{Labels: map[string]string{marks.ManagedBy: "pulumi"}}, Foreign, "pulumi"},
 		{"helm template, piped into kubectl apply", "Service", false, &Metadata{Labels: helm, Managers: []string{"kubectl-client-side-apply"}}, Adoptable, "kubectl"},
 		{"made with kubectl, edited by a program", "Service", false, &Metadata{Managers: []string{"robot", "kubectl-create"}}, Adoptable, "kubectl"},
 		{"edited with kubectl, made by a program", "Service", false, &Metadata{Managers: []string{"robot", "kubectl-edit"}}, Foreign, "robot, kubectl-edit"},
 		{"made by Kubernetes", "Service", false, &Metadata{Managers: []string{"kube-controller-manager"}}, Foreign, "kube-controller-manager"},
-		{"steered by Flux", "Service", true, &Metadata{Annotations: marks("a", "p"), Labels: map[string]string{
-			managedBy: "Helm", "helm.toolkit.fluxcd.io/name": "p", "helm.toolkit.fluxcd.io/namespace": "flux",
+		{"steered by Flux", "Service", true, &Metadata{Annotations: marked("a", "p"), Labels: map[string]string{
+			marks.ManagedBy: "Helm", "helm.toolkit.fluxcd.io/name": "p", "helm.toolkit.fluxcd.io/namespace": "flux",
 		}}, Foreign, "Flux HelmRelease flux/p"},
 		{"steered by Argo CD", "Service", false, &Metadata{Annotations: map[string]string{
 			"argocd.argoproj.io/tracking-id": "team:/Service:a/s",
@@ -58,7 +59,7 @@ func TestWhoseAnObjectIs(t *testing.T) {
 
 // The definitions of a release in another namespace can be adopted by a setting.
 func TestAForeignCRDSaysHowToAdoptIt(t *testing.T) {
-	live := &Metadata{Annotations: map[string]string{helmReleaseNamespace: "elsewhere", helmReleaseName: "crds"}}
+	live := &Metadata{Annotations: map[string]string{marks.ReleaseNamespace: "elsewhere", marks.ReleaseName: "crds"}}
 	row := standOfObject(fleet.Key{Namespace: "default", Name: "crds"}, false, Sighting{Kind: "CustomResourceDefinition", Name: "xs.example.com", Live: live})
 	if row.Standing != Foreign || row.Fix != "set spec.crds.install to false to use the CRDs as they are there, or spec.crds.namespace to elsewhere to adopt that release" {
 		t.Errorf("got %s, fix %q", row.Standing, row.Fix)

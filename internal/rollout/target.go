@@ -6,6 +6,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/marks"
 )
 
 const kindCRD = "CustomResourceDefinition"
@@ -24,7 +25,7 @@ func markerOf(t Target) string {
 // namespace with a marker Lease.
 func hasMarker(t Target) bool {
 	return t.Scope == fleet.ScopeNamespace && slices.ContainsFunc(t.Rendered.Objects, func(o chart.Object) bool {
-		return o.Kind == "Deployment" && o.Labels["app.kubernetes.io/part-of"] == "dynamo-operator"
+		return o.Kind == "Deployment" && o.Labels[marks.PartOf] == marks.PartOfOperator
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/cluster"
+	"github.com/wheelhouse-dev/wheelhouse/internal/cluster/session"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
@@ -21,12 +22,12 @@ var skews = []time.Duration{-time.Hour, -time.Minute, time.Minute, time.Hour}
 
 // stranger writes a fleet's lock as a client with another clock does.
 type stranger struct {
-	session *cluster.Session
+	session *cluster.Cluster
 	lease   *coordinationv1.Lease
 	skew    time.Duration
 }
 
-func newStranger(t *testing.T, session *cluster.Session, namespace, fleet string, seconds int, skew time.Duration) *stranger {
+func newStranger(t *testing.T, session *cluster.Cluster, namespace, fleet string, seconds int, skew time.Duration) *stranger {
 	t.Helper()
 	_, err := session.Kube.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
 	if err != nil && !apierrors.IsAlreadyExists(err) {
@@ -136,12 +137,13 @@ func TestADeletedLockEndsItsHolder(t *testing.T) {
 }
 
 // newSession is a client of the administrator.
-func newSession(t *testing.T) *cluster.Session {
+func newSession(t *testing.T) *cluster.Cluster {
 	t.Helper()
-	session, err := cluster.NewSession(shared.Config)
+	connection, err := session.New(shared.Config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(session.Close)
-	return session
+	c := cluster.New(connection)
+	t.Cleanup(c.Close)
+	return c
 }

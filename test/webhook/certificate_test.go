@@ -17,7 +17,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	clusters "github.com/wheelhouse-dev/wheelhouse/internal/cluster"
+	"github.com/wheelhouse-dev/wheelhouse/internal/cluster/certificate"
+	"github.com/wheelhouse-dev/wheelhouse/internal/cluster/session"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
@@ -269,16 +270,17 @@ func (i *installation) authority(validity time.Duration) rollout.Authority {
 }
 
 // keep does what an apply does for the certificate.
-func (i *installation) keep(t *testing.T, validity time.Duration) *clusters.Session {
+func (i *installation) keep(t *testing.T, validity time.Duration) certificate.Keeper {
 	t.Helper()
-	session, err := clusters.NewSession(shared.Config)
+	connection, err := session.New(shared.Config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := session.KeepAuthority(context.Background(), i.authority(validity)); err != nil {
+	keeper := certificate.New(connection)
+	if err := keeper.KeepAuthority(context.Background(), i.authority(validity)); err != nil {
 		t.Fatal(err)
 	}
-	return session
+	return keeper
 }
 
 // TestTheManagersRenewalLosesNoRequest lives through renewals, of which one is
@@ -287,8 +289,8 @@ func TestTheManagersRenewalLosesNoRequest(t *testing.T) {
 	tenant := cluster.Namespace(t, adminClient(t))
 	i := install(t, fmt.Sprintf(byTheManager, tenant))
 	brief := i.authority(20 * time.Second)
-	session := i.keep(t, brief.Validity)
-	if due, err := session.AuthorityDue(context.Background(), brief); err != nil || due != "" {
+	keeper := i.keep(t, brief.Validity)
+	if due, err := keeper.AuthorityDue(context.Background(), brief); err != nil || due != "" {
 		t.Errorf("right after it was made, the certificate is due: %q, %v", due, err)
 	}
 	i.startReady(t)
@@ -313,7 +315,7 @@ func TestTheManagersRenewalLosesNoRequest(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			if err := session.KeepAuthority(context.Background(), brief); err != nil {
+			if err := keeper.KeepAuthority(context.Background(), brief); err != nil {
 				t.Error(err)
 			}
 		}()

@@ -15,11 +15,12 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/lease"
 )
 
 // MarkerName is the name of the Lease in a claimed namespace.
-const MarkerName = "dynamo-operator-namespace-scope"
+const MarkerName = v1alpha1.NamespaceScopeLease
 
 // HandOver is how long after the deletion of a marker a cluster-wide operator
 // waits before it takes the namespace: a restarted restricted operator needs
