@@ -55,9 +55,9 @@ func (a *app) destroy(ctx context.Context, flags destroyFlags) error {
 		return err
 	}
 	defer m.Close()
-	ruins, err := m.PlanDestroy(ctx, flags.DestroyOptions)
-	if ruins != nil {
-		if err := report.Removal(a.people(), ruins, m.Cluster()); err != nil {
+	planned, err := m.PlanDestroy(ctx, flags.DestroyOptions)
+	if planned != nil {
+		if err := report.Removal(a.people(), planned, m.Cluster()); err != nil {
 			return err
 		}
 	}
@@ -68,16 +68,16 @@ func (a *app) destroy(ctx context.Context, flags destroyFlags) error {
 	defer progress.Close()
 	m.Say = func(message string) { progress.Say("%s", message) }
 	execution := rollout.Options{Patience: flags.timeout, Notify: progress.Notify}
-	if !ruins.Plan.Changes() {
+	if !planned.Plan.Changes() {
 		fmt.Fprintln(a.out, "\nNothing to remove.")
-		_, err := m.Destroy(ctx, ruins, execution)
+		_, err := m.Destroy(ctx, planned, execution)
 		return err
 	}
-	removed, kept := report.Fates(ruins)
+	removed, kept := report.Fates(planned)
 	if err := a.ask(ctx, fleet.Set.Name, question{about: "this removes " + strings.Join(removed, ", "), flag: "--yes", given: flags.yes}); err != nil {
 		return err
 	}
-	result, err := m.Destroy(ctx, ruins, execution)
+	result, err := m.Destroy(ctx, planned, execution)
 	progress.Pause()
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 )
 
 type rollbackFlags struct {
-	rollout.ReturnOptions
+	rollout.RollbackOptions
 	to      int
 	yes     bool
 	output  string
@@ -65,11 +65,11 @@ func (a *app) rollback(ctx context.Context, flags rollbackFlags) error {
 		return err
 	}
 	defer m.Close()
-	back, err := m.PlanRollback(ctx, flags.to, flags.ReturnOptions)
+	back, err := m.PlanRollback(ctx, flags.to, flags.RollbackOptions)
 	if err != nil {
 		return a.explainPermissions(err)
 	}
-	if err := report.Return(a.err, back); err != nil {
+	if err := report.Rollback(a.err, back); err != nil {
 		return err
 	}
 	if err := back.Blocked(); err != nil {
@@ -104,7 +104,7 @@ func (a *app) rollback(ctx context.Context, flags rollbackFlags) error {
 
 // tellReturn says where the fleet is after a rollback, and what its file still
 // wants.
-func (a *app) tellReturn(ctx context.Context, m *manager.Manager, fleet subject, back *rollout.Return, waited bool) error {
+func (a *app) tellReturn(ctx context.Context, m *manager.Manager, fleet subject, back *rollout.RollbackPlan, waited bool) error {
 	now, asked, err := m.StillAsked(ctx)
 	if err != nil {
 		return err

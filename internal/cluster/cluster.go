@@ -16,7 +16,6 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/cluster/rights"
 	"github.com/wheelhouse-dev/wheelhouse/internal/cluster/session"
 	"github.com/wheelhouse-dev/wheelhouse/internal/cluster/survey"
-	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
 // Cluster answers everything that a rollout asks of a cluster. It is safe for
@@ -31,8 +30,6 @@ type Cluster struct {
 	rights.Reviewer
 	survey.Surveyor
 }
-
-var _ rollout.Cluster = (*Cluster)(nil)
 
 // Connect reads kubectl's configuration and makes sure that the cluster answers.
 // Close ends it.

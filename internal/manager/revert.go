@@ -14,15 +14,15 @@ import (
 
 // PlanRollback plans the way back to a revision of the set, 0 for the last that
 // succeeded before the newest. Nothing is written.
-func (m *Manager) PlanRollback(ctx context.Context, to int, options rollout.ReturnOptions) (*rollout.Return, error) {
+func (m *Manager) PlanRollback(ctx context.Context, to int, options rollout.RollbackOptions) (*rollout.RollbackPlan, error) {
 	back, err := m.planRollback(ctx, to, options)
 	if apierrors.IsForbidden(err) {
-		err = cmp.Or(rollout.PermitReturn(ctx, m.Identity, m.desired, m.cluster), err)
+		err = cmp.Or(rollout.PermitRollback(ctx, m.Identity, m.desired, m.cluster), err)
 	}
 	return back, err
 }
 
-func (m *Manager) planRollback(ctx context.Context, to int, options rollout.ReturnOptions) (*rollout.Return, error) {
+func (m *Manager) planRollback(ctx context.Context, to int, options rollout.RollbackOptions) (*rollout.RollbackPlan, error) {
 	revisions, err := m.History(ctx)
 	if err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func (m *Manager) planRollback(ctx context.Context, to int, options rollout.Retu
 	if err := back.Plan.Permit(ctx, m.Identity, m.cluster, !options.NoWait); err != nil {
 		return nil, err
 	}
-	if err := rollout.PreviewReturn(ctx, back, m.cluster, m.store.Fields); err != nil {
+	if err := rollout.PreviewRollback(ctx, back, m.cluster, m.store.Fields); err != nil {
 		return nil, err
 	}
 	back.AddGates(m.Set)
@@ -49,7 +49,7 @@ func (m *Manager) planRollback(ctx context.Context, to int, options rollout.Retu
 }
 
 // Rollback carries out what PlanRollback has planned.
-func (m *Manager) Rollback(ctx context.Context, back *rollout.Return, execution rollout.Options) (*rollout.Result, error) {
+func (m *Manager) Rollback(ctx context.Context, back *rollout.RollbackPlan, execution rollout.Options) (*rollout.Result, error) {
 	return m.carryOut(ctx, operation{
 		plan: back.Plan, description: fmt.Sprintf("rollback to %d", back.To.Number), options: execution, replan: lookAgain,
 	})
@@ -78,18 +78,18 @@ func (m *Manager) StillAsked(ctx context.Context) (revision int, asked []rollout
 
 // PlanDestroy finds what the fleet has installed and plans its removal. Nothing
 // is written. What it found comes with an error that is about it.
-func (m *Manager) PlanDestroy(ctx context.Context, options rollout.DestroyOptions) (*rollout.Ruins, error) {
-	ruins, err := m.planDestroy(ctx, options)
+func (m *Manager) PlanDestroy(ctx context.Context, options rollout.DestroyOptions) (*rollout.DestroyPlan, error) {
+	destroy, err := m.planDestroy(ctx, options)
 	if apierrors.IsForbidden(err) {
 		err = cmp.Or(rollout.PermitDestroy(ctx, m.Identity, m.desired, m.cluster, options), err)
 	}
 	if err == nil {
-		err = ruins.Plan.Permit(ctx, m.Identity, m.cluster, false)
+		err = destroy.Plan.Permit(ctx, m.Identity, m.cluster, false)
 	}
-	return ruins, err
+	return destroy, err
 }
 
-func (m *Manager) planDestroy(ctx context.Context, options rollout.DestroyOptions) (*rollout.Ruins, error) {
+func (m *Manager) planDestroy(ctx context.Context, options rollout.DestroyOptions) (*rollout.DestroyPlan, error) {
 	revisions, err := m.History(ctx)
 	if err != nil {
 		return nil, err
@@ -108,10 +108,10 @@ func (m *Manager) planDestroy(ctx context.Context, options rollout.DestroyOption
 }
 
 // Destroy carries out what PlanDestroy has planned.
-func (m *Manager) Destroy(ctx context.Context, ruins *rollout.Ruins, execution rollout.Options) (*rollout.Result, error) {
+func (m *Manager) Destroy(ctx context.Context, destroy *rollout.DestroyPlan, execution rollout.Options) (*rollout.Result, error) {
 	return m.carryOut(ctx, operation{
-		plan: ruins.Plan, description: "destroy", options: execution, replan: lookAgain,
-		purges: ruins.Options.PurgeNamespaces && ruins.Options.PurgeCRDs && ruins.Options.PurgeData,
+		plan: destroy.Plan, description: "destroy", options: execution, replan: lookAgain,
+		purges: destroy.Options.PurgeNamespaces && destroy.Options.PurgeCRDs && destroy.Options.PurgeData,
 	})
 }
 

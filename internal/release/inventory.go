@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"helm.sh/helm/v4/pkg/release/common"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -74,7 +73,7 @@ func (s *Store) inventory(ctx context.Context, namespace string, out map[fleet.K
 			if record.Name != "" && record.Revision > out[record.Key].Revision {
 				out[record.Key] = record
 			}
-			if record.Status == common.StatusDeployed.String() {
+			if record.Status == rollout.HelmDeployed {
 				deployed[record.Key] = append(deployed[record.Key], record.Revision)
 			}
 		}
@@ -121,7 +120,7 @@ func updated(m *metav1.PartialObjectMetadata) time.Time {
 
 func recordFrom(namespace, name string, revision int, status string, labels map[string]string, at time.Time) rollout.Record {
 	record := rollout.Record{
-		Key: fleet.Key{Namespace: namespace, Name: name}, Revision: revision, Status: status,
+		Key: fleet.Key{Namespace: namespace, Name: name}, Revision: revision, Status: rollout.HelmStatus(status),
 		Fleet: labels[marks.RecordFleet], Ours: labels[marks.RecordRevision] != "", Updated: at,
 	}
 	if labels[marks.RecordRevision] == strconv.Itoa(revision) {

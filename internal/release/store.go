@@ -59,8 +59,6 @@ type Journal interface {
 	Revisions(ctx context.Context) ([]rollout.Revision, error)
 }
 
-var _ rollout.Releases = (*Store)(nil)
-
 // NewStore opens the store. The handler receives what the Helm SDK logs.
 func NewStore(s *session.Session, cluster Cluster, log slog.Handler) *Store {
 	// A package variable of the SDK: with the default, the name of this
@@ -71,7 +69,7 @@ func NewStore(s *session.Session, cluster Cluster, log slog.Handler) *Store {
 
 // Apply installs or upgrades a release. A revision that an earlier client left
 // pending is marked failed first, one that was being uninstalled is removed.
-func (s *Store) Apply(ctx context.Context, target rollout.Target, _ rollout.Action, last rollout.Record) (rollout.Record, error) {
+func (s *Store) Apply(ctx context.Context, target rollout.Target, last rollout.Record) (rollout.Record, error) {
 	cfg, err := s.configuration(ctx, target.Key, target.Migrate)
 	if err != nil {
 		return last, err

@@ -12,7 +12,7 @@ import (
 
 // Removal prints what a destroy removes and what it keeps, what goes first. The
 // last line sums it up, so that it is still in view when a person is asked.
-func Removal(w io.Writer, r *rollout.Ruins, cluster string) error {
+func Removal(w io.Writer, r *rollout.DestroyPlan, cluster string) error {
 	rows := removalRows(r)
 	slices.SortStableFunc(rows, func(a, b []string) int { return strings.Compare(b[2], a[2]) })
 	if err := Table(w, []string{"WHAT", "NAME", "FATE", "NOTE"}, rows); err != nil {
@@ -40,7 +40,7 @@ func orNothing(parts []string) string {
 	return strings.Join(parts, ", ")
 }
 
-func removalRows(r *rollout.Ruins) (rows [][]string) {
+func removalRows(r *rollout.DestroyPlan) (rows [][]string) {
 	fate := func(removed bool) string { return note(removed, "removed", "kept") }
 	for _, g := range r.Graphs {
 		rows = append(rows, []string{"graph", g.Namespace + "/" + g.Name, fate(r.Options.WithGraphs), ""})
@@ -65,7 +65,7 @@ func removalRows(r *rollout.Ruins) (rows [][]string) {
 
 // Fates names in a few words what a destroy removes and what it keeps, with the
 // flags that would remove that, too.
-func Fates(r *rollout.Ruins) (removed, kept []string) {
+func Fates(r *rollout.DestroyPlan) (removed, kept []string) {
 	claims := 0
 	for _, of := range r.Claims {
 		claims += len(of)

@@ -58,8 +58,8 @@ func HistoryTable(w io.Writer, revisions []rollout.Revision, wide bool) error {
 	return nil
 }
 
-// Return prints what a rollback will do and what it cannot.
-func Return(w io.Writer, r *rollout.Return) error {
+// Rollback prints what a rollback will do and what it cannot.
+func Rollback(w io.Writer, r *rollout.RollbackPlan) error {
 	if err := OwnershipTable(w, r.Plan.Foreign()); err != nil {
 		return err
 	}

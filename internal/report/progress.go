@@ -111,8 +111,8 @@ func ending(e rollout.Event) string {
 		return fmt.Sprintf("%s: FAILED after %s: %s", e.Step.ID, Seconds(e.Elapsed), e.Message)
 	case e.State == rollout.StateSkipped:
 		return fmt.Sprintf("%s: %s", e.Step.ID, e.Message)
-	case e.Step.Kind == rollout.StepGate && e.Record.Status != "":
-		return fmt.Sprintf("%s: open (%s); %s", e.Step.ID, Seconds(e.Elapsed), e.Record.Status)
+	case e.Step.Kind == rollout.StepGate && e.Note != "":
+		return fmt.Sprintf("%s: open (%s); %s", e.Step.ID, Seconds(e.Elapsed), e.Note)
 	case e.Step.Kind == rollout.StepGate && e.Elapsed < 100*time.Millisecond:
 		return ""
 	case e.Step.Kind == rollout.StepGate:
@@ -121,8 +121,8 @@ func ending(e rollout.Event) string {
 		return e.Step.ID + ": all of it is ready"
 	case e.Step.Action == rollout.ActionUnchanged, e.Step.Action == rollout.ActionLater:
 		return ""
-	case e.Step.Kind == rollout.StepNamespace && e.Record.Status != "":
-		return fmt.Sprintf("%s: %s", e.Step.ID, e.Record.Status)
+	case e.Note != "":
+		return fmt.Sprintf("%s: %s", e.Step.ID, e.Note)
 	case e.Record.Revision > 0 && e.Step.Action != rollout.ActionUninstall:
 		return fmt.Sprintf("%s: %s, revision %d (%s)", e.Step.ID, e.Record.Status, e.Record.Revision, Seconds(e.Elapsed))
 	default:

@@ -137,9 +137,9 @@ func Results(r *rollout.Result) []ReleaseResult {
 func resultRow(release, gate rollout.Outcome) ReleaseResult {
 	row := ReleaseResult{
 		Release: release.Step.Key.Name, Namespace: release.Step.Key.Namespace,
-		Chart: release.Record.Chart, Revision: release.Record.Revision, Status: release.Record.Status,
+		Chart: release.Record.Chart, Revision: release.Record.Revision, Status: string(release.Record.Status),
 		Action: string(release.Step.Action), Reason: release.Step.Reason, Seconds: (release.Took + gate.Took).Seconds(),
-		Note: gate.Record.Status,
+		Note: gate.Note,
 	}
 	switch {
 	case release.State == rollout.StateFailed:

@@ -65,8 +65,8 @@ func ran(broken ...int) *rollout.Result {
 	return r
 }
 
-func removal() *rollout.Ruins {
-	r := &rollout.Ruins{CRDs: map[string]int{}, Claims: map[fleet.Key][]string{team(0): {"models"}}}
+func removal() *rollout.DestroyPlan {
+	r := &rollout.DestroyPlan{CRDs: map[string]int{}, Claims: map[fleet.Key][]string{team(0): {"models"}}}
 	for i := range 6 {
 		r.Releases = append(r.Releases, rollout.Record{Key: team(i), Revision: 3, Status: "deployed"})
 		r.Namespaces = append(r.Namespaces, team(i).Namespace)

@@ -116,7 +116,7 @@ func releaseTable(w io.Writer, s *rollout.Status, wide bool) error {
 	}
 	rows := make([][]string, 0, len(releases))
 	for _, r := range releases {
-		row := []string{r.Namespace, r.Name, number(r.Revision), r.Status, readyCell(r), fileCell(s, r), Age(r.Updated)}
+		row := []string{r.Namespace, r.Name, number(r.Revision), string(r.Status), readyCell(r), fileCell(s, r), Age(r.Updated)}
 		if wide {
 			row = append(row, orDash(r.Chart), validFor(r.Certificate()))
 		}

@@ -138,7 +138,7 @@ func (w *Watch) lines(s *rollout.Status, now time.Time) error {
 }
 
 func releaseLine(r rollout.ReleaseStatus, now time.Time) string {
-	parts := []string{r.Status}
+	parts := []string{string(r.Status)}
 	if r.Revision > 0 {
 		parts = append(parts, fmt.Sprintf("revision %d", r.Revision))
 	}

@@ -19,7 +19,7 @@ var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
 func statusOf(status, gate string, graphs ...rollout.Graph) *rollout.Status {
 	return &rollout.Status{Fleet: "f", Graphs: graphs, Releases: []rollout.ReleaseStatus{
-		{Key: fleet.Key{Namespace: "a", Name: "p"}, Status: status, Gate: gate, Revision: 1, Updated: noon},
+		{Key: fleet.Key{Namespace: "a", Name: "p"}, Status: rollout.HelmStatus(status), Gate: gate, Revision: 1, Updated: noon},
 		{Key: fleet.Key{Namespace: "b", Name: "p"}, Status: "missing", Gate: "not installed", Differs: "not installed"},
 	}}
 }

@@ -1,12 +1,10 @@
 package rollout
 
 import (
-	"context"
 	"fmt"
 	"strconv"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"sigs.k8s.io/yaml"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
@@ -76,73 +74,4 @@ func webhookService(o chart.Object) (string, error) {
 		return "", fmt.Errorf("%s asks for a certificate, and has no webhook behind a Service", o)
 	}
 	return configuration.Webhooks[0].ClientConfig.Service.Name, nil
-}
-
-// observeAuthorities asks which certificates are due. One of a release that is
-// not installed yet is.
-func (s *Snapshot) observeAuthorities(ctx context.Context, cluster Cluster) error {
-	s.due = make([]string, len(s.Targets))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(8)
-	for i, target := range s.Targets {
-		authority, err := authorityOf(target.Key, target.Rendered.Objects)
-		if err != nil {
-			return fmt.Errorf("release %s: %w", target.Key, err)
-		}
-		if authority == nil {
-			continue
-		}
-		s.Targets[i].authority = authority
-		if record, installed := s.Records[target.Key]; !installed || record.Status == "uninstalled" {
-			s.due[i] = "the release is new"
-			continue
-		}
-		group.Go(func() (err error) {
-			s.due[i], err = cluster.AuthorityDue(ctx, *authority)
-			return err
-		})
-	}
-	return group.Wait()
-}
-
-// certificateStep follows the release, which brings the configurations and the
-// Service; nil if nothing is due.
-func (s *Snapshot) certificateStep(i int, release Step) *Step {
-	if len(s.due) == 0 || s.due[i] == "" {
-		return nil
-	}
-	action := ActionRepair
-	if release.last.Revision == 0 {
-		action = ActionCreate
-	}
-	return &Step{
-		ID: "certificate " + release.Key.String(), Kind: StepCertificate, Action: action, Reason: s.due[i],
-		Key: release.Key, Needs: []string{release.ID}, target: release.target,
-	}
-}
-
-// keepAuthority makes the webhooks of what a release now has trusted.
-func (e *execution) keepAuthority(ctx context.Context, key fleet.Key) error {
-	stored, err := e.releases.Stored(ctx, key, 0)
-	if err != nil {
-		return err
-	}
-	authority, err := authorityOf(key, stored.objects())
-	if err != nil || authority == nil {
-		return err
-	}
-	return e.cluster.KeepAuthority(ctx, *authority)
-}
-
-// authorityNeeds are the rights that a certificate takes beyond its release's.
-func authorityNeeds(a *Authority) []Need {
-	reason := "the certificate of release " + a.Release.String()
-	out := []Need{
-		{Verbs: []string{"create", "get", "update"}, Resource: "secrets", Namespace: a.Release.Namespace, For: reason},
-		{Verbs: []string{"get"}, Resource: "services", Namespace: a.Release.Namespace, For: reason},
-	}
-	for i := range a.Configurations {
-		out = append(out, Need{Verbs: []string{"get", "patch"}, Object: &a.Configurations[i], For: reason})
-	}
-	return out
 }

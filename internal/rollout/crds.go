@@ -30,8 +30,8 @@ type crdSet struct {
 // id names the set in step IDs.
 func (c crdSet) id() string { return "crds " + c.Chart }
 
-// sightingsKey is under which Sightings are asked for. No release has it.
-func (c crdSet) sightingsKey() fleet.Key { return fleet.Key{Name: c.id()} }
+// foundUnder is under which Find are asked for. No release has it.
+func (c crdSet) foundUnder() fleet.Key { return fleet.Key{Name: c.id()} }
 
 // crdSets collects the folders of all releases, each once.
 func crdSets(targets []Target) ([]crdSet, error) {
@@ -69,10 +69,10 @@ func (t Target) folders() ([]chart.CRDFolder, error) {
 
 // observe takes in what the cluster has of the set. What somebody else provides
 // exactly so stays theirs and is left out.
-func (c *crdSet) observe(ctx context.Context, cluster Cluster, seen []Sighting) error {
+func (c *crdSet) observe(ctx context.Context, cluster Definitions, seen []Found) error {
 	var objects []chart.Object
 	for i, s := range seen {
-		row, object := standOfCRD(c.users[0], s), c.Objects[i]
+		row, object := ownershipOfCRD(c.users[0], s), c.Objects[i]
 		if row.Standing == Foreign {
 			reports, err := ReviewDefinitions(ctx, cluster, []chart.Object{object}, nil)
 			if err != nil {
@@ -92,9 +92,9 @@ func (c *crdSet) observe(ctx context.Context, cluster Cluster, seen []Sighting) 
 	return nil
 }
 
-// standOfCRD says whose a CRD is that no release has.
-func standOfCRD(user fleet.Key, s Sighting) Ownership {
-	row := standOfObject(user, false, s)
+// ownershipOfCRD says whose a CRD is that no release has.
+func ownershipOfCRD(user fleet.Key, s Found) Ownership {
+	row := ownershipOfObject(user, false, s)
 	if row.Standing == Foreign && row.Owner == marks.ManagedByUs {
 		return Ownership{Release: user, Kind: s.Kind, Name: s.Name, Standing: Ours, Look: row.Look}
 	}
@@ -135,31 +135,6 @@ func (c crdSet) decide() (Action, string) {
 	}
 }
 
-// steps are the step that applies the set and its gate; none if all of it is
-// somebody else's.
-func (c crdSet) steps() ([]Step, error) {
-	if len(c.Objects) == 0 {
-		return nil, nil
-	}
-	action, reason := c.decide()
-	step := Step{ID: c.id(), Kind: StepCRDs, Action: action, Reason: reason, Names: crdNames(c.Objects), Chart: c.Chart + " " + c.Version}
-	step.target = Target{Rendered: &chart.Rendered{}}
-	for _, object := range c.Objects {
-		marked, err := c.marked(object)
-		if err != nil {
-			return nil, err
-		}
-		step.target.Rendered.Objects = append(step.target.Rendered.Objects, marked)
-	}
-	for _, found := range c.applied {
-		if found[marks.CRDChart] == c.Chart && older(c.Version, found[marks.CRDChartVersion]) {
-			step.newer = found[marks.CRDChartVersion]
-		}
-	}
-	gate := Step{ID: "gate " + c.id(), Kind: StepGate, Action: ActionWait, Needs: []string{step.ID}, target: step.target}
-	return []Step{step, gate}, nil
-}
-
 // marked says on a CRD where it comes from.
 func (c crdSet) marked(object chart.Object) (chart.Object, error) {
 	var content map[string]any
@@ -185,29 +160,6 @@ func with(some, more map[string]string) map[string]string {
 	return out
 }
 
-// previewCRDs fills in what a step on the CRDs of a chart changes. Consent to
-// adopt them is consent to take over all of their fields.
-func previewCRDs(ctx context.Context, step *Step, cluster Cluster, options PreviewOptions) error {
-	step.fields = options.Fields
-	step.fields.Force = step.fields.Force || step.Action == ActionAdopt
-	wanted := step.target.Rendered.Objects
-	changes, err := cluster.Compare(ctx, Comparison{Wanted: wanted, Unreleased: true, Fields: step.fields, Text: options.Text})
-	if err != nil {
-		return fmt.Errorf("%s: %w", step.ID, err)
-	}
-	step.Changes = changes
-	if step.Definitions, err = definitions(ctx, cluster, changes, wanted, nil); err != nil {
-		return fmt.Errorf("%s: %w", step.ID, err)
-	}
-	if step.newer != "" {
-		step.Downgrade = goesBack("version "+step.newer+" of the CRDs is installed and the chart's is older", step.Definitions)
-	}
-	if len(changes) > 0 && step.Action == ActionUnchanged {
-		step.Action, step.Reason = ActionRepair, changedByOthers(changes)
-	}
-	return nil
-}
-
 // missingFor says what a release lacks of the CRDs that it turns on; empty if
 // nothing.
 func (s *Snapshot) missingFor(key fleet.Key) string {
@@ -221,7 +173,7 @@ func (s *Snapshot) missingFor(key fleet.Key) string {
 
 // appliedCRDs lists the CRDs in the cluster that were applied for some charts
 // ("NAME VERSION").
-func appliedCRDs(ctx context.Context, charts []string, cluster Cluster) ([]string, error) {
+func appliedCRDs(ctx context.Context, charts []string, cluster Remains) ([]string, error) {
 	marked, err := cluster.MarkedCRDs(ctx)
 	if err != nil {
 		return nil, err

@@ -78,7 +78,7 @@ func (p *Plan) LostValues() int {
 
 // changedDefaults compares the defaults that a release was last installed with
 // to those of the chart that it shall have; nil if nothing of note changed.
-func changedDefaults(ctx context.Context, cluster Cluster, stored *Stored, step *Step) (*DefaultChanges, error) {
+func changedDefaults(ctx context.Context, cluster Previewer, stored *Stored, step *Step) (*DefaultChanges, error) {
 	target := step.target
 	if stored == nil || target.Source == nil || stored.Chart != target.Source.Name() {
 		return nil, nil

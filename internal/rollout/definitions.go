@@ -12,13 +12,21 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/check/crdsafety"
 )
 
+// Definitions reads CRDs and the objects of their kinds.
+type Definitions interface {
+	// Definition reads a CRD as it lives in the cluster; nil if there is none.
+	Definition(ctx context.Context, name string) (*crdsafety.Definition, error)
+	// Pages lists the objects of a CRD in one of its versions, page by page.
+	Pages(ctx context.Context, crd *crdsafety.Definition, version string, page func([]map[string]any) error) error
+}
+
 // ReviewDefinitions says what the wanted CRDs do to the objects that live in
 // the cluster, and what the deletion of the gone ones does. CRDs that do not
 // exist yet are left out. The order of the answer is that of the arguments.
-func ReviewDefinitions(ctx context.Context, cluster Cluster, wanted, gone []chart.Object) ([]*crdsafety.Report, error) {
+func ReviewDefinitions(ctx context.Context, cluster Definitions, wanted, gone []chart.Object) ([]*crdsafety.Report, error) {
 	reports := make([]*crdsafety.Report, len(wanted)+len(gone))
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(8)
+	group.SetLimit(inMemory)
 	for i, object := range wanted {
 		group.Go(func() error {
 			next, err := crdsafety.Parse(object.Content)
@@ -47,7 +55,7 @@ func ReviewDefinitions(ctx context.Context, cluster Cluster, wanted, gone []char
 	return out, nil
 }
 
-func review(ctx context.Context, cluster Cluster, name string, wanted *crdsafety.Definition) (*crdsafety.Report, error) {
+func review(ctx context.Context, cluster Definitions, name string, wanted *crdsafety.Definition) (*crdsafety.Report, error) {
 	live, err := cluster.Definition(ctx, name)
 	if err != nil || live == nil {
 		return nil, err
@@ -58,7 +66,7 @@ func review(ctx context.Context, cluster Cluster, name string, wanted *crdsafety
 }
 
 // definitions reviews the CRDs that the changes of a step are about.
-func definitions(ctx context.Context, cluster Cluster, changes []Change, wanted, gone []chart.Object) ([]*crdsafety.Report, error) {
+func definitions(ctx context.Context, cluster Definitions, changes []Change, wanted, gone []chart.Object) ([]*crdsafety.Report, error) {
 	touched := map[string]ChangeAction{}
 	for _, change := range changes {
 		if change.Kind == kindCRD && change.Action != ChangeCreate {

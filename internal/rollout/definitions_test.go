@@ -77,7 +77,7 @@ func TestCRDsGoBackInTheRightOrder(t *testing.T) {
 		crdsafety.Narrowing: {"release a needs ", "release c needs release a", "gate c/p needs release c"},
 		crdsafety.Safe:      {"release c needs ", "gate c/p needs release c", "release a needs gate c/p"},
 	} {
-		r := &Return{Plan: &Plan{Steps: []Step{
+		r := &RollbackPlan{Plan: &Plan{Steps: []Step{
 			{ID: "release a", Kind: StepRelease, Action: ActionRollback, Key: key("a")},
 			{ID: "release c", Kind: StepRelease, Action: ActionRollback, Key: key("c"), crds: true, Definitions: []*crdsafety.Report{{Changes: []crdsafety.Change{{Class: class}}}}},
 		}}}

@@ -163,7 +163,7 @@ type surroundings struct {
 // render renders a release as the next write to it would.
 func (s surroundings) render(rel fleet.Release, c *chart.Chart) (*chart.Rendered, error) {
 	revision := 1
-	if last, exists := s.records[rel.Key]; exists && last.Status != "uninstalled" && last.Status != "uninstalling" {
+	if last, exists := s.records[rel.Key]; exists && !last.Status.Leaving() {
 		revision = last.Revision + 1
 	}
 	return c.RenderLive(chart.Release{Name: rel.Name, Namespace: rel.Namespace, Revision: revision}, rel.Overrides.PlainMap(), s.caps, s.lookup)

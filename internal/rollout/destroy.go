@@ -29,8 +29,8 @@ type DestroyOptions struct {
 	PurgeNamespaces bool
 }
 
-// Ruins is what a destroy finds and what it will do about it.
-type Ruins struct {
+// DestroyPlan is what a destroy finds and what it will do about it.
+type DestroyPlan struct {
 	Plan *Plan
 	// Releases are removed.
 	Releases []Record
@@ -57,15 +57,35 @@ type Ruins struct {
 	dependencyCRDs []string
 }
 
+// Installed tells which releases there are, and what they hold.
+type Installed interface {
+	Inventory
+	Records
+}
+
+// Remains tells what there is besides releases, and what is left of them.
+type Remains interface {
+	Graphs
+	// Namespaces tells the state of each named namespace.
+	Namespaces(ctx context.Context, names []string) (map[string]NamespaceState, error)
+	// Custom counts the objects of each CRD, by CRD name.
+	Custom(ctx context.Context, crds []string) (map[string]int, error)
+	// MarkedCRDs lists the CRDs that were applied without a release, by the chart
+	// that they were applied for.
+	MarkedCRDs(ctx context.Context) (map[string][]string, error)
+	// Claims lists the volume claims of a release that outlive it.
+	Claims(ctx context.Context, key fleet.Key) ([]string, error)
+}
+
 // PlanDestroy reads what the fleet has installed and plans its removal, in
 // reverse order. Applied are the charts whose CRDs the fleet has applied, as its
 // newest revision tells. It writes nothing.
-func PlanDestroy(ctx context.Context, id Identity, applied []string, releases Releases, cluster Cluster, options DestroyOptions) (*Ruins, error) {
+func PlanDestroy(ctx context.Context, id Identity, applied []string, releases Installed, cluster Remains, options DestroyOptions) (*DestroyPlan, error) {
 	records, err := releases.Inventory(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r := &Ruins{Claims: map[fleet.Key][]string{}, Options: options, objects: map[fleet.Key][]chart.Object{}}
+	r := &DestroyPlan{Claims: map[fleet.Key][]string{}, Options: options, objects: map[fleet.Key][]chart.Object{}}
 	crdsKey, crdsInstalled := r.collect(id, records)
 
 	group, gctx := errgroup.WithContext(ctx)
@@ -91,7 +111,7 @@ func PlanDestroy(ctx context.Context, id Identity, applied []string, releases Re
 
 // countCRDs finds the CRDs of the CRD release and of dependencies, and counts
 // what would go with them.
-func (r *Ruins) countCRDs(ctx context.Context, applied []string, releases Releases, cluster Cluster, key fleet.Key, installed bool) (err error) {
+func (r *DestroyPlan) countCRDs(ctx context.Context, applied []string, releases Records, cluster Remains, key fleet.Key, installed bool) (err error) {
 	if len(applied) > 0 {
 		if r.dependencyCRDs, err = appliedCRDs(ctx, applied, cluster); err != nil {
 			return err
@@ -118,10 +138,10 @@ func (r *Ruins) countCRDs(ctx context.Context, applied []string, releases Releas
 }
 
 // read finds the objects of the releases.
-func (r *Ruins) read(ctx context.Context, releases Releases) error {
+func (r *DestroyPlan) read(ctx context.Context, releases Records) error {
 	stored, refused := make([]*Stored, len(r.Releases)), make([]error, len(r.Releases))
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(8)
+	group.SetLimit(inMemory)
 	for i, record := range r.Releases {
 		group.Go(func() (err error) {
 			stored[i], err = releases.Stored(ctx, record.Key, 0)
@@ -143,7 +163,7 @@ func (r *Ruins) read(ctx context.Context, releases Releases) error {
 
 // collect finds the releases of the fleet, those it no longer names included.
 // The CRD release is set apart.
-func (r *Ruins) collect(id Identity, records map[fleet.Key]Record) (crds fleet.Key, installed bool) {
+func (r *DestroyPlan) collect(id Identity, records map[fleet.Key]Record) (crds fleet.Key, installed bool) {
 	named := map[fleet.Key]bool{}
 	for _, rel := range id.Set.Releases {
 		named[rel.Key] = true
@@ -177,7 +197,7 @@ func servedNamespaces(set *fleet.Set) []string {
 	return out
 }
 
-func (r *Ruins) survey(ctx context.Context, id Identity, cluster Cluster) error {
+func (r *DestroyPlan) survey(ctx context.Context, id Identity, cluster Remains) error {
 	states, err := cluster.Namespaces(ctx, id.Namespaces())
 	if err != nil {
 		return err
@@ -202,7 +222,7 @@ func (r *Ruins) survey(ctx context.Context, id Identity, cluster Cluster) error 
 
 // claimants are the releases that may have left volume claims: those that are
 // removed, and those that the fleet names and that were removed before.
-func (r *Ruins) claimants(set *fleet.Set) []fleet.Key {
+func (r *DestroyPlan) claimants(set *fleet.Set) []fleet.Key {
 	keys := map[fleet.Key]bool{}
 	for _, record := range r.Releases {
 		keys[record.Key] = true
@@ -215,7 +235,7 @@ func (r *Ruins) claimants(set *fleet.Set) []fleet.Key {
 	return slices.SortedFunc(maps.Keys(keys), func(a, b fleet.Key) int { return strings.Compare(a.String(), b.String()) })
 }
 
-func (r *Ruins) graphsInTheWay() error {
+func (r *DestroyPlan) graphsInTheWay() error {
 	names := make([]string, 0, len(r.Graphs))
 	for _, g := range r.Graphs {
 		names = append(names, g.Namespace+"/"+g.Name)
@@ -244,7 +264,7 @@ func laterThan(key fleet.Key, set *fleet.Set) []fleet.Key {
 
 // plan orders the removal: graphs while the operator lives, releases, then
 // what only explicit consent removes.
-func (r *Ruins) plan(id Identity, crds fleet.Key, crdsInstalled bool) {
+func (r *DestroyPlan) plan(id Identity, crds fleet.Key, crdsInstalled bool) {
 	plan := &Plan{Fleet: id.Set.Name}
 	add := func(s Step) string {
 		plan.Steps = append(plan.Steps, s)
@@ -258,7 +278,7 @@ func (r *Ruins) plan(id Identity, crds fleet.Key, crdsInstalled bool) {
 	}
 	removed := map[fleet.Key]string{}
 	for _, record := range r.Releases {
-		removed[record.Key] = "release " + record.String()
+		removed[record.Key] = releaseID(record.Key)
 	}
 	for _, record := range r.Releases {
 		needs := slices.Clone(graphs)
@@ -288,15 +308,15 @@ func (r *Ruins) plan(id Identity, crds fleet.Key, crdsInstalled bool) {
 		names := slices.DeleteFunc(slices.Sorted(maps.Keys(r.CRDs)), func(name string) bool { return slices.Contains(r.dependencyCRDs, name) })
 		// The release goes last: it is what leads to the CRDs if this ends early.
 		deleted := add(Step{ID: "crds", Kind: StepCRDs, Action: ActionDelete, Names: names, Needs: last})
-		last = append(last, deleted, add(Step{ID: "release " + crds.String(), Kind: StepRelease, Action: ActionUninstall, Key: crds, Needs: []string{deleted}, last: r.crdRelease, crds: true}))
+		last = append(last, deleted, add(Step{ID: releaseID(crds), Kind: StepRelease, Action: ActionUninstall, Key: crds, Needs: []string{deleted}, last: r.crdRelease, crds: true}))
 	}
 	if r.Options.PurgeNamespaces {
 		for _, name := range r.Namespaces {
-			add(Step{ID: "namespace " + name, Kind: StepNamespace, Action: ActionDelete, Namespace: name, Needs: last})
+			add(Step{ID: namespaceID(name), Kind: StepNamespace, Action: ActionDelete, Namespace: name, Needs: last})
 		}
 	}
 	for _, record := range r.stay {
-		add(Step{ID: "release " + record.String(), Kind: StepRelease, Action: ActionUnchanged, Key: record.Key, last: record, crds: record.Key == crds})
+		add(Step{ID: releaseID(record.Key), Kind: StepRelease, Action: ActionUnchanged, Key: record.Key, last: record, crds: record.Key == crds})
 	}
 	r.Plan = plan
 }

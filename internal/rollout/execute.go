@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
 
 // State is how far a step has come.
@@ -32,6 +33,8 @@ type Event struct {
 	Elapsed time.Duration `json:"elapsed,omitempty"`
 	// Record is the release after a release step that is done.
 	Record Record `json:"record,omitzero"`
+	// Note is what there is to say of a step that is done.
+	Note string `json:"note,omitempty"`
 }
 
 // DefaultParallel is how many steps write at the same time: as many as keep a
@@ -60,7 +63,8 @@ var ErrStopped error = stopped{}
 // stopped counts as a cancelled context, wherever that is asked.
 type stopped struct{}
 
-func (stopped) Error() string        { return "stopped on request" }
+func (stopped) Error() string { return "stopped on request" }
+
 func (stopped) Is(target error) bool { return target == context.Canceled }
 
 // notStarted is the outcome of a step that an interrupt kept from starting.
@@ -76,11 +80,51 @@ func causeOf(ctx context.Context) error {
 	return ErrStopped
 }
 
+// ReleaseWriter changes releases.
+type ReleaseWriter interface {
+	Records
+	// Apply installs or upgrades a release and returns its new record. It
+	// does not wait for readiness, and once begun is not cancelled by ctx.
+	Apply(ctx context.Context, target Target, last Record) (Record, error)
+	// Rollback returns a release to one of its revisions, as a new revision.
+	Rollback(ctx context.Context, key fleet.Key, revision int) (Record, error)
+	// Uninstall removes a release and everything in it that does not carry a
+	// keep policy. A release that does not exist is no error. It returns what
+	// was left for another reason, and the reason.
+	Uninstall(ctx context.Context, key fleet.Key) (left []string, err error)
+}
+
+// Executor does to the cluster what no release does, and waits.
+type Executor interface {
+	// CreateNamespace makes a namespace that carries our label.
+	CreateNamespace(ctx context.Context, name string) error
+	// DeleteNamespace removes one that is ours and empty, or says why not.
+	DeleteNamespace(ctx context.Context, name string) (kept string, err error)
+	// ApplyCRDs writes CRDs that belong to no release. Fields says what becomes
+	// of those that others own; any other conflict is an error.
+	ApplyCRDs(ctx context.Context, crds []chart.Object, fields Fields) error
+	// DeleteCRDs removes CRDs, and with them their objects, and waits until they
+	// are gone.
+	DeleteCRDs(ctx context.Context, crds []string, patience time.Duration, report func(string)) error
+	// DeleteGraph deletes a graph and waits until it is gone.
+	DeleteGraph(ctx context.Context, g Graph, patience time.Duration, report func(string)) error
+	// DeleteClaims removes volume claims, and with them their data.
+	DeleteClaims(ctx context.Context, namespace string, names []string) error
+	// KeepAuthority does what is due, and loses no request: what is new is trusted
+	// before it is served.
+	KeepAuthority(ctx context.Context, authority Authority) error
+	// AwaitReady blocks until a gate is open. report receives each new
+	// message about what is waited for.
+	AwaitReady(ctx context.Context, gate Gate, report func(string)) error
+	// Refresh forgets what the cluster serves, after CRDs changed.
+	Refresh()
+}
+
 // Execute walks the plan. A step starts the moment its own needs are met; a
 // failed branch never holds an unrelated one. When ctx ends, no further step
 // starts and waiting ends, but a Helm operation that has begun is finished:
 // half of one is what must never be left behind.
-func Execute(ctx context.Context, plan *Plan, releases Releases, cluster Cluster, options Options) *Result {
+func Execute(ctx context.Context, plan *Plan, releases ReleaseWriter, cluster Executor, options Options) *Result {
 	if options.Parallel <= 0 {
 		options.Parallel = DefaultParallel
 	}
@@ -93,7 +137,7 @@ func Execute(ctx context.Context, plan *Plan, releases Releases, cluster Cluster
 		nodes: map[string]*node{},
 	}
 	for _, step := range plan.Steps {
-		e.nodes[step.ID] = &node{Outcome: Outcome{Step: step}, done: make(chan struct{})}
+		e.nodes[step.ID] = &node{Outcome: Outcome{Step: step}, ended: make(chan struct{})}
 	}
 	if options.Serial {
 		for _, id := range plan.inOrder() {
@@ -111,21 +155,21 @@ func Execute(ctx context.Context, plan *Plan, releases Releases, cluster Cluster
 
 type execution struct {
 	Options
-	releases Releases
-	cluster  Cluster
+	releases ReleaseWriter
+	cluster  Executor
 	slots    chan struct{}
 	nodes    map[string]*node
 	notify   sync.Mutex
 }
 
-// node is a step with its outcome, which is written before done closes.
+// node is a step with its outcome, which is written before ended closes.
 type node struct {
 	Outcome
-	done chan struct{}
+	ended chan struct{}
 }
 
 func (e *execution) run(ctx context.Context, n *node) {
-	defer close(n.done)
+	defer close(n.ended)
 	if culprit := e.awaitNeeds(n); culprit != nil {
 		var left notStarted
 		if errors.As(culprit.Err, &left) {
@@ -146,7 +190,8 @@ func (e *execution) run(ctx context.Context, n *node) {
 	started := time.Now()
 	n.Started = started
 	e.tell(n, StateStarted, n.Step.Reason, 0)
-	n.Record, n.Err = e.perform(ctx, n, started)
+	made, err := e.perform(ctx, n, started)
+	n.Record, n.Note, n.Err = made.record, made.note, err
 	n.Took = time.Since(started)
 	n.State = StateDone
 	message := ""
@@ -169,7 +214,7 @@ func (e *execution) awaitNeeds(n *node) *node {
 		if need == nil {
 			continue
 		}
-		<-need.done
+		<-need.ended
 		if need.State != StateDone && culprit == nil {
 			culprit = need.cause(e)
 		}
@@ -210,99 +255,12 @@ func (e *execution) slot(ctx context.Context, n *node) (release func(), ok bool)
 	}
 }
 
-func (e *execution) perform(ctx context.Context, n *node, started time.Time) (Record, error) {
-	step, progress := n.Step, func(message string) { e.tell(n, StateProgress, message, time.Since(started)) }
-	switch step.Kind {
-	case StepNamespace:
-		return e.namespace(ctx, step)
-	case StepRelease:
-		return e.release(WithWaiting(context.WithoutCancel(ctx), Waiting{Patience: e.Patience, Report: progress}), step)
-	case StepGate:
-		return e.gate(ctx, step, progress)
-	case StepCertificate:
-		return Record{}, e.cluster.KeepAuthority(context.WithoutCancel(ctx), *step.target.authority)
-	case StepWave:
-		return Record{}, nil
-	case StepGraph:
-		return Record{}, e.cluster.DeleteGraph(ctx, Graph{Namespace: step.Namespace, Name: step.Names[0]}, e.Patience, progress)
-	case StepClaims:
-		return Record{}, e.cluster.DeleteClaims(ctx, step.Namespace, step.Names)
-	case StepCRDs:
-		return Record{}, e.crds(ctx, step, progress)
-	default:
-		return Record{}, fmt.Errorf("unknown kind of step %q", step.Kind)
+func (e *execution) perform(ctx context.Context, n *node, started time.Time) (done, error) {
+	does, known := kinds[n.Step.Kind]
+	if !known {
+		return done{}, fmt.Errorf("unknown kind of step %q", n.Step.Kind)
 	}
-}
-
-// crds applies the CRDs of a dependency, or deletes CRDs.
-func (e *execution) crds(ctx context.Context, step Step, progress func(string)) error {
-	switch step.Action {
-	case ActionUnchanged:
-		return nil
-	case ActionDelete:
-		return e.cluster.DeleteCRDs(ctx, step.Names, e.Patience, progress)
-	default:
-		return e.cluster.ApplyCRDs(ctx, step.target.Rendered.Objects, step.fields)
-	}
-}
-
-// namespace creates or deletes a namespace. The record's status says why one
-// was kept.
-func (e *execution) namespace(ctx context.Context, step Step) (Record, error) {
-	if step.Action == ActionCreate {
-		return Record{}, e.cluster.CreateNamespace(ctx, step.Namespace)
-	}
-	kept, err := e.cluster.DeleteNamespace(ctx, step.Namespace)
-	if kept != "" {
-		kept = "kept, because " + kept
-	}
-	return Record{Status: kept}, err
-}
-
-func (e *execution) release(ctx context.Context, step Step) (Record, error) {
-	switch step.Action {
-	case ActionUnchanged, ActionLater:
-		return step.last, nil
-	case ActionUninstall:
-		left, err := e.releases.Uninstall(ctx, step.Key)
-		record := step.last
-		record.Left = left
-		if err == nil {
-			record.Status = "uninstalled"
-		}
-		return record, err
-	case ActionRollback:
-		record, err := e.releases.Rollback(ctx, step.Key, step.Revision)
-		if err != nil {
-			return record, err
-		}
-		return record, e.keepAuthority(ctx, step.Key)
-	default:
-		return e.releases.Apply(ctx, step.target, step.Action, step.last)
-	}
-}
-
-// gate waits. The record's status says what is not ready and was not waited for.
-func (e *execution) gate(ctx context.Context, step Step, progress func(string)) (Record, error) {
-	target := step.target
-	if slices.ContainsFunc(target.Rendered.Objects, isCRD) {
-		defer e.cluster.Refresh()
-	} else if e.NoWait && !step.awaited {
-		return Record{}, nil
-	}
-	var notes []string
-	err := e.cluster.AwaitReady(ctx, Gate{
-		Release: target.Key, Objects: target.Rendered.Objects, Patience: e.Patience, Marker: markerOf(target),
-		Changed: slices.ContainsFunc(step.Needs, e.wroteRelease),
-		Note:    func(note string) { notes = append(notes, note) },
-	}, progress)
-	return Record{Status: strings.Join(notes, "; ")}, err
-}
-
-// wroteRelease tells steps that wrote a release.
-func (e *execution) wroteRelease(id string) bool {
-	n := e.nodes[id]
-	return n != nil && n.Step.Kind == StepRelease && n.Step.Action.Changes()
+	return does.do(ctx, n.Step, e, func(message string) { e.tell(n, StateProgress, message, time.Since(started)) })
 }
 
 func (e *execution) tell(n *node, state State, message string, elapsed time.Duration) {
@@ -311,7 +269,7 @@ func (e *execution) tell(n *node, state State, message string, elapsed time.Dura
 	}
 	e.notify.Lock()
 	defer e.notify.Unlock()
-	e.Notify(Event{Time: time.Now(), Step: n.Step, State: state, Message: message, Elapsed: elapsed, Record: n.Record})
+	e.Notify(Event{Time: time.Now(), Step: n.Step, State: state, Message: message, Elapsed: elapsed, Record: n.Record, Note: n.Note})
 }
 
 func (e *execution) result(plan *Plan) *Result {

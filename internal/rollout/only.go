@@ -87,7 +87,7 @@ func OfNamespaces(revisions []Revision, namespaces []string) []Revision {
 
 // only keeps what a destroy removes to the namespaces. The releases of others
 // stay, and are part of what the set is afterwards.
-func (r *Ruins) only(namespaces []string) {
+func (r *DestroyPlan) only(namespaces []string) {
 	if len(namespaces) == 0 {
 		return
 	}

@@ -49,8 +49,8 @@ func (o Ownership) Object() string {
 	return chart.Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}.String()
 }
 
-// Sighting is what the cluster has of an object that a release wants.
-type Sighting struct {
+// Found is what the cluster has of an object that a release wants.
+type Found struct {
 	Kind, Namespace, Name string
 	// Resource is what kubectl calls the kind: deployments.apps.
 	Resource string
@@ -69,21 +69,21 @@ type Metadata struct {
 	Deleting bool
 }
 
-// stand classifies everything that a release wants, and the release itself.
-func stand(target Target, records map[fleet.Key]Record, seen []Sighting) []Ownership {
+// ownershipOf classifies everything that a release wants, and the release itself.
+func ownershipOf(target Target, records map[fleet.Key]Record, seen []Found) []Ownership {
 	record, recorded := records[target.Key]
-	recorded = recorded && record.Status != "uninstalled"
+	recorded = recorded && record.Status != HelmUninstalled
 	var rows []Ownership
 	if recorded {
-		rows = append(rows, standOfRelease(target, record))
+		rows = append(rows, ownershipOfRelease(target, record))
 	}
 	for _, s := range seen {
-		rows = append(rows, standOfObject(target.Key, recorded, s))
+		rows = append(rows, ownershipOfObject(target.Key, recorded, s))
 	}
 	return rows
 }
 
-func standOfRelease(target Target, record Record) Ownership {
+func ownershipOfRelease(target Target, record Record) Ownership {
 	row := Ownership{
 		Release: target.Key, Kind: KindRelease, Namespace: target.Namespace, Name: target.Name, Standing: Ours,
 		Look: fmt.Sprintf("helm -n %s history %s", target.Namespace, target.Name),
@@ -98,10 +98,10 @@ func standOfRelease(target Target, record Record) Ownership {
 	return row
 }
 
-// standOfObject tells whose an object is by what is written on it, strongest
+// ownershipOfObject tells whose an object is by what is written on it, strongest
 // first: a program that keeps it in a state of its own, a controller, a
 // release, another manager's label, the programs that wrote its fields.
-func standOfObject(key fleet.Key, recorded bool, s Sighting) Ownership {
+func ownershipOfObject(key fleet.Key, recorded bool, s Found) Ownership {
 	row := Ownership{Release: key, Kind: s.Kind, Namespace: s.Namespace, Name: s.Name, Standing: Absent}
 	if s.Live == nil {
 		return row
@@ -135,7 +135,7 @@ func standOfObject(key fleet.Key, recorded bool, s Sighting) Ownership {
 }
 
 // marked is about an object that carries the marks of the release that wants it.
-func (o Ownership) marked(recorded bool, s Sighting) Ownership {
+func (o Ownership) marked(recorded bool, s Found) Ownership {
 	o.Standing = Ours
 	switch {
 	case recorded:
@@ -176,7 +176,7 @@ func (o Ownership) foreign(owner, reason, look string) Ownership {
 	return o
 }
 
-func (s Sighting) look() string {
+func (s Found) look() string {
 	if s.Namespace == "" {
 		return fmt.Sprintf("kubectl get %s %s -o yaml --show-managed-fields", s.Resource, s.Name)
 	}

@@ -46,7 +46,7 @@ func TestWhoseAnObjectIs(t *testing.T) {
 		}}, Foreign, "Argo CD application team"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			row := standOfObject(fleet.Key{Namespace: "a", Name: "p"}, test.recorded, Sighting{Kind: test.kind, Namespace: "a", Name: "s", Resource: "services", Live: test.live})
+			row := ownershipOfObject(fleet.Key{Namespace: "a", Name: "p"}, test.recorded, Found{Kind: test.kind, Namespace: "a", Name: "s", Resource: "services", Live: test.live})
 			if row.Standing != test.standing || row.Owner != test.owner {
 				t.Errorf("got %s of %q (%s), want %s of %q", row.Standing, row.Owner, row.Reason, test.standing, test.owner)
 			}
@@ -60,7 +60,7 @@ func TestWhoseAnObjectIs(t *testing.T) {
 // The definitions of a release in another namespace can be adopted by a setting.
 func TestAForeignCRDSaysHowToAdoptIt(t *testing.T) {
 	live := &Metadata{Annotations: map[string]string{marks.ReleaseNamespace: "elsewhere", marks.ReleaseName: "crds"}}
-	row := standOfObject(fleet.Key{Namespace: "default", Name: "crds"}, false, Sighting{Kind: "CustomResourceDefinition", Name: "xs.example.com", Live: live})
+	row := ownershipOfObject(fleet.Key{Namespace: "default", Name: "crds"}, false, Found{Kind: "CustomResourceDefinition", Name: "xs.example.com", Live: live})
 	if row.Standing != Foreign || row.Fix != "set spec.crds.install to false to use the CRDs as they are there, or spec.crds.namespace to elsewhere to adopt that release" {
 		t.Errorf("got %s, fix %q", row.Standing, row.Fix)
 	}
@@ -83,7 +83,7 @@ func TestAReleaseOfAnotherProgramOrFleetNeedsConsent(t *testing.T) {
 			record := deployed(target)
 			test.change(&record)
 			s := &Snapshot{Targets: []Target{target}, Records: map[fleet.Key]Record{target.Key: record}}
-			s.Ownership = map[fleet.Key][]Ownership{target.Key: stand(target, s.Records, nil)}
+			s.Ownership = map[fleet.Key][]Ownership{target.Key: ownershipOf(target, s.Records, nil)}
 			plan := mustPlan(t, s)
 			if row := plan.Ownership[0]; row.Standing != test.standing || row.Owner != test.owner {
 				t.Errorf("got %s of %q, want %s of %q", row.Standing, row.Owner, test.standing, test.owner)

@@ -42,6 +42,10 @@ type Missing struct {
 	For string `json:"for"`
 }
 
+func (m Missing) order() string {
+	return strings.Join([]string{m.Namespace, m.Group, m.Resource, m.Name, m.URL, m.For}, "\x00")
+}
+
 // Rights says who the user is and what he lacks.
 type Rights struct {
 	// User is the name as the API server knows it; empty if it does not tell.
@@ -85,6 +89,12 @@ const (
 	Everything = "*"
 )
 
+// Reviewer knows what the user may.
+type Reviewer interface {
+	// Rights tells which of the needed rights the user does not have.
+	Rights(ctx context.Context, needs []Need) (Rights, error)
+}
+
 // needs lists the rights that executing the plan takes. The journal is where
 // the fleet's lock and history are.
 func (p *Plan) needs(journal string, wait bool) []Need {
@@ -98,53 +108,12 @@ func (p *Plan) needs(journal string, wait bool) []Need {
 	if p.journalMissing {
 		out = append(out, Need{Verbs: []string{"create"}, Resource: "namespaces", For: "namespace " + journal + ", for the fleet's history"})
 	}
-	for _, step := range p.Steps {
-		switch {
-		case step.Kind == StepNamespace && step.Action == ActionCreate:
-			out = append(out, Need{Verbs: []string{"create"}, Resource: "namespaces", For: "namespace " + step.Namespace})
-		case step.Kind == StepRelease && step.Action.Changes():
-			out = append(out, step.needs(wait)...)
-		case step.Kind == StepCertificate && step.Action.Changes():
-			out = append(out, authorityNeeds(step.target.authority)...)
-		case step.Action == ActionDelete:
-			out = append(out, step.deletes()...)
-		case step.Kind == StepCRDs && step.Action.Changes() && step.target.Rendered != nil:
-			out = append(out, objectNeeds(step.ID, step.Key, step.target.Rendered.Objects, wait)...)
+	for i := range p.Steps {
+		if step := &p.Steps[i]; step.Action.Changes() {
+			out = append(out, kinds[step.Kind].needs(step, wait)...)
 		}
 	}
 	return out
-}
-
-func (s Step) needs(wait bool) []Need {
-	reason := "release " + s.Key.String()
-	records := recordVerbs
-	if s.Action == ActionUninstall {
-		records = forgetVerbs
-	}
-	out := []Need{{Verbs: records, Resource: "secrets", Namespace: s.Key.Namespace, For: reason}}
-	if s.target.Rendered != nil {
-		out = append(out, objectNeeds(reason, s.Key, s.target.Rendered.Objects, wait)...)
-	}
-	return append(out, goneNeeds(reason, s.Key, s.gone)...)
-}
-
-// deletes lists what a step of a destroy needs that is not about a release.
-func (s Step) deletes() []Need {
-	switch s.Kind {
-	case StepGraph:
-		return []Need{{Verbs: goneVerbs, Group: graphGroup, Resource: graphs, Namespace: s.Namespace, For: "graphs in " + s.Namespace}}
-	case StepClaims:
-		return []Need{{Verbs: []string{"delete"}, Resource: claims, Namespace: s.Namespace, For: s.ID}}
-	case StepCRDs:
-		return []Need{{Verbs: goneVerbs, Group: crdGroup, Resource: crdResource, For: "the CRDs"}}
-	case StepNamespace:
-		return []Need{
-			{Verbs: deleteVerbs, Resource: "namespaces", For: s.ID},
-			{Verbs: []string{"list"}, Group: Everything, Resource: Everything, Namespace: s.Namespace, For: "whether " + s.ID + " is empty"},
-		}
-	default:
-		return nil
-	}
 }
 
 func goneNeeds(reason string, key fleet.Key, objects []chart.Object) []Need {
@@ -223,20 +192,20 @@ func recordNeeds(id Identity) []Need {
 
 // Permit makes sure that the user may do what the plan does, before anything is
 // done. The error is a *PermissionError if he may not.
-func (p *Plan) Permit(ctx context.Context, id Identity, cluster Cluster, wait bool) error {
+func (p *Plan) Permit(ctx context.Context, id Identity, cluster Reviewer, wait bool) error {
 	return permit(ctx, id.Set.Name, cluster, p.needs(id.Journal(), wait))
 }
 
 // PermitUndo makes sure, after Preview, that the user may also take back what
 // the plan does.
-func (p *Plan) PermitUndo(ctx context.Context, id Identity, cluster Cluster, wait bool) error {
+func (p *Plan) PermitUndo(ctx context.Context, id Identity, cluster Reviewer, wait bool) error {
 	return permit(ctx, id.Set.Name, cluster, append(p.needs(id.Journal(), wait), p.undoNeeds()...))
 }
 
-// PermitReturn is for a user who may not even read what going back needs: it
+// PermitRollback is for a user who may not even read what going back needs: it
 // names everything that going back to what the file describes takes, as far as
 // the file can be read (d is nil if not).
-func PermitReturn(ctx context.Context, id Identity, d *Desired, cluster Cluster) error {
+func PermitRollback(ctx context.Context, id Identity, d *Desired, cluster Reviewer) error {
 	targets, err := d.targetsOffline(ctx)
 	if err != nil {
 		return err
@@ -252,26 +221,26 @@ func PermitReturn(ctx context.Context, id Identity, d *Desired, cluster Cluster)
 // PermitDestroy is for a user who may not even read what is to be destroyed: it
 // names everything that removing what the file describes takes, as far as the
 // file can be read (d is nil if not).
-func PermitDestroy(ctx context.Context, id Identity, d *Desired, cluster Cluster, options DestroyOptions) error {
+func PermitDestroy(ctx context.Context, id Identity, d *Desired, cluster Reviewer, options DestroyOptions) error {
 	targets, err := d.targetsOffline(ctx)
 	if err != nil {
 		return err
 	}
-	needs := ruinNeeds(id)
-	ruins := &Ruins{Options: options, Claims: map[fleet.Key][]string{}, Namespaces: id.Namespaces(), objects: map[fleet.Key][]chart.Object{}}
+	needs := destroyReadNeeds(id)
+	destroy := &DestroyPlan{Options: options, Claims: map[fleet.Key][]string{}, Namespaces: id.Namespaces(), objects: map[fleet.Key][]chart.Object{}}
 	var crds fleet.Key
 	for _, target := range targets {
 		if target.Chart == fleet.ChartCRDs {
 			crds = target.Key
 			continue
 		}
-		ruins.Releases = append(ruins.Releases, Record{Key: target.Key})
-		ruins.objects[target.Key], _ = without(target.Rendered.Objects, nil)
-		ruins.Claims[target.Key] = []string{Everything}
-		ruins.Graphs = append(ruins.Graphs, Graph{Namespace: cmp.Or(target.Serves, target.Namespace)})
+		destroy.Releases = append(destroy.Releases, Record{Key: target.Key})
+		destroy.objects[target.Key], _ = without(target.Rendered.Objects, nil)
+		destroy.Claims[target.Key] = []string{Everything}
+		destroy.Graphs = append(destroy.Graphs, Graph{Namespace: cmp.Or(target.Serves, target.Namespace)})
 	}
-	ruins.plan(id, crds, true)
-	return permit(ctx, id.Set.Name, cluster, append(needs, ruins.Plan.needs(id.Journal(), false)...))
+	destroy.plan(id, crds, true)
+	return permit(ctx, id.Set.Name, cluster, append(needs, destroy.Plan.needs(id.Journal(), false)...))
 }
 
 // targetsOffline renders what the file describes; nothing if it cannot be read.
@@ -282,8 +251,8 @@ func (d *Desired) targetsOffline(ctx context.Context) ([]Target, error) {
 	return d.Targets(ctx, chart.OfflineCapabilities())
 }
 
-// ruinNeeds lists what it takes to find out what there is to destroy.
-func ruinNeeds(id Identity) []Need {
+// destroyReadNeeds lists what it takes to find out what there is to destroy.
+func destroyReadNeeds(id Identity) []Need {
 	out := recordNeeds(id)
 	out = append(out, Need{Verbs: []string{"get", "list"}, Group: crdGroup, Resource: crdResource, For: "the CRDs"})
 	served := servedNamespaces(id.Set)
@@ -302,7 +271,7 @@ func ruinNeeds(id Identity) []Need {
 // PermitAll is for a user who may not even read what a plan needs: it names
 // everything that installing the fleet takes. It returns nil if nothing of that
 // is missing.
-func PermitAll(ctx context.Context, d *Desired, cluster Cluster) error {
+func PermitAll(ctx context.Context, d *Desired, cluster Reviewer) error {
 	targets, err := d.Targets(ctx, chart.OfflineCapabilities())
 	if err != nil {
 		return err
@@ -328,7 +297,7 @@ func PermitAll(ctx context.Context, d *Desired, cluster Cluster) error {
 	return permit(ctx, d.Set.Name, cluster, append(needs, plan.needs(d.Journal(), true)...))
 }
 
-func permit(ctx context.Context, name string, cluster Cluster, needs []Need) error {
+func permit(ctx context.Context, name string, cluster Reviewer, needs []Need) error {
 	if len(needs) == 0 {
 		return nil
 	}
@@ -341,8 +310,4 @@ func permit(ctx context.Context, name string, cluster Cluster, needs []Need) err
 	}
 	slices.SortFunc(rights.Missing, func(a, b Missing) int { return strings.Compare(a.order(), b.order()) })
 	return &PermissionError{Rights: rights, Fleet: name}
-}
-
-func (m Missing) order() string {
-	return strings.Join([]string{m.Namespace, m.Group, m.Resource, m.Name, m.URL, m.For}, "\x00")
 }

@@ -1,119 +1,18 @@
+// Package rollout says how a fleet gets into a cluster: it reads the cluster
+// once, makes a plan (a graph of steps as data), and executes it step by step,
+// each as soon as its own prerequisites are ready. It sees the world through
+// interfaces that stand where they are used, and knows neither Helm nor terminals.
 package rollout
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
-	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/check"
-	"github.com/wheelhouse-dev/wheelhouse/internal/check/crdsafety"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
-
-// Action is what a step does.
-type Action string
-
-// The actions of steps.
-const (
-	ActionCreate  Action = "create"
-	ActionInstall Action = "install"
-	ActionUpgrade Action = "upgrade"
-	// ActionAdopt is the first write to a release or to objects of others.
-	ActionAdopt     Action = "adopt"
-	ActionRepair    Action = "repair"
-	ActionUnchanged Action = "unchanged"
-	ActionWait      Action = "wait"
-	ActionUninstall Action = "uninstall"
-	ActionDelete    Action = "delete"
-	ActionRollback  Action = "rollback"
-	// ActionLater leaves a release for another run.
-	ActionLater Action = "later"
-)
-
-// Changes reports whether the action writes to the cluster.
-func (a Action) Changes() bool { return a != ActionUnchanged && a != ActionWait && a != ActionLater }
-
-// StepKind says what a step is about.
-type StepKind string
-
-// The kinds of steps.
-const (
-	StepNamespace StepKind = "namespace"
-	StepRelease   StepKind = "release"
-	StepGate      StepKind = "gate"
-	StepGraph     StepKind = "graph"
-	StepClaims    StepKind = "claims"
-	StepCRDs      StepKind = "crds"
-	// StepCertificate makes, renews or has trusted the certificate of webhooks.
-	StepCertificate StepKind = "certificate"
-	// StepWave stands between two waves.
-	StepWave StepKind = "wave"
-)
-
-// Step is one thing to do. Steps form a graph by Needs.
-type Step struct {
-	// ID is unique within a plan and readable: "release team-a/dynamo-platform".
-	ID     string   `json:"id"`
-	Kind   StepKind `json:"kind"`
-	Action Action   `json:"action"`
-	// Reason says why the action is needed.
-	Reason string `json:"reason,omitempty"`
-	// Needs lists the IDs of the steps that must have succeeded before.
-	Needs []string `json:"needs,omitempty"`
-	// Key is the release of a release or gate step.
-	Key fleet.Key `json:"release,omitzero"`
-	// Namespace is what a namespace step is about, or where Names are.
-	Namespace string `json:"namespace,omitempty"`
-	// Names lists what a graph, claims or crds step is about.
-	Names []string `json:"names,omitempty"`
-	// Chart is the dependency whose CRDs a crds step applies, with its version.
-	Chart string `json:"chart,omitempty"`
-	// Revision is the Helm revision that a rollback returns to.
-	Revision int `json:"revision,omitempty"`
-	// Changes is what a release step does, after Preview.
-	Changes []Change `json:"changes,omitempty"`
-	// Definitions says what the step does to live objects by changing their
-	// CRDs, after Preview.
-	Definitions []*crdsafety.Report `json:"definitions,omitempty"`
-	// Downgrade says that CRDs would go back to an older chart that knows less.
-	Downgrade string `json:"downgrade,omitempty"`
-	// Defaults lists what an upgrade changes in the chart's defaults.
-	Defaults *DefaultChanges `json:"defaults,omitempty"`
-	// Values are those that an upgrade changes, after Preview; a saved plan has no
-	// values.
-	Values []ValueChange `json:"-"`
-	// RecordSize is set if the release's record comes near the limit.
-	RecordSize *RecordSize `json:"recordSize,omitempty"`
-
-	target Target
-	last   Record
-	// gone are the objects that the release had and no longer has.
-	gone []chart.Object
-	// kept are those of them that a keep policy holds.
-	kept []chart.Object
-	// newer is the version of applied CRDs that is newer than the step's.
-	newer string
-	// fields says what a step on CRDs does about fields that others own.
-	fields Fields
-	// crds marks the CRD release in plans that have no target.
-	crds bool
-	// reach bounds what is deleted.
-	reach Reach
-	// manifest is the digest of what a rollback returns to, as the fleet's
-	// revision has it; empty if it does not tell.
-	manifest string
-	// returnable says that the record from before is what we wrote, so that an
-	// undo may go back to it.
-	returnable bool
-	// awaited marks gates that are waited for whatever the options say.
-	awaited bool
-}
 
 // Plan is what has to be done, as data.
 type Plan struct {
@@ -149,116 +48,6 @@ func (p *Plan) Changes() bool {
 	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Action.Changes() })
 }
 
-// Snapshot is everything that a plan is decided from, read once.
-type Snapshot struct {
-	Targets    []Target
-	Records    map[fleet.Key]Record
-	Namespaces map[string]NamespaceState
-	// Ownership says of each object that a release wants whose it is.
-	Ownership map[fleet.Key][]Ownership
-	// crds are the CRDs of dependencies that releases turn on.
-	crds []crdSet
-	// due says, for each target, why the certificate of its webhooks needs work.
-	due []string
-	// Facts is what the rules look at.
-	Facts *check.Cluster
-	// KubeVersion is the cluster's.
-	KubeVersion string
-}
-
-// Observe reads the cluster, in parallel and without any write.
-func Observe(ctx context.Context, d *Desired, releases Releases, cluster Cluster) (*Snapshot, error) {
-	s := &Snapshot{}
-	group, gctx := errgroup.WithContext(ctx)
-	recorded := make(chan struct{})
-	group.Go(func() (err error) {
-		s.Records, err = releases.Inventory(gctx)
-		close(recorded)
-		return err
-	})
-	group.Go(func() (err error) {
-		s.Namespaces, err = cluster.Namespaces(gctx, append(namespacesOf(d.Set), d.Fleet.Journal.Namespace.Value))
-		return err
-	})
-	group.Go(func() (err error) {
-		s.Facts, err = cluster.Facts(gctx, check.Wants(d.Set))
-		return err
-	})
-	group.Go(func() error {
-		caps, err := cluster.Capabilities(gctx)
-		if err != nil {
-			return err
-		}
-		s.KubeVersion = caps.KubeVersion.Version
-		around := surroundings{caps: caps}
-		if !d.pure() {
-			<-recorded
-			around.lookup, around.records = cluster.Lookup(gctx), s.Records
-		}
-		s.Targets, err = d.targetsIn(gctx, around)
-		return err
-	})
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	if err := s.observeAuthorities(ctx, cluster); err != nil {
-		return nil, err
-	}
-	return s, s.observeOwnership(ctx, cluster)
-}
-
-// pure reports whether no chart of the fleet depends on what is in the cluster.
-func (d *Desired) pure() bool {
-	for _, c := range d.Charts {
-		if !c.Pure() {
-			return false
-		}
-	}
-	return true
-}
-
-// observeOwnership looks at everything that the releases want.
-func (s *Snapshot) observeOwnership(ctx context.Context, cluster Cluster) error {
-	wanted, absent := make(map[fleet.Key][]chart.Object, len(s.Targets)), map[string]bool{}
-	for _, target := range s.Targets {
-		wanted[target.Key] = target.Rendered.Objects
-	}
-	for name, state := range s.Namespaces {
-		absent[name] = state == NamespaceAbsent
-	}
-	var err error
-	if s.crds, err = crdSets(s.Targets); err != nil {
-		return err
-	}
-	for _, set := range s.crds {
-		wanted[set.sightingsKey()] = set.Objects
-	}
-	seen, err := cluster.Sightings(ctx, wanted, absent)
-	if err != nil {
-		return err
-	}
-	s.Ownership = make(map[fleet.Key][]Ownership, len(s.Targets))
-	for _, target := range s.Targets {
-		s.Ownership[target.Key] = stand(target, s.Records, seen[target.Key])
-	}
-	for i := range s.crds {
-		if err := s.crds[i].observe(ctx, cluster, seen[s.crds[i].sightingsKey()]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func namespacesOf(set *fleet.Set) []string {
-	names := map[string]bool{}
-	for _, rel := range set.Releases {
-		for _, namespace := range rel.Namespaces() {
-			names[namespace] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(names))
-}
-
 // NewPlan decides what to do. It is pure. Errors are reasons to do nothing at
 // all: a namespace on its way out, a foreign operator.
 func NewPlan(d *Desired, s *Snapshot) (*Plan, error) {
@@ -274,7 +63,7 @@ func NewPlan(d *Desired, s *Snapshot) (*Plan, error) {
 	plan.journalMissing = s.Namespaces[journal] == NamespaceAbsent && !slices.Contains(namespacesOf(d.Set), journal)
 	for _, name := range namespacesOf(d.Set) {
 		if s.Namespaces[name] == NamespaceAbsent {
-			plan.Steps = append(plan.Steps, Step{ID: "namespace " + name, Kind: StepNamespace, Action: ActionCreate, Namespace: name})
+			plan.Steps = append(plan.Steps, Step{ID: namespaceID(name), Kind: StepNamespace, Action: ActionCreate, Namespace: name})
 		}
 	}
 	needed, err := plan.addCRDs(s)
@@ -285,7 +74,7 @@ func NewPlan(d *Desired, s *Snapshot) (*Plan, error) {
 	for i, target := range s.Targets {
 		release := releaseStep(target, s)
 		target = release.target
-		gate := Step{ID: "gate " + target.String(), Kind: StepGate, Action: ActionWait, Key: target.Key, Needs: []string{release.ID}, target: target}
+		gate := gateOn(gateID(target.Key), target, release.ID)
 		if target.Chart == fleet.ChartCRDs {
 			crdGates = append(crdGates, gate.ID)
 		} else {
@@ -293,7 +82,7 @@ func NewPlan(d *Desired, s *Snapshot) (*Plan, error) {
 		}
 		release.Needs = append(release.Needs, needed[target.Key]...)
 		for _, before := range target.After {
-			release.Needs = append(release.Needs, "gate "+before.String())
+			release.Needs = append(release.Needs, gateID(before))
 		}
 		plan.Steps = append(plan.Steps, release)
 		if certificate := s.certificateStep(i, release); certificate != nil {
@@ -361,66 +150,6 @@ func (e *ConflictError) Error() string { return e.Findings.Err().Error() }
 // Unwrap makes the findings a refusal.
 func (e *ConflictError) Unwrap() error { return e.Findings.Err() }
 
-func releaseStep(target Target, s *Snapshot) Step {
-	rows, last := s.Ownership[target.Key], s.Records[target.Key]
-	action, reason := decide(target, s.Records, damaged(rows))
-	for _, row := range rows {
-		if row.Standing == Adoptable && row.Kind != KindRelease {
-			target.Adopts = append(target.Adopts, row)
-		}
-	}
-	if action == ActionInstall && len(target.Adopts) > 0 {
-		action, reason = ActionAdopt, fmt.Sprintf("not installed, %d of its objects exist", len(target.Adopts))
-	}
-	// What another client wrote last, or we did not finish, may have fields
-	// that are recorded as somebody else's.
-	target.Migrate = len(target.Adopts) > 0 || last.Revision > 0 && (last.Digest == Digest{} || last.Status != "deployed")
-	step := Step{
-		ID: "release " + target.String(), Kind: StepRelease, Action: action, Reason: reason,
-		Key: target.Key, target: target, last: last,
-	}
-	for _, namespace := range target.Namespaces() {
-		if s.Namespaces[namespace] == NamespaceAbsent {
-			step.Needs = append(step.Needs, "namespace "+namespace)
-		}
-	}
-	return step
-}
-
-// decide compares a release as it should be with its newest record. The damage
-// says what its objects lack; empty if nothing.
-func decide(target Target, records map[fleet.Key]Record, damage string) (Action, string) {
-	last, exists := records[target.Key]
-	switch {
-	case !exists:
-		return ActionInstall, "not installed"
-	case strings.HasPrefix(last.Status, "pending-"):
-		return ActionRepair, "an earlier client left it " + last.Status
-	case last.Status == "uninstalled", last.Status == "uninstalling":
-		return ActionInstall, "it is " + last.Status
-	case !last.Ours:
-		return ActionAdopt, "installed by another program so far"
-	case last.Status != "deployed":
-		return ActionUpgrade, "the last attempt " + last.Status
-	case last.Digest == Digest{}:
-		return ActionUpgrade, fmt.Sprintf("revision %d was made by another program", last.Revision)
-	case last.Fleet != target.FleetName:
-		return ActionAdopt, fmt.Sprintf("belongs to fleet %s so far", last.Fleet)
-	case last.Digest.Chart != target.Digest.Chart && last.Digest.Values != target.Digest.Values:
-		return ActionUpgrade, "chart and values changed"
-	case last.Digest.Chart != target.Digest.Chart:
-		return ActionUpgrade, "chart changed"
-	case last.Digest.Values != target.Digest.Values:
-		return ActionUpgrade, "values changed"
-	case last.Rival > 0:
-		return ActionRepair, fmt.Sprintf("revisions %d and %d both say that they are deployed", last.Rival, last.Revision)
-	case damage != "":
-		return ActionRepair, damage
-	default:
-		return ActionUnchanged, ""
-	}
-}
-
 // orphans are releases that the fleet once wrote and no longer names, and those
 // of which only they themselves say so.
 func orphans(set *fleet.Set, records map[fleet.Key]Record) (known, unproven []Record) {
@@ -430,7 +159,7 @@ func orphans(set *fleet.Set, records map[fleet.Key]Record) (known, unproven []Re
 	}
 	for key, record := range records {
 		switch {
-		case record.Fleet != set.Name || wanted[key] || record.Status == "uninstalled":
+		case record.Fleet != set.Name || wanted[key] || record.Status == HelmUninstalled:
 		case record.Known:
 			known = append(known, record)
 		default:
@@ -441,4 +170,44 @@ func orphans(set *fleet.Set, records map[fleet.Key]Record) (known, unproven []Re
 	slices.SortFunc(known, byName)
 	slices.SortFunc(unproven, byName)
 	return known, unproven
+}
+
+// inOrder lists the steps so that each comes after what it needs, and else as
+// the plan has them.
+func (p *Plan) inOrder() []string {
+	steps := map[string]Step{}
+	for _, s := range p.Steps {
+		steps[s.ID] = s
+	}
+	var out []string
+	placed := map[string]bool{}
+	var place func(id string)
+	place = func(id string) {
+		step, known := steps[id]
+		if !known || placed[id] {
+			return
+		}
+		placed[id] = true
+		for _, need := range step.Needs {
+			place(need)
+		}
+		out = append(out, id)
+	}
+	for _, s := range p.Steps {
+		place(s.ID)
+	}
+	return out
+}
+
+// Deletions counts the objects that the plan deletes.
+func (p *Plan) Deletions() int {
+	n := 0
+	for _, step := range p.Steps {
+		for _, change := range step.Changes {
+			if change.Action == ChangeDelete {
+				n++
+			}
+		}
+	}
+	return n
 }

@@ -2,9 +2,6 @@ package rollout
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -87,135 +84,82 @@ type PreviewOptions struct {
 	Text bool
 }
 
+// Records reads what Helm recorded.
+type Records interface {
+	// Stored reads what Helm recorded of one revision of a release, of the
+	// newest for 0; nil if there is none. One that was altered since we wrote
+	// it is an *AlteredError.
+	Stored(ctx context.Context, key fleet.Key, revision int) (*Stored, error)
+}
+
+// Forecaster reads what Helm recorded, and tells what it would record.
+type Forecaster interface {
+	Records
+	// Forecast tells how big the record of a release will be.
+	Forecast(target Target) (RecordSize, error)
+}
+
+// Comparer asks the server what some writes would change, by dry run.
+type Comparer interface {
+	Definitions
+	Compare(ctx context.Context, c Comparison) ([]Change, error)
+}
+
+// Previewer tells what a plan would change.
+type Previewer interface {
+	Comparer
+	Graphs
+	// Capabilities is what templates may ask about the cluster.
+	Capabilities(ctx context.Context) (*chart.Capabilities, error)
+}
+
+// Graphs tells which graphs there are.
+type Graphs interface {
+	// Graphs lists the graphs of some namespaces, of all if none is named.
+	Graphs(ctx context.Context, namespaces []string) ([]Graph, error)
+}
+
+// previewing is one preview.
+type previewing struct {
+	releases Forecaster
+	cluster  Previewer
+	// absent are the namespaces that the plan makes.
+	absent map[string]bool
+	// blocked are the steps, and the CRDs, that are somebody else's.
+	blocked map[string]bool
+	options PreviewOptions
+}
+
+// inMemory is how many releases are read or rendered at a time: requests are
+// bounded where they leave.
+const inMemory = 8
+
 // Preview fills in what each step of the plan changes, by server-side dry run.
 // A release with drift becomes a repair. A release that wants what belongs to
 // others is left out. Nothing is written.
-func Preview(ctx context.Context, plan *Plan, releases Releases, cluster Cluster, options PreviewOptions) error {
+func Preview(ctx context.Context, plan *Plan, releases Forecaster, cluster Previewer, options PreviewOptions) error {
 	plan.AcceptBreakage, plan.options = options.AcceptBreakage, options.PlanOptions
-	absent := map[string]bool{}
+	p := &previewing{releases: releases, cluster: cluster, absent: map[string]bool{}, blocked: map[string]bool{}, options: options}
 	for _, step := range plan.Steps {
 		if step.Kind == StepNamespace && step.Action == ActionCreate {
-			absent[step.Namespace] = true
+			p.absent[step.Namespace] = true
 		}
 	}
-	blocked := map[string]bool{}
 	for _, row := range plan.Foreign() {
-		blocked["release "+row.Release.String()] = true
-		blocked[row.Name] = row.Kind == kindCRD
+		p.blocked[releaseID(row.Release)] = true
+		p.blocked[row.Name] = row.Kind == kindCRD
 	}
-	whole := ctx
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(8)
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(inMemory)
 	for i := range plan.Steps {
 		step := &plan.Steps[i]
-		if blocked[step.ID] || step.Action == ActionLater || !step.Action.Changes() && !options.Drift {
+		if p.blocked[step.ID] || step.Action == ActionLater || !step.Action.Changes() && !options.Drift {
 			continue
 		}
-		switch step.Kind {
-		case StepRelease:
-			group.Go(func() error { return preview(ctx, step, releases, cluster, absent, options) })
-		case StepCRDs:
-			if slices.ContainsFunc(step.Names, func(crd string) bool { return blocked[crd] }) {
-				continue
-			}
-			group.Go(func() error { return previewCRDs(ctx, step, cluster, options) })
-		}
+		group.Go(func() error { return kinds[step.Kind].preview(gctx, step, p) })
 	}
 	if err := group.Wait(); err != nil || !options.Prune {
 		return err
 	}
-	return plan.Prune(whole, releases, cluster)
-}
-
-func preview(ctx context.Context, step *Step, releases Releases, cluster Cluster, absent map[string]bool, options PreviewOptions) error {
-	var stored *Stored
-	if step.last.Revision > 0 {
-		var err error
-		stored, err = releases.Stored(ctx, step.Key, 0)
-		if step.refuses(err) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-	step.returnable = stored != nil && stored.Verdict == Written
-	wanted := step.target.Rendered.Objects
-	step.gone, _ = without(stored.objects(), wanted)
-	changes, err := cluster.Compare(ctx, Comparison{
-		Release: step.Key, Wanted: wanted, Gone: step.gone, Reach: stored.reach(wanted),
-		AbsentNamespaces: absent, Migrate: step.target.Migrate, Fields: options.Fields, Text: options.Text,
-	})
-	if err != nil {
-		return fmt.Errorf("release %s: %w", step.Key, err)
-	}
-	step.Changes = changes
-	if step.Action.Changes() {
-		if err := step.forecast(releases); err != nil {
-			return err
-		}
-	}
-	if step.Definitions, err = definitions(ctx, cluster, changes, wanted, step.gone); err != nil {
-		return fmt.Errorf("release %s: %w", step.Key, err)
-	}
-	if step.Action == ActionUpgrade {
-		step.Values = step.target.shownChanges(stored)
-	}
-	step.Downgrade = downgrade(stored, step.target, step.Definitions)
-	if step.Defaults, err = changedDefaults(ctx, cluster, stored, step); err != nil {
-		return fmt.Errorf("release %s: %w", step.Key, err)
-	}
-	drift := slices.DeleteFunc(slices.Clone(changes), func(c Change) bool { return c.Action == ChangeLeft })
-	if len(drift) > 0 && step.Action == ActionUnchanged {
-		step.Action, step.Reason = ActionRepair, changedByOthers(drift)
-	}
-	return nil
-}
-
-// refuses makes a record that was altered the reason why a step cannot be done.
-func (s *Step) refuses(err error) bool {
-	var altered *AlteredError
-	if !errors.As(err, &altered) {
-		return false
-	}
-	s.Changes = []Change{{Action: ChangeRefused, Kind: "Secret", Namespace: altered.Namespace, Name: altered.Secret(), Reason: altered.Error()}}
-	return true
-}
-
-func changedByOthers(changes []Change) string {
-	return fmt.Sprintf("%s and maybe more was changed by another program", changes[0])
-}
-
-// without lists the objects that another list does not have, in any version:
-// those that go, and those that a keep policy holds.
-func without(objects, others []chart.Object) (gone, kept []chart.Object) {
-	type identity struct{ group, kind, namespace, name string }
-	id := func(o chart.Object) identity { return identity{o.Group(), o.Kind, o.Namespace, o.Name} }
-	have := map[identity]bool{}
-	for _, o := range others {
-		have[id(o)] = true
-	}
-	for _, o := range objects {
-		switch {
-		case have[id(o)]:
-		case o.Kept():
-			kept = append(kept, o)
-		default:
-			gone = append(gone, o)
-		}
-	}
-	return gone, kept
-}
-
-// Deletions counts the objects that the plan deletes.
-func (p *Plan) Deletions() int {
-	n := 0
-	for _, step := range p.Steps {
-		for _, change := range step.Changes {
-			if change.Action == ChangeDelete {
-				n++
-			}
-		}
-	}
-	return n
+	return plan.Prune(ctx, releases, cluster)
 }

@@ -8,7 +8,7 @@ import (
 // Prune adds the removal of the plan's orphans, with all that it deletes. Graphs
 // that an orphan's operator may serve must be gone first: without it nobody
 // looks after them.
-func (p *Plan) Prune(ctx context.Context, releases Releases, cluster Cluster) error {
+func (p *Plan) Prune(ctx context.Context, releases Records, cluster Previewer) error {
 	for _, orphan := range p.Orphans {
 		graphs, err := cluster.Graphs(ctx, []string{orphan.Namespace})
 		if err != nil {
@@ -28,9 +28,9 @@ func (p *Plan) Prune(ctx context.Context, releases Releases, cluster Cluster) er
 	return nil
 }
 
-func pruneStep(ctx context.Context, orphan Record, releases Releases, cluster Cluster) (Step, error) {
+func pruneStep(ctx context.Context, orphan Record, releases Records, cluster Previewer) (Step, error) {
 	step := Step{
-		ID: "release " + orphan.String(), Kind: StepRelease, Action: ActionUninstall, Key: orphan.Key, last: orphan,
+		ID: releaseID(orphan.Key), Kind: StepRelease, Action: ActionUninstall, Key: orphan.Key, last: orphan,
 		Reason: "the fleet file no longer names it",
 	}
 	stored, err := releases.Stored(ctx, orphan.Key, 0)

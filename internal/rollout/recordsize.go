@@ -30,7 +30,7 @@ func (r RecordSize) String() string {
 }
 
 // forecast warns of a record that is getting too big, before it is.
-func (s *Step) forecast(releases Releases) error {
+func (s *Step) forecast(releases Forecaster) error {
 	size, err := releases.Forecast(s.target)
 	if err != nil {
 		return err

@@ -13,6 +13,8 @@ type Outcome struct {
 	State  State
 	Err    error
 	Record Record
+	// Note is what there is to say of a step that succeeded.
+	Note string
 	// Started is when the step began, after what it needs and its turn.
 	Started time.Time
 	Took    time.Duration
@@ -88,31 +90,4 @@ func (r *Result) CriticalPath() []Outcome {
 	}
 	slices.Reverse(path)
 	return path
-}
-
-// inOrder lists the steps so that each comes after what it needs, and else as
-// the plan has them.
-func (p *Plan) inOrder() []string {
-	steps := map[string]Step{}
-	for _, s := range p.Steps {
-		steps[s.ID] = s
-	}
-	var out []string
-	placed := map[string]bool{}
-	var place func(id string)
-	place = func(id string) {
-		step, known := steps[id]
-		if !known || placed[id] {
-			return
-		}
-		placed[id] = true
-		for _, need := range step.Needs {
-			place(need)
-		}
-		out = append(out, id)
-	}
-	for _, s := range p.Steps {
-		place(s.ID)
-	}
-	return out
 }

@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -162,8 +163,6 @@ func TestTerminatingNamespaceStopsEverything(t *testing.T) {
 
 // world is a cluster in memory that records what it is asked.
 type world struct {
-	Cluster
-	Releases
 	mutex sync.Mutex
 	log   []string
 	// fail makes an operation fail, block makes it wait for a channel.
@@ -189,13 +188,37 @@ func (w *world) do(ctx context.Context, what string) error {
 func (w *world) CreateNamespace(ctx context.Context, name string) error {
 	return w.do(ctx, "create "+name)
 }
+func (w *world) DeleteNamespace(ctx context.Context, name string) (string, error) {
+	return "it is in use", w.do(ctx, "delete "+name)
+}
 func (w *world) Refresh() {}
 
-func (w *world) Lookup(context.Context) chart.Lookup { return nil }
+func (w *world) ApplyCRDs(ctx context.Context, crds []chart.Object, _ Fields) error {
+	return w.do(ctx, "apply crds "+strings.Join(crdNames(crds), ","))
+}
+func (w *world) DeleteCRDs(ctx context.Context, crds []string, _ time.Duration, _ func(string)) error {
+	return w.do(ctx, "delete crds "+strings.Join(crds, ","))
+}
+func (w *world) DeleteGraph(ctx context.Context, g Graph, _ time.Duration, _ func(string)) error {
+	return w.do(ctx, "delete graph "+g.Namespace+"/"+g.Name)
+}
+func (w *world) DeleteClaims(ctx context.Context, namespace string, names []string) error {
+	return w.do(ctx, "delete claims "+namespace+"/"+strings.Join(names, ","))
+}
+func (w *world) KeepAuthority(ctx context.Context, authority Authority) error {
+	return w.do(ctx, "keep "+authority.SecretName())
+}
+func (w *world) Stored(context.Context, fleet.Key, int) (*Stored, error) { return nil, nil }
+func (w *world) Rollback(ctx context.Context, key fleet.Key, revision int) (Record, error) {
+	return Record{Key: key, Status: HelmDeployed}, w.do(ctx, fmt.Sprintf("rollback %s to %d", key, revision))
+}
+func (w *world) Uninstall(ctx context.Context, key fleet.Key) ([]string, error) {
+	return []string{"Secret/a/kept"}, w.do(ctx, "uninstall "+key.String())
+}
 func (w *world) AwaitReady(ctx context.Context, gate Gate, _ func(string)) error {
 	return w.do(ctx, "await "+gate.Release.String())
 }
-func (w *world) Apply(ctx context.Context, target Target, _ Action, last Record) (Record, error) {
+func (w *world) Apply(ctx context.Context, target Target, last Record) (Record, error) {
 	last.Revision++
 	return last, w.do(ctx, "apply "+target.String())
 }

@@ -32,10 +32,10 @@ type Status struct {
 // ReleaseStatus is how one release is.
 type ReleaseStatus struct {
 	fleet.Key
-	Chart    string    `json:"chart"`
-	Revision int       `json:"revision"`
-	Status   string    `json:"status"`
-	Updated  time.Time `json:"updated,omitzero"`
+	Chart    string     `json:"chart"`
+	Revision int        `json:"revision"`
+	Status   HelmStatus `json:"status"`
+	Updated  time.Time  `json:"updated,omitzero"`
 	// Differs says how the release differs from the fleet file; empty if it
 	// does not, as far as digests and the existence of objects tell.
 	Differs string `json:"differs,omitempty"`
@@ -49,7 +49,7 @@ type ReleaseStatus struct {
 }
 
 // StatusMissing is the status of a release that is not installed.
-const StatusMissing = "missing"
+const StatusMissing HelmStatus = "missing"
 
 // Healthy reports whether everything that the manager answers for is so: each
 // release is installed, as wanted, and ready. Graphs are their owners': one of
@@ -67,9 +67,22 @@ func (r ReleaseStatus) Healthy() bool {
 // gateGlance is how long a status looks at a gate that is not open.
 const gateGlance = 300 * time.Millisecond
 
+// StatusReader tells how a cluster is.
+type StatusReader interface {
+	Observer
+	Graphs
+	// Describe names the cluster.
+	Describe() string
+	// AwaitReady blocks until a gate is open.
+	AwaitReady(ctx context.Context, gate Gate, report func(string)) error
+	// Certificates reads until when webhook configurations are trusted; those
+	// that cannot be read are left out.
+	Certificates(ctx context.Context, configurations []chart.Object) ([]Certificate, error)
+}
+
 // ReadStatus compares the cluster with the fleet, without any write. Where the
 // file cannot be read (d is nil), it tells what is in the cluster.
-func ReadStatus(ctx context.Context, id Identity, d *Desired, releases Releases, cluster Cluster) (*Status, error) {
+func ReadStatus(ctx context.Context, id Identity, d *Desired, releases Installed, cluster StatusReader) (*Status, error) {
 	s := &Status{Fleet: id.Set.Name, Cluster: cluster.Describe(), FileUnread: d == nil, Graphs: []Graph{}}
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
@@ -90,7 +103,7 @@ func ReadStatus(ctx context.Context, id Identity, d *Desired, releases Releases,
 
 // compare tells of each release that the file wants how it is, and which others
 // there are.
-func (s *Status) compare(ctx context.Context, d *Desired, releases Releases, cluster Cluster) error {
+func (s *Status) compare(ctx context.Context, d *Desired, releases Installed, cluster StatusReader) error {
 	snapshot, err := Observe(ctx, d, releases, cluster)
 	if err != nil {
 		return err
@@ -122,7 +135,7 @@ func (s *Snapshot) differs(target Target) string {
 }
 
 // installed tells of each release of the fleet how it is, as its record says.
-func installed(ctx context.Context, id Identity, releases Releases, cluster Cluster) ([]ReleaseStatus, error) {
+func installed(ctx context.Context, id Identity, releases Installed, cluster StatusReader) ([]ReleaseStatus, error) {
 	records, err := releases.Inventory(ctx)
 	if err != nil {
 		return nil, err
@@ -157,7 +170,7 @@ func installed(ctx context.Context, id Identity, releases Releases, cluster Clus
 }
 
 // releaseStatus looks at a release's objects.
-func releaseStatus(ctx context.Context, record Record, target Target, cluster Cluster) (ReleaseStatus, error) {
+func releaseStatus(ctx context.Context, record Record, target Target, cluster StatusReader) (ReleaseStatus, error) {
 	status := ReleaseStatus{Key: target.Key, Chart: record.Chart, Revision: record.Revision, Status: record.Status, Updated: record.Updated}
 	if record.Revision == 0 {
 		status.Status, status.Gate = StatusMissing, "not installed"
@@ -170,7 +183,7 @@ func releaseStatus(ctx context.Context, record Record, target Target, cluster Cl
 	if err != nil {
 		status.Gate = err.Error()
 	}
-	status.Ready = err == nil && record.Status == "deployed"
+	status.Ready = err == nil && record.Status == HelmDeployed
 	if status.Certificates, err = cluster.Certificates(ctx, webhooks(target.Rendered.Objects)); err != nil {
 		return status, err
 	}

@@ -16,8 +16,8 @@ import (
 // the state of the set. What is lost was changed and stays so. PreviewUndo must
 // follow. With a promise, what runs have done that died since it was given is
 // reversed, too.
-func Undo(plan *Plan, result *Result, promise *Promise) *Return {
-	undo := &Return{Plan: &Plan{Fleet: plan.Fleet}}
+func Undo(plan *Plan, result *Result, promise *Promise) *RollbackPlan {
+	undo := &RollbackPlan{Plan: &Plan{Fleet: plan.Fleet}}
 	var kept, crds []Step
 	for _, o := range slices.Backward(result.Outcomes) {
 		if o.Step.Kind == StepCRDs && o.Step.Action.Changes() && o.State != StateSkipped {
@@ -72,7 +72,7 @@ func ForeseeUndo(plan *Plan) []string {
 // PreviewUndo gives CRDs their place among the steps of an undo, after the check
 // that a rollback makes. CRDs that would hurt live objects by going back stay,
 // and so do those that cannot be checked: the rest is taken back all the same.
-func PreviewUndo(ctx context.Context, undo *Return, releases Releases, cluster Cluster, fields Fields) {
+func PreviewUndo(ctx context.Context, undo *RollbackPlan, releases Records, cluster Comparer, fields Fields) {
 	i := undo.crds()
 	if i < 0 {
 		return
@@ -87,10 +87,10 @@ func PreviewUndo(ctx context.Context, undo *Return, releases Releases, cluster C
 }
 
 // unfit says why CRDs cannot go back; empty if they can.
-func unfit(ctx context.Context, step *Step, releases Releases, cluster Cluster, fields Fields) string {
-	gone, err := readReturn(ctx, step, releases)
+func unfit(ctx context.Context, step *Step, releases Records, cluster Comparer, fields Fields) string {
+	gone, err := readRollback(ctx, step, releases)
 	if err == nil && gone == "" {
-		err = previewReturn(ctx, step, cluster, fields)
+		err = previewRollback(ctx, step, cluster, fields)
 	}
 	switch {
 	case err != nil:
@@ -141,7 +141,7 @@ func undoStep(o Outcome) (step Step, stays string) {
 	if o.State == StateSkipped || !o.Step.Action.Changes() {
 		step.last = before
 		if before.Revision == 0 {
-			step.last = Record{Key: o.Step.Key, Status: "uninstalled"}
+			step.last = Record{Key: o.Step.Key, Status: HelmUninstalled}
 		}
 		return step, ""
 	}
@@ -152,15 +152,15 @@ func undoStep(o Outcome) (step Step, stays string) {
 		return step, "its CRDs are new, and stay: they carry a keep policy, and the next apply goes on from them"
 	case o.Step.Action == ActionInstall:
 		step.Action, step.Reason = ActionUninstall, "it was new"
-	case before.Status == "deployed" && !o.Step.returnable:
+	case before.Status == HelmDeployed && !o.Step.returnable:
 		return step, fmt.Sprintf("its Helm revision %d was not written by wheelhouse, so nothing goes back to it unasked", before.Revision)
-	case before.Status == "deployed":
+	case before.Status == HelmDeployed:
 		step.Action, step.Revision = ActionRollback, before.Revision
 		step.Reason = fmt.Sprintf("back to Helm revision %d", before.Revision)
 	case before.Revision == 0:
 		return step, "its objects existed before it took them over"
 	default:
-		return step, "it was " + before.Status + " before"
+		return step, "it was " + string(before.Status) + " before"
 	}
 	return step, ""
 }

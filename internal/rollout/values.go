@@ -145,7 +145,7 @@ type Ask struct {
 
 // StillAsked lists the releases that the file wants otherwise than their records
 // say.
-func (d *Desired) StillAsked(ctx context.Context, releases Releases, records map[fleet.Key]Record) ([]Ask, error) {
+func (d *Desired) StillAsked(ctx context.Context, releases Records, records map[fleet.Key]Record) ([]Ask, error) {
 	var out []Ask
 	for _, rel := range d.Set.Releases {
 		values, err := valuesDigest(rel.Overrides.Locked())

@@ -37,10 +37,10 @@ func New(s *session.Session, wait *await.Waiter) *Objects { return &Objects{sess
 // their metadata only, and of few kinds.
 const perKind = 1000
 
-// Sightings looks at everything that releases want. What Helm releases own is
+// Find looks at everything that releases want. What Helm releases own is
 // found with one metadata-only list per kind, however many releases there are;
 // only what is not among it is asked for by name.
-func (o *Objects) Sightings(ctx context.Context, releases map[fleet.Key][]chart.Object, absentNamespaces map[string]bool) (map[fleet.Key][]rollout.Sighting, error) {
+func (o *Objects) Find(ctx context.Context, releases map[fleet.Key][]chart.Object, absentNamespaces map[string]bool) (map[fleet.Key][]rollout.Found, error) {
 	wanted, err := o.identify(releases)
 	if err != nil {
 		return nil, err
@@ -49,13 +49,13 @@ func (o *Objects) Sightings(ctx context.Context, releases map[fleet.Key][]chart.
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[fleet.Key][]rollout.Sighting, len(wanted))
+	out := make(map[fleet.Key][]rollout.Found, len(wanted))
 	group, ctx := errgroup.WithContext(ctx)
 	for key, objects := range wanted {
-		seen := make([]rollout.Sighting, len(objects))
+		seen := make([]rollout.Found, len(objects))
 		out[key] = seen
 		for i, at := range objects {
-			seen[i] = rollout.Sighting{Kind: at.Kind, Namespace: at.ID.Namespace, Name: at.Name, Resource: at.ID.GroupResource.String()}
+			seen[i] = rollout.Found{Kind: at.Kind, Namespace: at.ID.Namespace, Name: at.Name, Resource: at.ID.GroupResource.String()}
 			if live := owned[at.ID]; live != nil || !at.Served || absentNamespaces[at.ID.Namespace] {
 				seen[i].Live = live
 				continue

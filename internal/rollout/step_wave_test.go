@@ -109,7 +109,7 @@ func TestUntilLeavesLaterWaves(t *testing.T) {
 	}
 	at := map[string]string{}
 	for _, rel := range book.revisions[0].Releases {
-		at[rel.String()] = rel.Status
+		at[rel.String()] = string(rel.Status)
 	}
 	if at["z/p"] != "uninstalled" || at["m/p"] != "deployed" {
 		t.Errorf("journal: %v", at)

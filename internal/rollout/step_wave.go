@@ -1,12 +1,22 @@
 package rollout
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
+
+// waveKind stands between two waves.
+type waveKind struct{ unseen }
+
+func (waveKind) needs(*Step, bool) []Need { return nil }
+
+func (waveKind) do(context.Context, Step, *execution, func(string)) (done, error) {
+	return done{}, nil
+}
 
 // addWaves makes the releases of each wave wait until everything in the waves
 // before is ready. A barrier step between two waves keeps the graph small.
