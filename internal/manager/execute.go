@@ -27,9 +27,8 @@ type operation struct {
 // lock and recorded in the journal; one that does not writes nothing at all,
 // unless somebody is at work, or died before it could say that all was done.
 func (m *Manager) carryOut(ctx context.Context, o operation) (*rollout.Result, error) {
-	ledger := m.ledger()
 	if !o.plan.Changes() {
-		unsettled, err := ledger.Unsettled(ctx)
+		unsettled, err := m.ledger.Unsettled(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -37,7 +36,7 @@ func (m *Manager) carryOut(ctx context.Context, o operation) (*rollout.Result, e
 			return rollout.Execute(ctx, o.plan, m.store, m.cluster, o.options), nil
 		}
 	}
-	lock, err := m.lock(ctx, ledger)
+	lock, err := m.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +55,7 @@ func (m *Manager) carryOut(ctx context.Context, o operation) (*rollout.Result, e
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go m.watch(ctx, cancel)
-	result, told, err := m.journaled(ctx, ledger, o)
+	result, told, err := m.journaled(ctx, o)
 	switch {
 	case !told:
 		ending = rollout.EndedUntold
@@ -81,9 +80,9 @@ func (m *Manager) watch(ctx context.Context, stop context.CancelCauseFunc) {
 	}
 }
 
-func (m *Manager) lock(ctx context.Context, ledger rollout.Ledger) (*rollout.Lock, error) {
+func (m *Manager) lock(ctx context.Context) (*rollout.Lock, error) {
 	told := ""
-	lock, err := ledger.Acquire(ctx, func(message string) {
+	lock, err := m.ledger.Acquire(ctx, func(message string) {
 		if message != told {
 			m.say(message)
 			told = message
@@ -98,9 +97,9 @@ func (m *Manager) lock(ctx context.Context, ledger rollout.Ledger) (*rollout.Loc
 // journaled executes the plan, and takes back what it did if it fails and that
 // was asked for: of this run, or of one that died before it could keep its
 // promise. It tells whether the journal has the outcome.
-func (m *Manager) journaled(ctx context.Context, ledger rollout.Ledger, o operation) (result *rollout.Result, told bool, err error) {
+func (m *Manager) journaled(ctx context.Context, o operation) (result *rollout.Result, told bool, err error) {
 	intent := rollout.Intent{Description: o.description, By: holder(), Promises: o.undo, GoesOn: o.goesOn}
-	revision, result, told, err := m.record(ctx, ledger, o.plan, intent, o.options)
+	revision, result, told, err := m.record(ctx, o.plan, intent, o.options)
 	if err != nil || revision.Promise == nil || result.Interrupted {
 		return result, told, err
 	}
@@ -108,7 +107,7 @@ func (m *Manager) journaled(ctx context.Context, ledger rollout.Ledger, o operat
 	rollout.PreviewUndo(ctx, undo, m.store, m.cluster, m.store.Fields)
 	result.Stays = undo.Lost
 	if !undo.Plan.Changes() {
-		return result, told, rollout.Acquit(ctx, ledger, revision)
+		return result, told, rollout.Acquit(ctx, m.ledger, revision)
 	}
 	if o.undo {
 		m.say("taking back what was changed, in reverse")
@@ -116,21 +115,21 @@ func (m *Manager) journaled(ctx context.Context, ledger rollout.Ledger, o operat
 		m.say("the last run ended before it could take back what it changed, as it was to if a step fails; taking it back, in reverse")
 	}
 	intent = rollout.Intent{Description: fmt.Sprintf("undo of %d", revision.Number), By: holder(), Keeps: revision.Promise}
-	_, result.Undone, told, err = m.record(ctx, ledger, undo.Plan, intent, o.options)
+	_, result.Undone, told, err = m.record(ctx, undo.Plan, intent, o.options)
 	return result, told, err
 }
 
 // record executes a plan between the journal's intent and its outcome. What is
 // owed by a run that was interrupted counts as an outcome that is missing.
-func (m *Manager) record(ctx context.Context, ledger rollout.Ledger, plan *rollout.Plan, intent rollout.Intent, options rollout.Options) (revision rollout.Revision, result *rollout.Result, told bool, err error) {
-	revision, err = rollout.Begin(ctx, ledger, plan, intent)
+func (m *Manager) record(ctx context.Context, plan *rollout.Plan, intent rollout.Intent, options rollout.Options) (revision rollout.Revision, result *rollout.Result, told bool, err error) {
+	revision, err = rollout.Begin(ctx, m.ledger, plan, intent)
 	if err != nil {
 		return revision, nil, false, err
 	}
 	revision.Unwaited = options.NoWait
 	result = rollout.Execute(ctx, plan, m.store, m.cluster, options)
 	// The outcome is recorded even if the run was interrupted.
-	revision, err = rollout.Finish(context.WithoutCancel(ctx), ledger, revision, result)
+	revision, err = rollout.Finish(context.WithoutCancel(ctx), m.ledger, revision, result)
 	told = err == nil && !(result.Interrupted && revision.Promise != nil)
 	if cause := m.cluster.Cause(); cause != nil {
 		// Whatever else went wrong, went wrong because of this.

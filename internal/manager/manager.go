@@ -32,6 +32,7 @@ type Manager struct {
 	desired *rollout.Desired
 	cluster *cluster.Cluster
 	store   *release.Store
+	ledger  *ledger.Ledger
 }
 
 // Open connects to the cluster that kubectl's flags name. Desired is nil where the
@@ -46,7 +47,8 @@ func Open(ctx context.Context, kube *genericclioptions.ConfigFlags, id rollout.I
 	store := release.NewStore(c.Session, c, log)
 	store.Namespaces, store.Fields.Leave, store.History = id.Namespaces(), id.Fleet.LeaveFields, id.Fleet.History
 	m := &Manager{Identity: id, desired: desired, cluster: c, store: store}
-	store.Set, store.Journal = id.Set, m.ledger()
+	m.ledger = c.Ledger(id.Journal(), id.Set.Name, holder()).Formerly(id.Fleet.CRDs.Namespace.Value)
+	store.Set, store.Journal = id.Set, m.ledger
 	c.Tell(m.say)
 	return m, nil
 }
@@ -75,7 +77,7 @@ func (m *Manager) Status(ctx context.Context) (*rollout.Status, error) {
 
 // History lists the revisions of the set, oldest first.
 func (m *Manager) History(ctx context.Context) ([]rollout.Revision, error) {
-	return m.ledger().Revisions(ctx)
+	return m.ledger.Revisions(ctx)
 }
 
 // Charts counts the releases of the fleet by chart, as NAME-VERSION.
@@ -91,10 +93,6 @@ func (m *Manager) Charts(ctx context.Context) (map[string]int, error) {
 		}
 	}
 	return out, nil
-}
-
-func (m *Manager) ledger() *ledger.Ledger {
-	return m.cluster.Ledger(m.Journal(), m.Set.Name, holder()).Formerly(m.Fleet.CRDs.Namespace.Value)
 }
 
 func (m *Manager) say(message string) {

@@ -20,6 +20,8 @@ type past []*helmrelease.Release
 func readPast(cfg *action.Configuration, key fleet.Key) (past, error) {
 	found, err := cfg.Releases.History(key.Name)
 	if errors.Is(err, driver.ErrReleaseNotFound) {
+		// Helm, which is about to ask the same, need not.
+		recordsIn(cfg).fresh = true
 		return nil, nil
 	}
 	if err != nil {

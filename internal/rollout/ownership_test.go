@@ -94,3 +94,16 @@ func TestAReleaseOfAnotherProgramOrFleetNeedsConsent(t *testing.T) {
 		})
 	}
 }
+
+// What is not there need not be read; what is on its way out is still there.
+func TestWhatIsMissing(t *testing.T) {
+	row := func(name string, standing Standing, reason string) Ownership {
+		return Ownership{Kind: "Service", Namespace: "a", Name: name, Standing: standing, Reason: reason}
+	}
+	got := missing([]Ownership{
+		row("gone", Absent, ""), row("going", Absent, "is being deleted"), row("ours", Ours, ""), row("twice", Absent, ""), row("twice", Ours, ""),
+	})
+	if len(got) != 1 || !got["Service/a/gone"] {
+		t.Errorf("got %v", got)
+	}
+}

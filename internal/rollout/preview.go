@@ -67,6 +67,9 @@ type Comparison struct {
 	Reach        Reach
 	// AbsentNamespaces do not exist yet, so nothing in them does.
 	AbsentNamespaces map[string]bool
+	// Absent are objects that were not there a moment ago, as Change.String
+	// writes them, and so need not be read.
+	Absent map[string]bool
 	// Migrate counts fields that other clients of the release wrote as ours.
 	Migrate bool
 	// Fields says what to do about fields that others own.
@@ -123,8 +126,9 @@ type Graphs interface {
 type previewing struct {
 	releases Forecaster
 	cluster  Previewer
-	// absent are the namespaces that the plan makes.
-	absent map[string]bool
+	// absent are the namespaces that the plan makes, missing the objects that do
+	// not exist.
+	absent, missing map[string]bool
 	// blocked are the steps, and the CRDs, that are somebody else's.
 	blocked map[string]bool
 	options PreviewOptions
@@ -139,7 +143,7 @@ const inMemory = 8
 // others is left out. Nothing is written.
 func Preview(ctx context.Context, plan *Plan, releases Forecaster, cluster Previewer, options PreviewOptions) error {
 	plan.AcceptBreakage, plan.options = options.AcceptBreakage, options.PlanOptions
-	p := &previewing{releases: releases, cluster: cluster, absent: map[string]bool{}, blocked: map[string]bool{}, options: options}
+	p := &previewing{releases: releases, cluster: cluster, absent: map[string]bool{}, missing: missing(plan.Ownership), blocked: map[string]bool{}, options: options}
 	for _, step := range plan.Steps {
 		if step.Kind == StepNamespace && step.Action == ActionCreate {
 			p.absent[step.Namespace] = true
@@ -162,4 +166,21 @@ func Preview(ctx context.Context, plan *Plan, releases Forecaster, cluster Previ
 		return err
 	}
 	return plan.Prune(ctx, releases, cluster)
+}
+
+// missing lists the objects that do not exist. Where two kinds of one name have an
+// object of one name, both must be missing.
+func missing(rows []Ownership) map[string]bool {
+	out := map[string]bool{}
+	for _, row := range rows {
+		if row.Standing == Absent && row.Reason == "" {
+			out[row.Object()] = true
+		}
+	}
+	for _, row := range rows {
+		if row.Standing != Absent || row.Reason != "" {
+			delete(out, row.Object())
+		}
+	}
+	return out
 }

@@ -39,7 +39,7 @@ func (crdsKind) preview(ctx context.Context, step *Step, p *previewing) error {
 	step.fields = p.options.Fields
 	step.fields.Force = step.fields.Force || step.Action == ActionAdopt
 	wanted := step.target.Rendered.Objects
-	changes, err := p.cluster.Compare(ctx, Comparison{Wanted: wanted, Unreleased: true, Fields: step.fields, Text: p.options.Text})
+	changes, err := p.cluster.Compare(ctx, Comparison{Wanted: wanted, Unreleased: true, Absent: p.missing, Fields: step.fields, Text: p.options.Text})
 	if err != nil {
 		return fmt.Errorf("%s: %w", step.ID, err)
 	}

@@ -63,7 +63,7 @@ func (releaseKind) preview(ctx context.Context, step *Step, p *previewing) error
 	step.gone, _ = without(stored.objects(), wanted)
 	changes, err := p.cluster.Compare(ctx, Comparison{
 		Release: step.Key, Wanted: wanted, Gone: step.gone, Reach: stored.reach(wanted),
-		AbsentNamespaces: p.absent, Migrate: step.target.Migrate, Fields: p.options.Fields, Text: p.options.Text,
+		AbsentNamespaces: p.absent, Absent: p.missing, Migrate: step.target.Migrate, Fields: p.options.Fields, Text: p.options.Text,
 	})
 	if err != nil {
 		return fmt.Errorf("release %s: %w", step.Key, err)

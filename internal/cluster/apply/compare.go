@@ -83,7 +83,11 @@ func (p Previewer) compareOne(ctx context.Context, object chart.Object, c rollou
 		return change, nil
 	}
 	client := p.session.Client(at)
-	live, err := ReadWith(client, object.Name)(ctx)
+	read := ReadWith(client, object.Name)
+	if c.Absent[change.String()] {
+		read = known(nil)
+	}
+	live, err := read(ctx)
 	said := &session.Warnings{}
 	trying := said.Collect(ctx)
 	switch {

@@ -25,8 +25,16 @@ const journalType = corev1.SecretType("wheelhouse.dev/revision.v1")
 
 // Revisions lists the fleet's revisions, oldest first. One that cannot be read
 // is listed as damaged. Until a journal has been taken over, its revisions are
-// those of the place where it was kept before.
+// those of the place where it was kept before. While the lock is held, they are
+// read once.
 func (l *Ledger) Revisions(ctx context.Context) ([]rollout.Revision, error) {
+	if known, held := l.known.list(); held {
+		return known, nil
+	}
+	return l.read(ctx)
+}
+
+func (l *Ledger) read(ctx context.Context) ([]rollout.Revision, error) {
 	revisions, err := l.revisionsIn(ctx, l.namespace)
 	if err != nil || !l.movable(revisions) {
 		return revisions, err
@@ -107,10 +115,12 @@ func (l *Ledger) takeOver(ctx context.Context, report func(string)) error {
 		}
 	}
 	if !l.movable(revisions) {
+		l.known.hold(revisions)
 		return nil
 	}
 	before, err := l.revisionsIn(ctx, l.former)
 	if apierrors.IsForbidden(err) || err == nil && len(before) == 0 {
+		l.known.hold(revisions)
 		return nil
 	}
 	if err != nil {
@@ -127,7 +137,12 @@ func (l *Ledger) takeOver(ctx context.Context, report func(string)) error {
 	if err != nil {
 		return err
 	}
-	return old.moved(ctx, l.namespace)
+	if err := old.moved(ctx, l.namespace); err != nil {
+		return err
+	}
+	revisions, err = l.read(ctx)
+	l.known.hold(revisions)
+	return err
 }
 
 // move copies everything before it deletes anything.
@@ -196,11 +211,17 @@ func (l *Ledger) Save(ctx context.Context, r rollout.Revision) error {
 	if err != nil {
 		return l.session.Explain(fmt.Sprintf("record revision %d of fleet %s", r.Number, l.fleet), err)
 	}
+	var written rollout.Revision
+	if err := json.Unmarshal(data, &written); err != nil {
+		return fmt.Errorf("record revision %d of fleet %s: %w", r.Number, l.fleet, err)
+	}
+	l.known.saved(written)
 	if old := r.Number - rollout.KeptRevisions; old > 0 {
 		err := secrets.Delete(ctx, l.recordName(old), metav1.DeleteOptions{})
 		if err != nil && !apierrors.IsNotFound(err) {
 			return l.session.Explain(fmt.Sprintf("forget revision %d of fleet %s", old, l.fleet), err)
 		}
+		l.known.deleted(old)
 	}
 	return nil
 }

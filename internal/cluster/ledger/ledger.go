@@ -19,6 +19,8 @@ type Ledger struct {
 	former string
 	fleet  string
 	holder string
+	// known is the journal while the lock is held.
+	known memory
 }
 
 var _ rollout.Ledger = (*Ledger)(nil)
@@ -45,6 +47,11 @@ func (l *Ledger) Acquire(ctx context.Context, report func(string)) (*rollout.Loc
 	lock, err := l.lock(ctx, report, l.session.Fence())
 	if err != nil {
 		return nil, err
+	}
+	release := lock.Release
+	lock.Release = func(ending rollout.Ending) {
+		l.known.forget()
+		release(ending)
 	}
 	if err := l.takeOver(ctx, report); err != nil {
 		lock.Release(rollout.EndedUntold)
