@@ -33,7 +33,7 @@ func TestForeignOperatorIsRefused(t *testing.T) {
 			"conflicts with release theirs/dynamo-platform (scope cluster",
 			"helm -n theirs get manifest dynamo-platform",
 			"ALSO IN THE CLUSTER", "validating webhook", "ValidatingWebhookConfiguration dynamo-platform-dynamo-operator-validating",
-			"[C-20]", "docs/rules/C-20.md",
+			"[C-20]", "`wheelhouse rules C-20`",
 		} {
 			if !strings.Contains(out, want) {
 				t.Errorf("%s: %q is missing from:\n%s", spec, want, out)
