@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"helm.sh/helm/v4/pkg/action"
 	"helm.sh/helm/v4/pkg/kube"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -84,12 +83,6 @@ func newClient(ctx context.Context, s *session.Session, hooks Cluster, release f
 		}
 	}
 	return &client{Client: c, session: s, release: release, fields: fields, migrate: migrate, waiting: wait}
-}
-
-// clientOf is the client of a configuration that this package has made.
-func clientOf(cfg *action.Configuration) *client {
-	c, _ := cfg.KubeClient.(*client)
-	return c
 }
 
 // IsReachable is answered once per run, by the session.

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"helm.sh/helm/v4/pkg/action"
 	"helm.sh/helm/v4/pkg/release/common"
 	helmrelease "helm.sh/helm/v4/pkg/release/v1"
 	"helm.sh/helm/v4/pkg/storage/driver"
@@ -17,11 +16,11 @@ import (
 // past is a release's revisions, oldest first; none if it does not exist.
 type past []*helmrelease.Release
 
-func readPast(cfg *action.Configuration, key fleet.Key) (past, error) {
-	found, err := cfg.Releases.History(key.Name)
+func readPast(op *operation, key fleet.Key) (past, error) {
+	found, err := op.Releases.History(key.Name)
 	if errors.Is(err, driver.ErrReleaseNotFound) {
 		// Helm, which is about to ask the same, need not.
-		recordsIn(cfg).fresh = true
+		op.records.fresh = true
 		return nil, nil
 	}
 	if err != nil {

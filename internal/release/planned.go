@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"helm.sh/helm/v4/pkg/action"
 	"helm.sh/helm/v4/pkg/chart/common"
 	helmchart "helm.sh/helm/v4/pkg/chart/v2"
 
@@ -26,9 +25,9 @@ const (
 )
 
 // chartFor is what Helm works on in place of the target's chart.
-func chartFor(cfg *action.Configuration, target rollout.Target) *helmchart.Chart {
-	recordsIn(cfg).planned = target.Rendered
-	clientOf(cfg).planned = target.Rendered
+func chartFor(op *operation, target rollout.Target) *helmchart.Chart {
+	op.records.planned = target.Rendered
+	op.client.planned = target.Rendered
 	metadata := *target.Rendered.Source().Metadata
 	metadata.Dependencies = nil
 	c := &helmchart.Chart{

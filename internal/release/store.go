@@ -70,67 +70,67 @@ func NewStore(s *session.Session, cluster Cluster, log slog.Handler) *Store {
 // Apply installs or upgrades a release. A revision that an earlier client left
 // pending is marked failed first, one that was being uninstalled is removed.
 func (s *Store) Apply(ctx context.Context, target rollout.Target, last rollout.Record) (rollout.Record, error) {
-	cfg, err := s.configuration(ctx, target.Key, target.Migrate)
+	op, err := s.operation(ctx, target.Key, target.Migrate)
 	if err != nil {
 		return last, err
 	}
 	if s.cluster.Fresh(target.Namespace) {
-		expectNothing(cfg)
+		expectNothing(op)
 	}
-	clientOf(cfg).reach = rollout.ReachOf(s.Set, target.Key).With(target.Rendered.Objects)
-	install, err := makeWay(cfg, target.Key)
+	op.client.reach = rollout.ReachOf(s.Set, target.Key).With(target.Rendered.Objects)
+	install, err := makeWay(op, target.Key)
 	if err != nil {
 		return last, fmt.Errorf("repair release %s: %w", target.Key, err)
 	}
 	labels := labelsFor(target, last.Revision+1)
 	var done *helmrelease.Release
 	if install {
-		done, err = s.install(ctx, cfg, target, labels)
+		done, err = s.install(ctx, op, target, labels)
 	} else {
-		done, err = s.upgrade(ctx, cfg, target, labels)
+		done, err = s.upgrade(ctx, op, target, labels)
 	}
 	if err == nil {
-		err = recordsIn(cfg).failed
+		err = op.records.failed
 	}
 	if err != nil {
 		return last, err
 	}
-	return recordOf(cfg, done), nil
+	return recordOf(op, done), nil
 }
 
 // makeWay clears the record for the next operation and tells whether that is an
 // install.
-func makeWay(cfg *action.Configuration, key fleet.Key) (install bool, err error) {
-	p, err := readPast(cfg, key)
+func makeWay(op *operation, key fleet.Key) (install bool, err error) {
+	p, err := readPast(op, key)
 	if err != nil {
 		return false, err
 	}
 	last, strays := p.last(), p.strays()
-	if err := clientOf(cfg).trust(cfg, p); err != nil {
+	if err := op.client.trust(op, p); err != nil {
 		return false, err
 	}
 	switch {
 	case last == nil:
 		return true, nil
 	case last.Info.Status == common.StatusUninstalling, last.Info.Status == common.StatusUninstalled:
-		return true, uninstall(cfg, key, p)
+		return true, uninstall(op, key, p)
 	case last.Info.Status.IsPending():
 		last.SetStatus(common.StatusFailed, fmt.Sprintf("Left %s by an interrupted client, marked failed by wheelhouse", last.Info.Status))
-		err = cfg.Releases.Update(last)
+		err = op.Releases.Update(last)
 	}
 	for _, rel := range p.rivals() {
 		if err == nil {
 			rel.SetStatus(common.StatusSuperseded, "Said deployed beside a newer revision, marked superseded by wheelhouse")
-			err = cfg.Releases.Update(rel)
+			err = op.Releases.Update(rel)
 		}
 	}
-	clientOf(cfg).strays = strays
+	op.client.strays = strays
 	return false, err
 }
 
-func (s *Store) install(ctx context.Context, cfg *action.Configuration, target rollout.Target, labels map[string]string) (*helmrelease.Release, error) {
+func (s *Store) install(ctx context.Context, op *operation, target rollout.Target, labels map[string]string) (*helmrelease.Release, error) {
 	labels[marks.RecordRevision] = "1"
-	act := action.NewInstall(cfg)
+	act := action.NewInstall(op.Configuration)
 	act.ReleaseName, act.Namespace = target.Name, target.Namespace
 	act.ServerSideApply, act.ForceConflicts = true, s.Fields.Force
 	// CRDs have a release of their own; Helm would overwrite newer ones.
@@ -143,12 +143,12 @@ func (s *Store) install(ctx context.Context, cfg *action.Configuration, target r
 	act.WaitStrategy = kube.HookOnlyStrategy
 	act.Timeout = hookTimeout
 	act.Labels = labels
-	done, err := act.RunWithContext(context.WithoutCancel(ctx), chartFor(cfg, target), target.Overrides.PlainMap())
+	done, err := act.RunWithContext(context.WithoutCancel(ctx), chartFor(op, target), target.Overrides.PlainMap())
 	return asRelease(done, err)
 }
 
-func (s *Store) upgrade(ctx context.Context, cfg *action.Configuration, target rollout.Target, labels map[string]string) (*helmrelease.Release, error) {
-	act := action.NewUpgrade(cfg)
+func (s *Store) upgrade(ctx context.Context, op *operation, target rollout.Target, labels map[string]string) (*helmrelease.Release, error) {
+	act := action.NewUpgrade(op.Configuration)
 	act.Namespace = target.Namespace
 	act.ServerSideApply, act.ForceConflicts = "true", s.Fields.Force
 	act.SkipCRDs = true
@@ -160,7 +160,7 @@ func (s *Store) upgrade(ctx context.Context, cfg *action.Configuration, target r
 	act.MaxHistory = s.History
 	act.ResetValues = true
 	act.Labels = labels
-	done, err := act.RunWithContext(context.WithoutCancel(ctx), target.Name, chartFor(cfg, target), target.Overrides.PlainMap())
+	done, err := act.RunWithContext(context.WithoutCancel(ctx), target.Name, chartFor(op, target), target.Overrides.PlainMap())
 	return asRelease(done, err)
 }
 
@@ -178,7 +178,7 @@ func asRelease(done any, err error) (*helmrelease.Release, error) {
 // Rollback returns a release to one of its revisions. The new revision is
 // labelled as ours, so that a later run can tell what it was made from.
 func (s *Store) Rollback(ctx context.Context, key fleet.Key, revision int) (rollout.Record, error) {
-	cfg, err := s.configuration(ctx, key, false)
+	op, err := s.operation(ctx, key, false)
 	if err != nil {
 		return rollout.Record{}, err
 	}
@@ -186,10 +186,10 @@ func (s *Store) Rollback(ctx context.Context, key fleet.Key, revision int) (roll
 	if err != nil {
 		return rollout.Record{}, err
 	}
-	if _, err := makeWay(cfg, key); err != nil {
+	if _, err := makeWay(op, key); err != nil {
 		return rollout.Record{}, fmt.Errorf("repair release %s: %w", key, err)
 	}
-	act := action.NewRollback(cfg)
+	act := action.NewRollback(op.Configuration)
 	act.DisableHooks = !hooks
 	act.Version = revision
 	act.ServerSideApply, act.ForceConflicts = "true", s.Fields.Force
@@ -198,58 +198,59 @@ func (s *Store) Rollback(ctx context.Context, key fleet.Key, revision int) (roll
 	act.MaxHistory = s.History
 	err = act.Run(key.Name)
 	if err == nil {
-		err = recordsIn(cfg).failed
+		err = op.records.failed
 	}
 	if err != nil {
 		return rollout.Record{}, err
 	}
-	found, err := cfg.Releases.Last(key.Name)
+	found, err := op.Releases.Last(key.Name)
 	rel, err := asRelease(found, err)
 	if err != nil {
 		return rollout.Record{}, fmt.Errorf("read release %s after its rollback: %w", key, err)
 	}
-	return recordOf(cfg, rel), nil
+	return recordOf(op, rel), nil
 }
 
-// configuration builds what one Helm operation works with. It is cheap and
-// never shared: the SDK writes into it.
-func (s *Store) configuration(ctx context.Context, key fleet.Key, migrate bool) (*action.Configuration, error) {
+// operation is what one Helm operation works with: the SDK's configuration, and
+// the two parts of it that are ours. It is cheap and never shared: the SDK writes
+// into it.
+type operation struct {
+	*action.Configuration
+	client  *client
+	records *records
+}
+
+func (s *Store) operation(ctx context.Context, key fleet.Key, migrate bool) (*operation, error) {
 	caps, err := s.session.Capabilities(ctx)
 	if err != nil {
 		return nil, err
 	}
-	cfg := action.NewConfiguration(action.ConfigurationSetLogger(s.log))
-	cfg.RESTClientGetter = s.session
-	cfg.Capabilities = caps
 	if err := s.learn(ctx, false); err != nil {
 		return nil, err
 	}
-	kube := newClient(ctx, s.session, s.cluster, key, s.log, s.Fields, migrate)
-	kube.reach = rollout.ReachOf(s.Set, key)
-	cfg.KubeClient = kube
 	secrets := newVersioned(s.session.Kube.CoreV1().Secrets(key.Namespace))
-	kept := &records{Secrets: driver.NewSecrets(secrets), secrets: secrets, key: key, manifests: &s.manifests}
-	kept.SetLogger(s.log)
-	cfg.Releases = storage.Init(kept)
-	return cfg, nil
+	op := &operation{
+		Configuration: action.NewConfiguration(action.ConfigurationSetLogger(s.log)),
+		client:        newClient(ctx, s.session, s.cluster, key, s.log, s.Fields, migrate),
+		records:       &records{Secrets: driver.NewSecrets(secrets), secrets: secrets, key: key, manifests: &s.manifests},
+	}
+	op.client.reach = rollout.ReachOf(s.Set, key)
+	op.records.SetLogger(s.log)
+	op.RESTClientGetter, op.Capabilities = s.session, caps
+	op.KubeClient, op.Releases = op.client, storage.Init(op.records)
+	return op, nil
 }
 
 // expectNothing is for the first install into a namespace that is new.
-func expectNothing(cfg *action.Configuration) {
-	recordsIn(cfg).fresh = true
-	clientOf(cfg).fresh = true
-}
-
-// recordsIn are the records of a configuration that this package has made.
-func recordsIn(cfg *action.Configuration) *records {
-	r, _ := cfg.Releases.Driver.(*records)
-	return r
+func expectNothing(op *operation) {
+	op.records.fresh = true
+	op.client.fresh = true
 }
 
 // recordOf is what an operation has made of a release.
-func recordOf(cfg *action.Configuration, rel *helmrelease.Release) rollout.Record {
+func recordOf(op *operation, rel *helmrelease.Release) rollout.Record {
 	out := recordFrom(rel.Namespace, rel.Name, rel.Version, rel.Info.Status.String(), rel.Labels, rel.Info.LastDeployed)
-	out.Known, out.Manifest, out.Left = true, digestOf(rel), clientOf(cfg).leftAlone()
+	out.Known, out.Manifest, out.Left = true, digestOf(rel), op.client.leftAlone()
 	return out
 }
 

@@ -16,13 +16,13 @@ import (
 // Stored reads one revision of a release, the newest for 0; nil if there is
 // none.
 func (s *Store) Stored(ctx context.Context, key fleet.Key, revision int) (*rollout.Stored, error) {
-	cfg, err := s.configuration(ctx, key, false)
+	op, err := s.operation(ctx, key, false)
 	if err != nil {
 		return nil, err
 	}
-	read := func() (any, error) { return cfg.Releases.Last(key.Name) }
+	read := func() (any, error) { return op.Releases.Last(key.Name) }
 	if revision > 0 {
-		read = func() (any, error) { return cfg.Releases.Get(key.Name, revision) }
+		read = func() (any, error) { return op.Releases.Get(key.Name, revision) }
 	}
 	found, err := read()
 	if errors.Is(err, driver.ErrReleaseNotFound) {
@@ -39,13 +39,13 @@ func (s *Store) Stored(ctx context.Context, key fleet.Key, revision int) (*rollo
 	if err != nil {
 		return nil, fmt.Errorf("read release %s: %w", key, err)
 	}
-	verdict, err := recordsIn(cfg).verdict(rel)
+	verdict, err := op.records.verdict(rel)
 	if err != nil {
 		return nil, err
 	}
 	out := &rollout.Stored{Objects: objects, Values: rel.Config, Manifest: digestOf(rel), Verdict: verdict, Reach: rollout.ReachOf(s.Set, key)}
 	if verdict != rollout.Written {
-		if out.Beyond, err = clientOf(cfg).beyond(cfg, objects); err != nil {
+		if out.Beyond, err = op.client.beyond(op, objects); err != nil {
 			return nil, err
 		}
 	}

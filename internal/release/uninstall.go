@@ -23,42 +23,42 @@ import (
 // Uninstall removes a release and its history. A release that does not exist
 // is no error, nor is one that is half gone.
 func (s *Store) Uninstall(ctx context.Context, key fleet.Key) (left []string, err error) {
-	cfg, err := s.configuration(ctx, key, false)
+	op, err := s.operation(ctx, key, false)
 	if err != nil {
 		return nil, err
 	}
-	p, err := readPast(cfg, key)
+	p, err := readPast(op, key)
 	if err != nil {
 		return nil, err
 	}
-	err = uninstall(cfg, key, p)
-	return clientOf(cfg).leftAlone(), err
+	err = uninstall(op, key, p)
+	return op.client.leftAlone(), err
 }
 
 // uninstall deletes what any revision may have left, and the records last: as
 // long as something is left, so is the record that leads to it. Helm's own
 // uninstall forgets objects that it could not ask about, and those of attempts
 // that never became the newest revision.
-func uninstall(cfg *action.Configuration, key fleet.Key, p past) error {
+func uninstall(op *operation, key fleet.Key, p past) error {
 	last := p.last()
 	if last == nil {
 		return nil
 	}
 	fail := func(err error) error { return fmt.Errorf("uninstall release %s: %w", key, err) }
 	if last.Info.Status != common.StatusUninstalled {
-		if err := clientOf(cfg).trust(cfg, p); err != nil {
+		if err := op.client.trust(op, p); err != nil {
 			return fail(err)
 		}
-		if err := leave(cfg, last); err != nil {
+		if err := leave(op, last); err != nil {
 			return fail(err)
 		}
-		if err := clientOf(cfg).removeAll(p); err != nil {
+		if err := op.client.removeAll(p); err != nil {
 			return fail(err)
 		}
 	}
 	// Oldest first, so that the one which says "uninstalling" goes last.
 	for _, rel := range p {
-		if _, err := cfg.Releases.Delete(rel.Name, rel.Version); err != nil && !errors.Is(err, driver.ErrReleaseNotFound) {
+		if _, err := op.Releases.Delete(rel.Name, rel.Version); err != nil && !errors.Is(err, driver.ErrReleaseNotFound) {
 			return fail(err)
 		}
 	}
@@ -68,16 +68,16 @@ func uninstall(cfg *action.Configuration, key fleet.Key, p past) error {
 // leave marks a release as being uninstalled. Where a chart has hooks for that,
 // Helm runs them, unless somebody else wrote the record: its hooks could be
 // anything.
-func leave(cfg *action.Configuration, last *helmrelease.Release) error {
-	verdict, err := recordsIn(cfg).verdict(last)
+func leave(op *operation, last *helmrelease.Release) error {
+	verdict, err := op.records.verdict(last)
 	if err != nil {
 		return err
 	}
 	if hooks := slices.ContainsFunc(last.Hooks, runsOnDelete); hooks && verdict != rollout.Written {
-		clientOf(cfg).leave("the hooks of its deletion were not run, because wheelhouse did not write the record that holds them")
+		op.client.leave("the hooks of its deletion were not run, because wheelhouse did not write the record that holds them")
 	} else if hooks {
-		recordsIn(cfg).writtenOnly = true
-		act := action.NewUninstall(cfg)
+		op.records.writtenOnly = true
+		act := action.NewUninstall(op.Configuration)
 		act.KeepHistory = true
 		act.WaitStrategy = kube.HookOnlyStrategy
 		act.Timeout = hookTimeout
@@ -90,7 +90,7 @@ func leave(cfg *action.Configuration, last *helmrelease.Release) error {
 	}
 	last.Info.Deleted = time.Now()
 	last.SetStatus(common.StatusUninstalling, "Deletion in progress (or silently failed)")
-	return cfg.Releases.Update(last)
+	return op.Releases.Update(last)
 }
 
 func runsOnDelete(h *helmrelease.Hook) bool {

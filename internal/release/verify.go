@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"helm.sh/helm/v4/pkg/action"
 	"helm.sh/helm/v4/pkg/release"
 	"helm.sh/helm/v4/pkg/release/common"
 	helmrelease "helm.sh/helm/v4/pkg/release/v1"
@@ -115,11 +114,11 @@ func idOf(object *resource.Info) objectID {
 
 // trust lets what our own records name be deleted wherever it is. If all of them
 // are ours, nothing is out of reach.
-func (c *client) trust(cfg *action.Configuration, p past) error {
+func (c *client) trust(op *operation, p past) error {
 	var ours []string
 	attempts := p.attempts()
 	for _, rel := range attempts {
-		verdict, err := recordsIn(cfg).verdict(rel)
+		verdict, err := op.records.verdict(rel)
 		if err != nil {
 			return err
 		}
@@ -174,14 +173,14 @@ func (c *client) leftAlone() []string {
 
 // beyond lists what a record that we did not write holds and may not restore. A
 // kind of the cluster is within reach if the newest record of ours has it.
-func (c *client) beyond(cfg *action.Configuration, objects []chart.Object) ([]string, error) {
+func (c *client) beyond(op *operation, objects []chart.Object) ([]string, error) {
 	reach := c.reach
-	p, err := readPast(cfg, c.release)
+	p, err := readPast(op, c.release)
 	if err != nil {
 		return nil, err
 	}
 	if last := p.last(); last != nil {
-		if verdict, err := recordsIn(cfg).verdict(last); err == nil && verdict == rollout.Written {
+		if verdict, err := op.records.verdict(last); err == nil && verdict == rollout.Written {
 			known, err := chart.ParseManifest(last.Manifest)
 			if err != nil {
 				return nil, err
