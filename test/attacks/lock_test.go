@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/cluster"
@@ -134,6 +135,33 @@ func TestADeletedLockEndsItsHolder(t *testing.T) {
 		a.broke("it still writes")
 	}
 	a.came("it ended after %s: %v", took.Round(time.Second), first.Cause())
+}
+
+// A note on the lock, or a renewal whose answer is lost, makes the Lease another
+// version than the one that its holder knows.
+func TestANotedLockIsGivenBack(t *testing.T) {
+	a := begin(t, "a tenant writes notes on the lock while its holder ends", "the lock is given back all the same")
+	c := newSession(t)
+	leases := c.Kube.CoordinationV1().Leases("attack-noted")
+	for _, ending := range []rollout.Ending{rollout.EndedTold, rollout.EndedForGood} {
+		lock, err := c.Ledger("attack-noted", "noted", "holder").Acquire(t.Context(), func(string) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		note := []byte(`{"metadata":{"annotations":{"example.com/note":"hello"}}}`)
+		if _, err := leases.Patch(t.Context(), "wheelhouse-noted", types.MergePatchType, note, metav1.PatchOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		lock.Release(ending)
+		left, err := leases.Get(t.Context(), "wheelhouse-noted", metav1.GetOptions{})
+		switch {
+		case ending == rollout.EndedForGood && !apierrors.IsNotFound(err):
+			a.broke("ended for good, the lock is still there: %v", err)
+		case ending == rollout.EndedTold && (err != nil || ptr.Deref(left.Spec.HolderIdentity, "") != ""):
+			a.broke("the lock is still held: %v", err)
+		}
+	}
+	a.came("given back and deleted")
 }
 
 // newSession is a client of the administrator.

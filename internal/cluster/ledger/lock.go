@@ -9,6 +9,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	coordinationclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/cluster/session"
@@ -183,17 +184,21 @@ func (h *heldLock) keep() {
 	}
 }
 
-// renew writes that the holder lives. The API server refuses that if the Lease is
-// another one than the one that we wrote last; if only somebody's note on it is
-// new, it is still ours.
+// renew writes that the holder lives.
 func (h *heldLock) renew() error {
 	ctx, cancel := context.WithTimeout(session.PastFence(context.Background()), lockHeartbeat)
 	defer cancel()
-	leases := h.ledger.session.Kube.CoordinationV1().Leases(h.ledger.namespace)
+	return h.write(ctx, func(l *coordinationv1.Lease) { l.Spec.RenewTime = ptr.To(metav1.NowMicro()) })
+}
+
+// write changes the Lease. The API server refuses that if the Lease is another one
+// than the one that we know; if only somebody's note on it is new, or a renewal
+// whose answer did not reach us, it is still ours.
+func (h *heldLock) write(ctx context.Context, edit func(*coordinationv1.Lease)) error {
 	for {
 		next := h.lease.DeepCopy()
-		next.Spec.RenewTime = ptr.To(metav1.NowMicro())
-		updated, err := leases.Update(ctx, next, metav1.UpdateOptions{FieldManager: marks.FieldManager})
+		edit(next)
+		updated, err := h.leases().Update(ctx, next, metav1.UpdateOptions{FieldManager: marks.FieldManager})
 		switch {
 		case err == nil:
 			h.lease = updated
@@ -203,17 +208,29 @@ func (h *heldLock) renew() error {
 		case !apierrors.IsConflict(err):
 			return err
 		}
-		found, err := leases.Get(ctx, next.Name, metav1.GetOptions{})
-		switch {
-		case apierrors.IsNotFound(err):
-			return &lockLost{h.ledger.fleet, "somebody has deleted it"}
-		case err != nil:
+		if err := h.refresh(ctx); err != nil {
 			return err
-		case found.UID != h.lease.UID || lease.Holder(found) != h.ledger.holder || !found.Spec.AcquireTime.Equal(h.lease.Spec.AcquireTime):
-			return &lockLost{h.ledger.fleet, holderOf(found) + " has taken it, because this client did not renew it in time"}
 		}
-		h.lease = found
 	}
+}
+
+// refresh reads the Lease, and finds out whether it is still ours.
+func (h *heldLock) refresh(ctx context.Context) error {
+	found, err := h.leases().Get(ctx, h.lease.Name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return &lockLost{h.ledger.fleet, "somebody has deleted it"}
+	case err != nil:
+		return err
+	case found.UID != h.lease.UID || lease.Holder(found) != h.ledger.holder || !found.Spec.AcquireTime.Equal(h.lease.Spec.AcquireTime):
+		return &lockLost{h.ledger.fleet, holderOf(found) + " has taken it, because this client did not renew it in time"}
+	}
+	h.lease = found
+	return nil
+}
+
+func (h *heldLock) leases() coordinationclient.LeaseInterface {
+	return h.ledger.session.Kube.CoordinationV1().Leases(h.ledger.namespace)
 }
 
 func holderOf(found *coordinationv1.Lease) string {
@@ -226,22 +243,33 @@ func holderOf(found *coordinationv1.Lease) string {
 // giveBack frees the Lease, or deletes it with all else that the fleet had. If
 // that fails, it expires by itself.
 func (h *heldLock) giveBack(ending rollout.Ending) {
-	ctx := session.PastFence(context.Background())
-	leases := h.ledger.session.Kube.CoordinationV1().Leases(h.ledger.namespace)
-	if ending == rollout.EndedForGood {
+	ctx, cancel := context.WithTimeout(session.PastFence(context.Background()), lockDuration)
+	defer cancel()
+	if ending == rollout.EndedForGood && h.remove(ctx) == nil {
+		return
+	}
+	_ = h.write(ctx, func(l *coordinationv1.Lease) {
+		l.Spec.HolderIdentity = ptr.To("")
+		delete(l.Annotations, marks.LockProcess)
+		delete(l.Annotations, marks.LockUnfinished)
+		if ending == rollout.EndedUntold {
+			metav1.SetMetaDataAnnotation(&l.ObjectMeta, marks.LockUnfinished, "true")
+		}
+	})
+}
+
+// remove deletes the Lease, as long as it is ours.
+func (h *heldLock) remove(ctx context.Context) error {
+	for {
 		ours := metav1.Preconditions{UID: &h.lease.UID, ResourceVersion: &h.lease.ResourceVersion}
-		if leases.Delete(ctx, h.lease.Name, metav1.DeleteOptions{Preconditions: &ours}) == nil {
-			return
+		err := h.leases().Delete(ctx, h.lease.Name, metav1.DeleteOptions{Preconditions: &ours})
+		if !apierrors.IsConflict(err) {
+			return err
+		}
+		if err := h.refresh(ctx); err != nil {
+			return err
 		}
 	}
-	last := h.lease.DeepCopy()
-	last.Spec.HolderIdentity = ptr.To("")
-	delete(last.Annotations, marks.LockProcess)
-	delete(last.Annotations, marks.LockUnfinished)
-	if ending == rollout.EndedUntold {
-		metav1.SetMetaDataAnnotation(&last.ObjectMeta, marks.LockUnfinished, "true")
-	}
-	_, _ = leases.Update(ctx, last, metav1.UpdateOptions{FieldManager: marks.FieldManager})
 }
 
 // lockLost says why a client that holds the lock no longer does.
