@@ -130,7 +130,7 @@ func (m *Manager) record(ctx context.Context, plan *rollout.Plan, intent rollout
 	result = rollout.Execute(ctx, plan, m.store, m.cluster, options)
 	// The outcome is recorded even if the run was interrupted.
 	revision, err = rollout.Finish(context.WithoutCancel(ctx), m.ledger, revision, result)
-	told = err == nil && !(result.Interrupted && revision.Promise != nil)
+	told = err == nil && (!result.Interrupted || revision.Promise == nil)
 	if cause := m.cluster.Cause(); cause != nil {
 		// Whatever else went wrong, went wrong because of this.
 		result.Interrupted, result.Cause = true, cause

@@ -35,11 +35,11 @@ type Lock struct {
 type Ending int
 
 const (
-	// EndedUntold: the journal does not tell how it ended, or something is owed.
+	// EndedUntold says that the journal does not tell how it ended, or something is owed.
 	EndedUntold Ending = iota
-	// EndedTold: the journal tells how it ended.
+	// EndedTold says that the journal tells how it ended.
 	EndedTold
-	// EndedForGood: nothing of the fleet is left to lock.
+	// EndedForGood says that nothing of the fleet is left to lock.
 	EndedForGood
 )
 

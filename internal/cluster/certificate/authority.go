@@ -101,7 +101,7 @@ func (k Keeper) standing(ctx context.Context, authority rollout.Authority) (*sta
 	default:
 		st.secret = secret
 		if stored, problem = certs.Parse(secret.Data); problem != nil {
-			problem = fmt.Errorf("Secret %s cannot be used: %w", authority.SecretName(), problem)
+			problem = fmt.Errorf("the certificate in Secret %s cannot be used: %w", authority.SecretName(), problem)
 		}
 	}
 	if st.plan, err = certs.Next(stored, problem, trusted, authority.DNSName(), time.Now(), authority.Validity); err != nil {

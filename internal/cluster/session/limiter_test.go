@@ -9,14 +9,17 @@ import (
 )
 
 func TestSoManyRequestsAreUnderWayAndNoMore(t *testing.T) {
-	var now, most atomic.Int64
+	var now atomic.Int64
+	var mutex sync.Mutex
+	most := int64(0)
 	full, let := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	r := newRetries(roundTripper(func(request *http.Request) (*http.Response, error) {
 		n := now.Add(1)
 		defer now.Add(-1)
-		for seen := most.Load(); n > seen && !most.CompareAndSwap(seen, n); seen = most.Load() {
-		}
+		mutex.Lock()
+		most = max(most, n)
+		mutex.Unlock()
 		if n == inFlight {
 			once.Do(func() { close(full) })
 		}
@@ -43,8 +46,8 @@ func TestSoManyRequestsAreUnderWayAndNoMore(t *testing.T) {
 	<-full
 	close(let)
 	sent.Wait()
-	if most.Load() != inFlight {
-		t.Errorf("%d requests were under way, not %d", most.Load(), inFlight)
+	if most != inFlight {
+		t.Errorf("%d requests were under way, not %d", most, inFlight)
 	}
 }
 
@@ -54,20 +57,18 @@ func TestWatchesAndTheLockWaitForNobody(t *testing.T) {
 	for range inFlight {
 		full <- struct{}{}
 	}
-	for address, ctx := range map[string]func() *http.Request{
-		"a watch": func() *http.Request {
-			r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://cluster/things?watch=true", http.NoBody)
-			return r
-		},
-		"a renewal": func() *http.Request {
-			r, _ := http.NewRequestWithContext(PastFence(t.Context()), http.MethodPut, "https://cluster/leases/one", http.NoBody)
-			return r
-		},
-	} {
-		request := ctx()
+	renewal, err := http.NewRequestWithContext(PastFence(t.Context()), http.MethodPut, "https://cluster/leases/one", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	watch, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://cluster/things?watch=true", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, request := range []*http.Request{watch, renewal} {
 		done, err := full.admit(request.Context(), request)
 		if err != nil {
-			t.Fatalf("%s: %v", address, err)
+			t.Fatalf("%s: %v", request.URL, err)
 		}
 		done()
 	}
