@@ -53,6 +53,7 @@ func TestAddressesAreThoseOfTheServices(t *testing.T) {
 		"charts by other names":           {values: `{nats: {enabled: true, nameOverride: bus}, etcd: {enabled: true, nameOverride: store}}`},
 		"charts by fixed names":           {values: `{nats: {enabled: true, fullnameOverride: bus}, etcd: {enabled: true, fullnameOverride: store}}`},
 		"a Service of another name":       {values: `{nats: {enabled: true, fullnameOverride: bus, service: {name: messages}}, etcd: {enabled: true}}`},
+		"a Service that is laid over":     {values: `{nats: {enabled: true, service: {merge: {metadata: {name: bus, namespace: data}, spec: {ports: [{name: nats, port: 5222}]}}}}, etcd: {enabled: true}}`},
 		"charts in other namespaces":      {values: `{nats: {enabled: true, namespaceOverride: data}, etcd: {enabled: true, namespaceOverride: data}}`},
 		"other ports":                     {values: `{nats: {enabled: true, config: {nats: {port: 4333}}}, etcd: {enabled: true, service: {ports: {client: 3379}}}}`},
 		"later names of the keys":         {values: `global: {nats: {install: true}, etcd: {install: true}}`},

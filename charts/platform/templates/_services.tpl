@@ -23,12 +23,12 @@
 {{- $values.fullnameOverride | default $name | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* serviceHost is its Service; arguments: root, key, name that the chart takes for its Service. */}}
+{{/* serviceHost is its Service; arguments: root, key, name and namespace that the chart takes for its Service, or "". */}}
 {{- define "dynamo-platform.serviceHost" -}}
 {{- $root := index . 0 -}}
 {{- $name := index . 2 | default (include "dynamo-platform.fullname" .) -}}
 {{- $domain := (index $root.Values "dynamo-operator").kubernetesClusterDomain -}}
-{{- printf "%s.%s.svc%s" $name ((index $root.Values (index . 1)).namespaceOverride | default $root.Release.Namespace) ($domain | empty | ternary "" (printf ".%s" $domain)) -}}
+{{- printf "%s.%s.svc%s" $name (index . 3 | default (index $root.Values (index . 1)).namespaceOverride | default $root.Release.Namespace) ($domain | empty | ternary "" (printf ".%s" $domain)) -}}
 {{- end -}}
 
 {{- define "dynamo-platform.natsAddress" -}}
@@ -36,7 +36,13 @@
 {{- $nats := .Values.nats -}}
 {{- $scheme := dig "config" "nats" "tls" "enabled" false $nats | ternary "tls" "nats" -}}
 {{- $port := dig "service" "ports" "nats" "port" 0 $nats | default (dig "config" "nats" "port" 4222 $nats) -}}
-{{- printf "%s://%s:%d" $scheme (include "dynamo-platform.serviceHost" (list . "nats" (dig "service" "name" "" $nats))) (int $port) -}}
+{{- /* The chart lays service.merge over the Service that it has made. */ -}}
+{{- $merge := dig "service" "merge" dict $nats | default dict -}}
+{{- range dig "spec" "ports" list $merge -}}
+{{- if eq (get . "name") "nats" }}{{ $port = .port }}{{ end -}}
+{{- end -}}
+{{- $name := dig "metadata" "name" "" $merge | default (dig "service" "name" "" $nats) -}}
+{{- printf "%s://%s:%d" $scheme (include "dynamo-platform.serviceHost" (list . "nats" $name (dig "metadata" "namespace" "" $merge))) (int $port) -}}
 {{- end -}}
 {{- end -}}
 
@@ -44,6 +50,6 @@
 {{- if include "dynamo-platform.installs" (list . "etcd") -}}
 {{- $etcd := .Values.etcd -}}
 {{- $scheme := dig "auth" "client" "secureTransport" false $etcd | ternary "https://" "" -}}
-{{- printf "%s%s:%d" $scheme (include "dynamo-platform.serviceHost" (list . "etcd" "")) (dig "service" "ports" "client" 2379 $etcd | int) -}}
+{{- printf "%s%s:%d" $scheme (include "dynamo-platform.serviceHost" (list . "etcd" "" "")) (dig "service" "ports" "client" 2379 $etcd | int) -}}
 {{- end -}}
 {{- end -}}
