@@ -77,6 +77,8 @@ func unknownKeys(keys []string, node map[string]any, path []string, rel fleet.Re
 			p.Fix = fmt.Sprintf("did you mean %q?", meant)
 		case len(elsewhere) > 0 && len(elsewhere) <= 3:
 			p.Fix = "did you mean " + strings.Join(elsewhere, " or ") + "?"
+		case node["patternProperties"] != nil:
+			p.Fix = fmt.Sprintf("%s must be %s", path[len(path)-1], node["description"])
 		case len(known) > 0:
 			p.Fix = "known keys: " + strings.Join(known, ", ")
 		}

@@ -58,6 +58,7 @@ func (t *types) find(name string) (object, error) {
 // references to $defs, which get those types and what they refer to.
 func (t *types) bundle(schema object) error {
 	defs := object{}
+	nameTexts(schema)
 	pending := rewriteReferences(schema)
 	for len(pending) > 0 {
 		name := pending[0]
@@ -70,6 +71,7 @@ func (t *types) bundle(schema object) error {
 			return err
 		}
 		found = clone(found).(object)
+		nameTexts(found)
 		pending = append(pending, rewriteReferences(found)...)
 		defs[name] = found
 	}
@@ -77,6 +79,25 @@ func (t *types) bundle(schema object) error {
 		schema["$defs"] = defs
 	}
 	return nil
+}
+
+// nameTexts makes a text for which a schema states no form refer to the type text.
+func nameTexts(at any) {
+	switch at := at.(type) {
+	case object:
+		kinds, several := at["type"].([]any)
+		isText := at["type"] == "string" || several && slices.Contains(kinds, any("string"))
+		if isText && at["pattern"] == nil && at["enum"] == nil && at["const"] == nil && at["$ref"] == nil {
+			at["$ref"] = "text"
+		}
+		for _, below := range at {
+			nameTexts(below)
+		}
+	case []any:
+		for _, below := range at {
+			nameTexts(below)
+		}
+	}
 }
 
 // rewriteReferences turns the names in $ref into pointers and returns the

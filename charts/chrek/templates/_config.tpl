@@ -16,7 +16,7 @@ seccomp:
 storage:
   type: {{ .Values.storage.type }}
 checkpoint:
-  basePath: {{ .Values.storage.pvc.basePath }}
+  basePath: {{ .Values.storage.pvc.basePath | quote }}
   criu:
     {{- include "chrek.criu" . | nindent 4 }}
   rootfsExclusions:

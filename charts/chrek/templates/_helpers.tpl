@@ -20,7 +20,7 @@ that "-config" can be added; a release name is short enough to remain whole.
 {{/* The selector is that of the chart's predecessor, so that it can be upgraded in place. */}}
 {{- define "chrek.selectorLabels" -}}
 app.kubernetes.io/name: checkpoint-agent
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "chrek.commonLabels" -}}
@@ -31,8 +31,8 @@ app.kubernetes.io/part-of: chrek
 {{- end -}}
 
 {{- define "chrek.labels" -}}
-app.kubernetes.io/name: {{ include "chrek.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "chrek.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{ include "chrek.commonLabels" . }}
 {{- end -}}
 
@@ -56,7 +56,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- $names = append $names (kindIs "string" . | ternary . (get (kindIs "map" . | ternary . dict) "name")) -}}
 {{- end -}}
 {{- range $names | uniq }}
-- name: {{ . }}
+- name: {{ . | quote }}
 {{- end -}}
 {{- end -}}
 

@@ -5,8 +5,8 @@ kind: OperatorConfiguration
 namespace:
   restricted: {{ include "dynamo-operator.served" . | quote }}
   scope:
-    leaseDuration: {{ .Values.namespaceRestriction.lease.duration }}
-    leaseRenewInterval: {{ .Values.namespaceRestriction.lease.renewInterval }}
+    leaseDuration: {{ .Values.namespaceRestriction.lease.duration | quote }}
+    leaseRenewInterval: {{ .Values.namespaceRestriction.lease.renewInterval | quote }}
 leaderElection:
   enabled: true
   id: {{ include "dynamo-operator.leaderElectionID" . | quote }}
@@ -42,7 +42,7 @@ platform:
   secrets: {{ concat (list .Values.webhook.certificateSecret.name (include "dynamo-operator.name" (list . "root-ca-secret"))) .Values.dynamo.reserved.secrets | toJson }}
 components:
   serviceAccountAnnotations: {{ toJson .Values.dynamo.components.serviceAccount.annotations }}
-  imagePullSecrets: [{{ include "dynamo-operator.componentPullSecret" . }}]
+  imagePullSecrets: [{{ with include "dynamo-operator.componentPullSecret" . }}{{ . | quote }}{{ end }}]
   debuggerImage: {{ include "dynamo-operator.mirrored" (list . .Values.dynamo.internalImages.debugger) | quote }}
 orchestrators:
   grove:

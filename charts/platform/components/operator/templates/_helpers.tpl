@@ -42,12 +42,12 @@ of one name, in different namespaces, have objects of their own.
 
 {{/* subject is the operator in a binding. */}}
 {{- define "dynamo-operator.subject" -}}
-{kind: ServiceAccount, name: {{ include "dynamo-operator.name" (list . "controller-manager") }}, namespace: {{ .Release.Namespace }}}
+{kind: ServiceAccount, name: {{ include "dynamo-operator.name" (list . "controller-manager") }}, namespace: {{ .Release.Namespace | quote }}}
 {{- end -}}
 
 {{- define "dynamo-operator.selectorLabels" -}}
-app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "dynamo-operator.labels" -}}
@@ -56,7 +56,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: dynamo-operator
-nvidia.com/dynamo-operator-namespace: {{ .Release.Namespace }}
+nvidia.com/dynamo-operator-namespace: {{ .Release.Namespace | quote }}
 {{- end -}}
 
 {{- define "dynamo-operator.image" -}}
@@ -92,7 +92,7 @@ nvidia.com/dynamo-operator-namespace: {{ .Release.Namespace }}
 {{- $names = append $names (kindIs "string" . | ternary . (get (kindIs "map" . | ternary . dict) "name")) -}}
 {{- end -}}
 {{- range $names | uniq }}
-- name: {{ . }}
+- name: {{ . | quote }}
 {{- end -}}
 {{- end -}}
 

@@ -14,7 +14,7 @@ apiVersion: v1
 kind: ConfigMap
 metadata:
   name: {{ include "dynamo-operator.name" (list $ "config") }}
-  namespace: {{ .Release.Namespace }}
+  namespace: {{ .Release.Namespace | quote }}
   labels:
     {{- include "dynamo-operator.labels" . | nindent 4 }}
 data:
@@ -25,7 +25,7 @@ apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: {{ include "dynamo-operator.name" (list $ "controller-manager") }}
-  namespace: {{ .Release.Namespace }}
+  namespace: {{ .Release.Namespace | quote }}
   labels:
     {{- include "dynamo-operator.labels" . | nindent 4 }}
 spec:
@@ -99,11 +99,11 @@ spec:
         {{- if $mountsCertificate }}
         - name: webhook-certificate
           secret:
-            secretName: {{ .Values.webhook.certificateSecret.name }}
+            secretName: {{ .Values.webhook.certificateSecret.name | quote }}
             items: [{key: tls.crt, path: tls.crt}, {key: tls.key, path: tls.key}]
         {{- end }}
       {{- with $manager.priorityClassName }}
-      priorityClassName: {{ . }}
+      priorityClassName: {{ . | quote }}
       {{- end }}
       {{- range $field := list "nodeSelector" "affinity" "tolerations" "topologySpreadConstraints" }}
       {{- with index $manager $field }}
@@ -119,7 +119,7 @@ apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
   name: {{ include "dynamo-operator.name" (list $ "controller-manager") }}
-  namespace: {{ .Release.Namespace }}
+  namespace: {{ .Release.Namespace | quote }}
   labels:
     {{- include "dynamo-operator.labels" . | nindent 4 }}
 spec:

@@ -60,11 +60,11 @@ timeoutSeconds: {{ .timeoutSeconds }}
 clientConfig:
   service:
     name: {{ include "dynamo-operator.webhookServiceName" $root }}
-    namespace: {{ $root.Release.Namespace }}
+    namespace: {{ $root.Release.Namespace | quote }}
     path: {{ $.path }}
     port: 443
   {{- with .caBundle }}
-  caBundle: {{ . }}
+  caBundle: {{ . | quote }}
   {{- end }}
 {{- if .namespaceSelector }}
 namespaceSelector:
