@@ -179,7 +179,6 @@ var namespacesAdmitAgents = Rule{
 	},
 	Fails: []Example{{Fleet: prepared, Cluster: &Cluster{Namespaces: []Namespace{{Name: "team-a", Labels: map[string]string{podSecurity: "baseline"}}}}}},
 	Passes: []Example{
-		{Fleet: prepared, Cluster: &Cluster{Namespaces: []Namespace{{Name: "team-a", Labels: map[string]string{podSecurity: "privileged"}}}}},
 		{
 			Fleet:   preparedWith("chrek: {seccomp: {deploy: false}}"),
 			Cluster: &Cluster{Namespaces: []Namespace{{Name: "team-a", Labels: map[string]string{podSecurity: "restricted"}}}},
