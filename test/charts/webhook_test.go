@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/webhook"
 )
 
@@ -45,7 +46,7 @@ func strict[T any](t *testing.T, object chart.Object) *T {
 }
 
 func TestWebhooksOfEachMode(t *testing.T) {
-	served := slices.Sorted(maps.Keys(webhook.Handlers(webhook.Options{Scheme: runtime.NewScheme()})))
+	served := slices.Sorted(maps.Keys(webhook.Handlers(webhook.Options{Kinds: kinds.All(), Scheme: runtime.NewScheme()})))
 	for mode, values := range modes {
 		t.Run(mode, func(t *testing.T) {
 			rendered := render(t, values)

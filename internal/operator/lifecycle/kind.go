@@ -43,9 +43,11 @@ type Kind struct {
 	Owned func(render.Capabilities) []client.Object
 	// Watch adds what else wakes the kind's objects up.
 	Watch func(*Operator, *builder.Builder)
-	// Validate finds what is wrong with an object by itself; such an object is
-	// refused before its first phase.
-	Validate func(client.Object, *config.OperatorConfiguration) field.ErrorList
+	// Validate finds what is wrong with an object by itself, and what its author
+	// should know; a wrong one is refused at admission, and before its first phase.
+	Validate func(client.Object, *config.OperatorConfiguration) (errs field.ErrorList, warnings []string)
+	// Admission is what else is asked when an object is written.
+	Admission Admission
 	// Begin starts one look at an object.
 	Begin func(*Visit, client.Object) Life
 	// State is an object's state and the reason for it, in a word each, by which

@@ -115,7 +115,7 @@ func (r *reconciler) validate(object client.Object) error {
 	if r.kind.Validate == nil {
 		return nil
 	}
-	if errs := r.kind.Validate(object, r.operator.Config); len(errs) > 0 {
+	if errs, _ := r.kind.Validate(object, r.operator.Config); len(errs) > 0 {
 		return Refuse(v1alpha1.ReasonValidationFailed, errs.ToAggregate().Error())
 	}
 	return nil

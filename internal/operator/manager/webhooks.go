@@ -18,6 +18,8 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/certs"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/scope"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/webhook"
@@ -37,9 +39,10 @@ func addWebhooks(ctx context.Context, mgr ctrl.Manager, cfg *config.OperatorConf
 	}
 	shared.set(certificate)
 	server, err := webhook.NewServer(cfg.Server.Webhook.BindAddress, certificate, webhook.Options{
+		Kinds:        kinds.All(),
 		Scheme:       mgr.GetScheme(),
 		Serves:       serves,
-		OperatorUser: webhook.ServiceAccountUser(os.Getenv("POD_NAMESPACE"), os.Getenv("POD_SERVICE_ACCOUNT")),
+		OperatorUser: lifecycle.ServiceAccountUser(os.Getenv("POD_NAMESPACE"), os.Getenv("POD_SERVICE_ACCOUNT")),
 		Version:      version.Version,
 		Cluster:      cluster,
 		Config:       cfg,

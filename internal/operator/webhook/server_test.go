@@ -44,7 +44,7 @@ func TestTheFarewellEndsConnectionsInOrder(t *testing.T) {
 	// last tells whether the connection ends with the answer.
 	last := func() bool {
 		t.Helper()
-		request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "https://"+address+ValidateModels, strings.NewReader("{}"))
+		request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "https://"+address+validateModels, strings.NewReader("{}"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,82 +2,117 @@ package webhook
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
+	admissionv1 "k8s.io/api/admission/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/metrics"
-	"github.com/wheelhouse-dev/wheelhouse/internal/operator/validate"
 )
 
 // validator answers for one kind.
-type validator[T client.Object] struct {
-	kind   string
-	serves func(ctx context.Context, namespace string) (bool, error)
-	// check applies the rules. old is nil for a new object.
-	check func(user authenticationv1.UserInfo, old, object T) (field.ErrorList, []string)
-	// rights are those that the author needs for what passed; nil needs none.
-	rights  func(user authenticationv1.UserInfo, old, object T) []validate.Right
-	authors Authors
+type validator struct {
+	Options
+	kind lifecycle.Kind
 }
 
-// ValidateCreate implements admission.Validator.
-func (v *validator[T]) ValidateCreate(ctx context.Context, object T) (admission.Warnings, error) {
-	var none T
-	return v.answer(ctx, none, object)
-}
-
-// ValidateUpdate implements admission.Validator.
-func (v *validator[T]) ValidateUpdate(ctx context.Context, old, object T) (admission.Warnings, error) {
-	// Taking off a finalizer must be possible whatever else is wrong.
-	if object.GetDeletionTimestamp() != nil {
-		return nil, nil
-	}
-	return v.answer(ctx, old, object)
-}
-
-// ValidateDelete implements admission.Validator. No webhook asks for it.
-func (v *validator[T]) ValidateDelete(context.Context, T) (admission.Warnings, error) {
-	return nil, nil
-}
-
-func (v *validator[T]) answer(ctx context.Context, old, object T) (admission.Warnings, error) {
-	began := time.Now()
-	warnings, err := v.judge(ctx, old, object)
-	if request, missing := admission.RequestFromContext(ctx); missing == nil {
-		metrics.Answered(v.kind, string(request.Operation), time.Since(began), err)
-	}
-	return warnings, err
-}
-
-func (v *validator[T]) judge(ctx context.Context, old, object T) (admission.Warnings, error) {
-	served, err := v.serves(ctx, object.GetNamespace())
+// Handle implements admission.Handler.
+func (v *validator) Handle(ctx context.Context, request admission.Request) admission.Response {
+	w, err := v.read(request)
 	if err != nil {
-		return nil, apierrors.NewInternalError(fmt.Errorf("validate %s %s/%s: %w", v.kind, object.GetNamespace(), object.GetName(), err))
+		return admission.Errored(http.StatusBadRequest, err)
+	}
+	// Taking off a finalizer must be possible whatever else is wrong.
+	if w.Old != nil && w.Object.GetDeletionTimestamp() != nil {
+		return admission.Allowed("")
+	}
+	began := time.Now()
+	warnings, err := v.answer(ctx, request, w)
+	metrics.Answered(v.kindName(), string(request.Operation), time.Since(began), err)
+	var refusal apierrors.APIStatus
+	switch {
+	case err == nil:
+		return admission.Allowed("").WithWarnings(warnings...)
+	case errors.As(err, &refusal):
+		status := refusal.Status()
+		return admission.Response{AdmissionResponse: admissionv1.AdmissionResponse{Result: &status}}.WithWarnings(warnings...)
+	}
+	return admission.Errored(http.StatusInternalServerError, err)
+}
+
+// read takes the objects out of a request.
+func (v *validator) read(request admission.Request) (w lifecycle.Writing, err error) {
+	decoder := admission.NewDecoder(v.Scheme)
+	w = lifecycle.Writing{
+		Author: request.UserInfo.Username, ByOperator: request.UserInfo.Username == v.OperatorUser,
+		Config: v.Config, Cluster: v.Cluster,
+		Object: v.kind.Object.DeepCopyObject().(client.Object),
+	}
+	if err := decoder.DecodeRaw(request.Object, w.Object); err != nil {
+		return w, err
+	}
+	if request.Operation != admissionv1.Update {
+		return w, nil
+	}
+	w.Old = v.kind.Object.DeepCopyObject().(client.Object)
+	return w, decoder.DecodeRaw(request.OldObject, w.Old)
+}
+
+// answer refuses with an error that is an API status.
+func (v *validator) answer(ctx context.Context, request admission.Request, w lifecycle.Writing) (warnings []string, err error) {
+	served, err := v.Serves(ctx, w.Object.GetNamespace())
+	if err != nil {
+		return nil, apierrors.NewInternalError(fmt.Errorf("validate %s: %w", v.describe(w.Object), err))
 	}
 	if !served {
 		return nil, nil
 	}
-	request, err := admission.RequestFromContext(ctx)
-	if err != nil {
-		return nil, apierrors.NewInternalError(err)
-	}
-	errs, warnings := v.check(request.UserInfo, old, object)
-	if len(errs) == 0 && v.rights != nil {
-		errs, err = v.authors.check(ctx, request.UserInfo, object.GetNamespace(), v.rights(request.UserInfo, old, object))
+	errs, warnings := v.check(w)
+	if len(errs) == 0 && v.kind.Admission.Needs != nil && !w.ByOperator {
+		errs, err = v.Authors.check(ctx, request.UserInfo, w.Object.GetNamespace(), v.kind.Admission.Needs(w))
 		if err != nil {
-			return nil, apierrors.NewInternalError(fmt.Errorf("authorize the author of %s %s/%s: %w", v.kind, object.GetNamespace(), object.GetName(), err))
+			return nil, apierrors.NewInternalError(fmt.Errorf("authorize the author of %s: %w", v.describe(w.Object), err))
 		}
 	}
-	if len(errs) > 0 {
-		kind := v1alpha1.GroupVersion.WithKind(v.kind).GroupKind()
-		return warnings, apierrors.NewInvalid(kind, object.GetName(), errs)
+	if len(errs) == 0 {
+		return warnings, nil
 	}
-	return warnings, nil
+	kind := v1alpha1.GroupVersion.WithKind(v.kindName()).GroupKind()
+	return warnings, apierrors.NewInvalid(kind, w.Object.GetName(), errs)
+}
+
+// check applies the rules of the kind.
+func (v *validator) check(w lifecycle.Writing) (errs field.ErrorList, warnings []string) {
+	if v.kind.Validate != nil {
+		errs, warnings = v.kind.Validate(w.Object, v.Config)
+	}
+	if v.kind.Admission.Refuse != nil {
+		errs = append(errs, v.kind.Admission.Refuse(w)...)
+	}
+	if v.kind.Admission.Warn != nil && len(errs) == 0 {
+		warnings = append(warnings, v.kind.Admission.Warn(w)...)
+	}
+	return errs, warnings
+}
+
+func (v *validator) describe(object client.Object) string {
+	return fmt.Sprintf("%s %s/%s", v.kindName(), object.GetNamespace(), object.GetName())
+}
+
+// kindName is "" for a kind that the scheme lacks, of which there is none.
+func (v *validator) kindName() string {
+	kind, err := apiutil.GVKForObject(v.kind.Object, v.Scheme)
+	if err != nil {
+		return ""
+	}
+	return kind.Kind
 }

@@ -18,11 +18,21 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds"
 )
 
 const (
 	operator = "system:serviceaccount:inference:dynamo-operator-controller-manager"
 	planner  = "system:serviceaccount:team-a:planner-serviceaccount"
+)
+
+var (
+	validateGraphs      = ValidatePath("dynamographdeployments")
+	validateComponents  = ValidatePath("dynamocomponentdeployments")
+	validateModels      = ValidatePath("dynamomodels")
+	validateRequests    = ValidatePath("dynamographdeploymentrequests")
+	validateCheckpoints = ValidatePath("dynamocheckpoints")
+	validateAdapters    = ValidatePath("dynamographdeploymentscalingadapters")
 )
 
 func options() Options {
@@ -31,7 +41,7 @@ func options() Options {
 		panic(err)
 	}
 	return Options{
-		Scheme: scheme, OperatorUser: operator, Version: "1.2.3", Config: config.Default(),
+		Kinds: kinds.All(), Scheme: scheme, OperatorUser: operator, Version: "1.2.3", Config: config.Default(),
 		Serves: func(_ context.Context, namespace string) (bool, error) {
 			switch namespace {
 			case "claimed":
@@ -100,31 +110,33 @@ func TestAnswers(t *testing.T) {
 		want string
 		code int32
 	}{
-		"a good graph":           {path: ValidateGraphs, object: services},
-		"a bad graph":            {path: ValidateGraphs, object: "spec: {services: {S: {}}}", want: "spec.services[S].extraPodSpec.mainContainer.image: Required value", code: http.StatusUnprocessableEntity},
-		"a null service":         {path: ValidateGraphs, object: "spec: {services: {S: null}}", want: "spec.services[S]: Required value", code: http.StatusUnprocessableEntity},
-		"null services, update":  {path: ValidateGraphs, old: "spec: {services: {S: null}}", object: "spec: {services: {S: null}}", want: "spec.services[S]: Required value", code: http.StatusUnprocessableEntity},
-		"no spec at all":         {path: ValidateGraphs, object: "{}", want: "spec.services: Required value", code: http.StatusUnprocessableEntity},
-		"not our kind of text":   {path: ValidateGraphs, object: "spec: {services: [S]}", want: "cannot unmarshal", code: http.StatusBadRequest},
-		"a claimed namespace":    {path: ValidateGraphs, object: "metadata: {namespace: claimed}"},
-		"a scope not known":      {path: ValidateGraphs, object: "metadata: {namespace: broken}", want: "no Lease", code: http.StatusInternalServerError},
-		"a deleted graph":        {path: ValidateGraphs, old: services, object: "metadata: {deletionTimestamp: '2026-03-01T12:00:00Z'}"},
-		"another engine":         {path: ValidateGraphs, old: "spec: {backendFramework: vllm, services: {S: {extraPodSpec: {mainContainer: {image: x}}}}}", object: "spec: {backendFramework: sglang, services: {S: {extraPodSpec: {mainContainer: {image: x}}}}}", want: "spec.backendFramework: Forbidden", code: http.StatusUnprocessableEntity},
-		"scaled by the operator": {path: ValidateGraphs, user: operator, old: adapted, object: scaled},
-		"scaled by the planner":  {path: ValidateGraphs, user: planner, old: adapted, object: scaled},
-		"scaled by a person":     {path: ValidateGraphs, user: "kubernetes-admin", old: adapted, object: scaled, want: "spec.services[S].replicas: Forbidden", code: http.StatusUnprocessableEntity},
-		"scaled by nobody":       {path: ValidateGraphs, old: adapted, object: scaled, want: "Forbidden", code: http.StatusUnprocessableEntity},
-		"a planner of elsewhere": {path: ValidateGraphs, user: "system:serviceaccount:team-b:planner-serviceaccount", old: adapted, object: scaled, want: "Forbidden", code: http.StatusUnprocessableEntity},
-		"a planner by suffix":    {path: ValidateGraphs, user: "system:serviceaccount:team-a:x-planner-serviceaccount", old: adapted, object: scaled, want: "Forbidden", code: http.StatusUnprocessableEntity},
-		"an operator by suffix":  {path: ValidateGraphs, user: "system:serviceaccount:team-a:x-dynamo-operator-controller-manager", old: adapted, object: scaled, want: "Forbidden", code: http.StatusUnprocessableEntity},
-		"a good component":       {path: ValidateComponents, object: "spec: {extraPodSpec: {mainContainer: {image: x}}}"},
-		"a bad component":        {path: ValidateComponents, object: "spec: {replicas: -1}", want: "spec.replicas: Invalid value: -1", code: http.StatusUnprocessableEntity},
-		"its engine":             {path: ValidateComponents, old: "spec: {backendFramework: vllm, extraPodSpec: {mainContainer: {image: x}}}", object: "spec: {backendFramework: trtllm, extraPodSpec: {mainContainer: {image: x}}}", want: "spec.backendFramework: Forbidden", code: http.StatusUnprocessableEntity},
-		"a good model":           {path: ValidateModels, object: "spec: {modelName: a, baseModelName: b}"},
-		"a bad model":            {path: ValidateModels, object: "spec: {modelName: a, baseModelName: b, modelType: lora}", want: "spec.source: Required value", code: http.StatusUnprocessableEntity},
-		"its base":               {path: ValidateModels, old: "spec: {modelName: a, baseModelName: b}", object: "spec: {modelName: a, baseModelName: c}", want: "spec.baseModelName: Forbidden", code: http.StatusUnprocessableEntity},
-		"a good request":         {path: ValidateRequests, object: "spec: {model: m, backend: vllm, profilingConfig: {profilerImage: x, config: {a: b}}}"},
-		"a bad request":          {path: ValidateRequests, object: "spec: {model: m, backend: vllm, profilingConfig: {config: {a: b}}}", want: "spec.profilingConfig.profilerImage: Required value", code: http.StatusUnprocessableEntity},
+		"a good graph":           {path: validateGraphs, object: services},
+		"a bad graph":            {path: validateGraphs, object: "spec: {services: {S: {}}}", want: "spec.services[S].extraPodSpec.mainContainer.image: Required value", code: http.StatusUnprocessableEntity},
+		"a null service":         {path: validateGraphs, object: "spec: {services: {S: null}}", want: "spec.services[S]: Required value", code: http.StatusUnprocessableEntity},
+		"null services, update":  {path: validateGraphs, old: "spec: {services: {S: null}}", object: "spec: {services: {S: null}}", want: "spec.services[S]: Required value", code: http.StatusUnprocessableEntity},
+		"no spec at all":         {path: validateGraphs, object: "{}", want: "spec.services: Required value", code: http.StatusUnprocessableEntity},
+		"not our kind of text":   {path: validateGraphs, object: "spec: {services: [S]}", want: "cannot unmarshal", code: http.StatusBadRequest},
+		"a claimed namespace":    {path: validateGraphs, object: "metadata: {namespace: claimed}"},
+		"a scope not known":      {path: validateGraphs, object: "metadata: {namespace: broken}", want: "no Lease", code: http.StatusInternalServerError},
+		"a deleted graph":        {path: validateGraphs, old: services, object: "metadata: {deletionTimestamp: '2026-03-01T12:00:00Z'}"},
+		"another engine":         {path: validateGraphs, old: "spec: {backendFramework: vllm, services: {S: {extraPodSpec: {mainContainer: {image: x}}}}}", object: "spec: {backendFramework: sglang, services: {S: {extraPodSpec: {mainContainer: {image: x}}}}}", want: "spec.backendFramework: Forbidden", code: http.StatusUnprocessableEntity},
+		"scaled by the operator": {path: validateGraphs, user: operator, old: adapted, object: scaled},
+		"scaled by the planner":  {path: validateGraphs, user: planner, old: adapted, object: scaled},
+		"scaled by a person":     {path: validateGraphs, user: "kubernetes-admin", old: adapted, object: scaled, want: "spec.services[S].replicas: Forbidden", code: http.StatusUnprocessableEntity},
+		"scaled by nobody":       {path: validateGraphs, old: adapted, object: scaled, want: "Forbidden", code: http.StatusUnprocessableEntity},
+		"a planner of elsewhere": {path: validateGraphs, user: "system:serviceaccount:team-b:planner-serviceaccount", old: adapted, object: scaled, want: "Forbidden", code: http.StatusUnprocessableEntity},
+		"a planner by suffix":    {path: validateGraphs, user: "system:serviceaccount:team-a:x-planner-serviceaccount", old: adapted, object: scaled, want: "Forbidden", code: http.StatusUnprocessableEntity},
+		"an operator by suffix":  {path: validateGraphs, user: "system:serviceaccount:team-a:x-dynamo-operator-controller-manager", old: adapted, object: scaled, want: "Forbidden", code: http.StatusUnprocessableEntity},
+		"a good component":       {path: validateComponents, object: "spec: {extraPodSpec: {mainContainer: {image: x}}}"},
+		"a bad component":        {path: validateComponents, object: "spec: {replicas: -1}", want: "spec.replicas: Invalid value: -1", code: http.StatusUnprocessableEntity},
+		"its engine":             {path: validateComponents, old: "spec: {backendFramework: vllm, extraPodSpec: {mainContainer: {image: x}}}", object: "spec: {backendFramework: trtllm, extraPodSpec: {mainContainer: {image: x}}}", want: "spec.backendFramework: Forbidden", code: http.StatusUnprocessableEntity},
+		"a good model":           {path: validateModels, object: "spec: {modelName: a, baseModelName: b}"},
+		"a bad model":            {path: validateModels, object: "spec: {modelName: a, baseModelName: b, modelType: lora}", want: "spec.source: Required value", code: http.StatusUnprocessableEntity},
+		"its base":               {path: validateModels, old: "spec: {modelName: a, baseModelName: b}", object: "spec: {modelName: a, baseModelName: c}", want: "spec.baseModelName: Forbidden", code: http.StatusUnprocessableEntity},
+		"a good adapter":         {path: validateAdapters, object: "spec: {replicas: 2, dgdRef: {name: chat, serviceName: Worker}}"},
+		"a bad adapter":          {path: validateAdapters, object: "spec: {replicas: 2, dgdRef: {name: chat}}", want: "spec.dgdRef.serviceName: Required value", code: http.StatusUnprocessableEntity},
+		"a good request":         {path: validateRequests, object: "spec: {model: m, backend: vllm, profilingConfig: {profilerImage: x, config: {a: b}}}"},
+		"a bad request":          {path: validateRequests, object: "spec: {model: m, backend: vllm, profilingConfig: {config: {a: b}}}", want: "spec.profilingConfig.profilerImage: Required value", code: http.StatusUnprocessableEntity},
 	} {
 		t.Run(name, func(t *testing.T) {
 			response := ask(t, test.path, test.user, test.old, test.object)
@@ -139,7 +151,7 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestWarnings(t *testing.T) {
-	response := ask(t, ValidateGraphs, "", "", "spec: {services: {S: {dynamoNamespace: old, multinode: {nodeCount: 2}, extraPodSpec: {mainContainer: {image: x}}}, P: {componentType: planner, extraPodSpec: {mainContainer: {image: x}}}}}")
+	response := ask(t, validateGraphs, "", "", "spec: {services: {S: {dynamoNamespace: old, multinode: {nodeCount: 2}, extraPodSpec: {mainContainer: {image: x}}}, P: {componentType: planner, extraPodSpec: {mainContainer: {image: x}}}}}")
 	all := strings.Join(response.Warnings, "\n")
 	for _, want := range []string{"spec.services[S].dynamoNamespace is ignored", "the graph will not be deployed", "multinode.nodeCount is above 1", "service P is a planner, which connects to NATS"} {
 		if !strings.Contains(all, want) {
@@ -153,8 +165,8 @@ func TestWarnings(t *testing.T) {
 
 func TestKindsWithoutAControllerSaySo(t *testing.T) {
 	for path, object := range map[string]string{
-		ValidateRequests:    "spec: {model: m, backend: vllm, profilingConfig: {profilerImage: x, config: {a: b}}}",
-		ValidateCheckpoints: "spec: {}",
+		validateRequests:    "spec: {model: m, backend: vllm, profilingConfig: {profilerImage: x, config: {a: b}}}",
+		validateCheckpoints: "spec: {}",
 	} {
 		response := ask(t, path, "", "", object)
 		if !response.Allowed || len(response.Warnings) != 1 || !strings.HasPrefix(response.Warnings[0], "this version of the operator does not act on Dynamo") {
@@ -165,10 +177,10 @@ func TestKindsWithoutAControllerSaySo(t *testing.T) {
 
 func TestAComponentBelongsToNoGraphByItsLabels(t *testing.T) {
 	const forged = "metadata: {labels: {nvidia.com/dynamo-graph-deployment-name: victim}}\nspec: {extraPodSpec: {mainContainer: {image: x}}}"
-	if response := ask(t, ValidateComponents, "dana", "", forged); response.Allowed || !strings.Contains(response.Result.Message, "metadata.labels[nvidia.com/dynamo-graph-deployment-name]: Forbidden") {
+	if response := ask(t, validateComponents, "dana", "", forged); response.Allowed || !strings.Contains(response.Result.Message, "metadata.labels[nvidia.com/dynamo-graph-deployment-name]: Forbidden") {
 		t.Errorf("allowed %t: %+v", response.Allowed, response.Result)
 	}
-	if response := ask(t, ValidateComponents, operator, "", forged); !response.Allowed {
+	if response := ask(t, validateComponents, operator, "", forged); !response.Allowed {
 		t.Errorf("the operator is refused: %+v", response.Result)
 	}
 }
@@ -215,8 +227,8 @@ func TestAnswersAreCounted(t *testing.T) {
 	}
 	const requests, denials = "dynamo_operator_webhook_requests_total", "dynamo_operator_webhook_denials_total"
 	allowed, denied := count(requests, "CREATE", "DynamoModel", "allowed"), count(denials, "CREATE", "validation", "DynamoModel")
-	ask(t, ValidateModels, "", "", "spec: {modelName: a, baseModelName: b}")
-	ask(t, ValidateModels, "", "", "spec: {modelName: a, baseModelName: b, modelType: lora}")
+	ask(t, validateModels, "", "", "spec: {modelName: a, baseModelName: b}")
+	ask(t, validateModels, "", "", "spec: {modelName: a, baseModelName: b, modelType: lora}")
 	if got := count(requests, "CREATE", "DynamoModel", "allowed") - allowed; got != 1 {
 		t.Errorf("%v more requests were allowed, want 1", got)
 	}

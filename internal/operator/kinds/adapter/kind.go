@@ -4,6 +4,7 @@ import (
 	"context"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -13,6 +14,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/validate"
 )
 
 // Kind is the kind DynamoGraphDeploymentScalingAdapter.
@@ -29,6 +31,9 @@ func Kind() lifecycle.Kind {
 		// The graph's status has the replicas that there are.
 		Watch: func(operator *lifecycle.Operator, build *builder.Builder) {
 			build.Watches(&v1alpha1.DynamoGraphDeployment{}, handler.EnqueueRequestsFromMapFunc(finder{operator.Client}.ofGraph))
+		},
+		Validate: func(object client.Object, _ *config.OperatorConfiguration) (field.ErrorList, []string) {
+			return validate.ScalingAdapter(object.(*v1alpha1.DynamoGraphDeploymentScalingAdapter)), nil
 		},
 		Begin: begin,
 		State: func(object client.Object) (state, reason string) {

@@ -44,11 +44,11 @@ func Kind() lifecycle.Kind {
 		Watch: func(_ *lifecycle.Operator, build *builder.Builder) {
 			build.Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(componentOfPod))
 		},
-		Validate: func(object client.Object, cfg *config.OperatorConfiguration) field.ErrorList {
-			errs, _ := validate.Component(object.(*v1alpha1.DynamoComponentDeployment), cfg)
-			return errs
+		Validate: func(object client.Object, cfg *config.OperatorConfiguration) (field.ErrorList, []string) {
+			return validate.Component(object.(*v1alpha1.DynamoComponentDeployment), cfg)
 		},
-		Begin: begin,
+		Admission: admission,
+		Begin:     begin,
 		State: func(object client.Object) (state, reason string) {
 			return lifecycle.ReadyOrNot(object.(*v1alpha1.DynamoComponentDeployment).Status.Conditions, v1alpha1.ConditionAvailable)
 		},
@@ -72,7 +72,9 @@ func rights(cfg *config.OperatorConfiguration) []rbacv1.PolicyRule {
 }
 
 func cached(cluster render.Capabilities) map[client.Object]cache.ByObject {
-	limited := map[client.Object]cache.ByObject{&corev1.Pod{}: lifecycle.Labelled(v1alpha1.LabelSelector)}
+	observed := lifecycle.Labelled(v1alpha1.LabelSelector)
+	observed.Transform = observable
+	limited := map[client.Object]cache.ByObject{&corev1.Pod{}: observed}
 	for _, kind := range owned(cluster) {
 		limited[kind] = lifecycle.Ours()
 	}

@@ -9,6 +9,22 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
+// observable is what a pod is kept for: how it does. What it runs stands in what
+// made it, and every replica would be a further copy of it.
+func observable(object any) (any, error) {
+	pod, is := object.(*corev1.Pod)
+	if !is {
+		return object, nil
+	}
+	var containers []corev1.Container
+	for _, c := range pod.Spec.Containers {
+		containers = append(containers, corev1.Container{Name: c.Name, Ports: c.Ports, StartupProbe: c.StartupProbe})
+	}
+	pod.ManagedFields, pod.Annotations = nil, nil
+	pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName, Containers: containers}
+	return pod, nil
+}
+
 // pods implements workload.Pods.
 type pods struct {
 	cached client.Reader

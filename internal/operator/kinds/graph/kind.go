@@ -41,11 +41,11 @@ func Kind() lifecycle.Kind {
 		Cached:    cached,
 		Owned:     owned,
 		Watch:     watch,
-		Validate: func(object client.Object, cfg *config.OperatorConfiguration) field.ErrorList {
-			errs, _ := validate.Graph(object.(*v1alpha1.DynamoGraphDeployment), cfg)
-			return errs
+		Validate: func(object client.Object, cfg *config.OperatorConfiguration) (field.ErrorList, []string) {
+			return validate.Graph(object.(*v1alpha1.DynamoGraphDeployment), cfg)
 		},
-		Begin: begin,
+		Admission: admission,
+		Begin:     begin,
 		State: func(object client.Object) (state, reason string) {
 			status := object.(*v1alpha1.DynamoGraphDeployment).Status
 			_, reason = lifecycle.ReadyOrNot(status.Conditions, v1alpha1.ConditionReady)

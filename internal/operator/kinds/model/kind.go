@@ -34,9 +34,10 @@ func Kind() lifecycle.Kind {
 			build.Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(finder{operator.Client}.ofPod))
 			build.WatchesRawSource(source.Channel(calls.ended, &handler.EnqueueRequestForObject{}))
 		},
-		Validate: func(object client.Object, _ *config.OperatorConfiguration) field.ErrorList {
-			return validate.Model(object.(*v1alpha1.DynamoModel))
+		Validate: func(object client.Object, _ *config.OperatorConfiguration) (field.ErrorList, []string) {
+			return validate.Model(object.(*v1alpha1.DynamoModel)), nil
 		},
+		Admission: lifecycle.Admission{Refuse: refuse},
 		Begin: func(visit *lifecycle.Visit, object client.Object) lifecycle.Life {
 			return begin(visit, object.(*v1alpha1.DynamoModel), calls)
 		},
@@ -47,6 +48,15 @@ func Kind() lifecycle.Kind {
 			return begin(visit, object.(*v1alpha1.DynamoModel), calls).farewell(ctx)
 		},
 	}
+}
+
+// refuse: what a model is may not change.
+func refuse(w lifecycle.Writing) field.ErrorList {
+	old, isUpdate := w.Old.(*v1alpha1.DynamoModel)
+	if !isUpdate {
+		return nil
+	}
+	return validate.ModelUpdate(old, w.Object.(*v1alpha1.DynamoModel))
 }
 
 type finder struct{ client.Reader }

@@ -8,10 +8,13 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/validate"
 )
 
 // reasonUnsupported is that of the condition Ready of such an object.
@@ -22,6 +25,10 @@ func Request() lifecycle.Kind {
 	return lifecycle.Kind{
 		Name: "request", Recorder: "dynamographdeploymentrequest", Resource: "dynamographdeploymentrequests", Finalizer: true,
 		Object: &v1alpha1.DynamoGraphDeploymentRequest{}, List: &v1alpha1.DynamoGraphDeploymentRequestList{},
+		Validate: func(object client.Object, cfg *config.OperatorConfiguration) (field.ErrorList, []string) {
+			return validate.Request(object.(*v1alpha1.DynamoGraphDeploymentRequest), !cfg.ClusterWide())
+		},
+		Admission: lifecycle.Admission{Warn: idle("DynamoGraphDeploymentRequests: nothing is profiled, and no graph is made")},
 		Begin: func(_ *lifecycle.Visit, object client.Object) lifecycle.Life {
 			status := &object.(*v1alpha1.DynamoGraphDeploymentRequest).Status
 			return begin(v1alpha1.KindGraphDeploymentRequest, object, &status.ObservedGeneration, &status.Conditions)
@@ -37,6 +44,7 @@ func Checkpoint() lifecycle.Kind {
 	return lifecycle.Kind{
 		Name: "checkpoint", Recorder: "checkpoint", Resource: "dynamocheckpoints",
 		Object: &v1alpha1.DynamoCheckpoint{}, List: &v1alpha1.DynamoCheckpointList{},
+		Admission: lifecycle.Admission{Warn: idle("DynamoCheckpoints: nothing is stored")},
 		Begin: func(_ *lifecycle.Visit, object client.Object) lifecycle.Life {
 			status := &object.(*v1alpha1.DynamoCheckpoint).Status
 			return begin(v1alpha1.KindCheckpoint, object, &status.ObservedGeneration, &status.Conditions)
@@ -44,6 +52,13 @@ func Checkpoint() lifecycle.Kind {
 		State: func(object client.Object) (state, reason string) {
 			return lifecycle.ReadyOrNot(object.(*v1alpha1.DynamoCheckpoint).Status.Conditions, v1alpha1.ConditionReady)
 		},
+	}
+}
+
+// idle tells the author of such an object that nothing comes of it.
+func idle(what string) func(lifecycle.Writing) []string {
+	return func(lifecycle.Writing) []string {
+		return []string{"this version of the operator does not act on " + what}
 	}
 }
 

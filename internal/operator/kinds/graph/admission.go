@@ -1,0 +1,46 @@
+package graph
+
+import (
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/pathway"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/validate"
+)
+
+var admission = lifecycle.Admission{Refuse: refuse, Warn: warn, Needs: needs}
+
+// refuse: the operator and the planners of the namespace may change the replicas
+// of a service that has a scaling adapter.
+func refuse(w lifecycle.Writing) field.ErrorList {
+	old, isUpdate := w.Old.(*v1alpha1.DynamoGraphDeployment)
+	if !isUpdate {
+		return nil
+	}
+	mayScale := w.ByOperator || w.ByAccount(render.PlannerServiceAccount)
+	return validate.GraphUpdate(old, w.Object.(*v1alpha1.DynamoGraphDeployment), mayScale)
+}
+
+func warn(w lifecycle.Writing) []string {
+	var warnings []string
+	dgd := w.Object.(*v1alpha1.DynamoGraphDeployment)
+	if _, err := pathway.Choose(pathways, dgd, w.Cluster); err != nil {
+		warnings = append(warnings, "the graph will not be deployed: "+err.Error())
+	}
+	if missing := render.MissingNATS(dgd, w.Config.Infrastructure.NATSAddress); len(missing) > 0 {
+		warnings = append(warnings, render.NoNATS(missing))
+	}
+	return warnings
+}
+
+// needs: a change of replicas alone is the business of autoscalers, which create
+// no pods themselves.
+func needs(w lifecycle.Writing) []validate.Right {
+	dgd := w.Object.(*v1alpha1.DynamoGraphDeployment)
+	if old, isUpdate := w.Old.(*v1alpha1.DynamoGraphDeployment); isUpdate && validate.GraphOnlyScales(old, dgd) {
+		return nil
+	}
+	return validate.GraphRights(dgd)
+}
