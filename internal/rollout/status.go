@@ -70,7 +70,9 @@ const gateGlance = 300 * time.Millisecond
 // StatusReader tells how a cluster is.
 type StatusReader interface {
 	Observer
-	Graphs
+	// GraphsAndUnserved lists the graphs of some namespaces, of all if none is
+	// named, and those of others that no operator has looked at.
+	GraphsAndUnserved(ctx context.Context, namespaces []string) ([]Graph, error)
 	// Describe names the cluster.
 	Describe() string
 	// AwaitReady blocks until a gate is open.
@@ -94,7 +96,7 @@ func ReadStatus(ctx context.Context, id Identity, d *Desired, releases Installed
 		return err
 	})
 	group.Go(func() error {
-		graphs, err := cluster.Graphs(gctx, servedNamespaces(id.Set))
+		graphs, err := cluster.GraphsAndUnserved(gctx, servedNamespaces(id.Set))
 		s.Graphs = append(s.Graphs, graphs...)
 		return err
 	})

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -116,6 +117,48 @@ spec:
 	createClaim(t, ns, "models")
 	condition(t, ns, "chat", says("some_resources_are_not_ready"))
 	get(t, ns, "kernels", &corev1.PersistentVolumeClaim{})
+}
+
+// TestAClaimThatDiffersIsToldAndKept, whoever made it.
+func TestAClaimThatDiffersIsToldAndKept(t *testing.T) {
+	ns := namespace(t)
+	createClaim(t, ns, "models")
+	theirs := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "models"}}
+	before := content(t, theirs)
+	start(t, within(ns))
+	dgd := parse[v1alpha1.DynamoGraphDeployment](t, ns, `
+metadata: {name: chat}
+spec:
+  pvcs: [{name: models, create: true, size: 500Gi, volumeAccessMode: ReadWriteMany}]
+  services: {Frontend: {componentType: frontend, extraPodSpec: {mainContainer: {image: "registry.example.com/runtime:1"}}}}
+`)
+	create(t, dgd)
+	told := func() string {
+		get(t, ns, "chat", dgd)
+		if c := meta.FindStatusCondition(dgd.Status.Conditions, "ClaimsAsSpecified"); c != nil {
+			return c.Message
+		}
+		return ""
+	}
+	cluster.Eventually(t, "the difference is told", func() error {
+		if got := told(); !strings.Contains(got, "spec.pvcs[0].size says 500Gi") {
+			return fmt.Errorf("%q", got)
+		}
+		return nil
+	})
+	if diff := cmp.Diff(before, content(t, theirs)); diff != "" {
+		t.Errorf("-before +after:\n%s", diff)
+	}
+	get(t, ns, "models", theirs)
+	change(t, dgd, func(d *v1alpha1.DynamoGraphDeployment) {
+		d.Spec.PVCs[0].Size = theirs.Spec.Resources.Requests[corev1.ResourceStorage]
+	})
+	cluster.Eventually(t, "nothing is told any more", func() error {
+		if got := told(); got != "" || dgd.Status.ObservedGeneration != dgd.Generation {
+			return fmt.Errorf("%q of generation %d", got, dgd.Status.ObservedGeneration)
+		}
+		return nil
+	})
 }
 
 func TestNothingIsCreatedForAGraphThatCannotRun(t *testing.T) {

@@ -11,6 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	rooms "github.com/wheelhouse-dev/wheelhouse/internal/cluster"
+	"github.com/wheelhouse-dev/wheelhouse/internal/cluster/session"
 	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
 
@@ -45,5 +47,34 @@ func TestKindsThatNothingIsDoneForSaySo(t *testing.T) {
 			}
 			gone(t, ns, tc.object.GetName(), tc.object)
 		})
+	}
+}
+
+// TestAGraphThatNoOperatorServesIsListed by wheelhouse status, in whatever namespace
+// it is.
+func TestAGraphThatNoOperatorServesIsListed(t *testing.T) {
+	ns, fleets := namespace(t), namespace(t)
+	chatGraph(t, ns)
+	connection, err := session.New(shared.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := rooms.New(connection)
+	t.Cleanup(seen.Close)
+	cluster.Eventually(t, "the graph is listed", func() error {
+		graphs, err := seen.GraphsAndUnserved(context.Background(), []string{fleets})
+		if err != nil {
+			return err
+		}
+		for _, g := range graphs {
+			if g.Namespace == ns && g.Message == "no operator has looked at it: see that one serves namespace "+ns {
+				return nil
+			}
+		}
+		return fmt.Errorf("%+v", graphs)
+	})
+	graphs, err := seen.Graphs(context.Background(), []string{fleets})
+	if err != nil || len(graphs) > 0 {
+		t.Errorf("%+v, %v: graphs of other namespaces are nobody's to delete", graphs, err)
 	}
 }

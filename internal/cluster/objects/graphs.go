@@ -22,6 +22,22 @@ var graphs = v1alpha1.GroupVersion.WithResource("dynamographdeployments")
 // Graphs lists the graphs of some namespaces, or of all if none is named, in
 // order. A cluster without the CRD has none.
 func (o *Objects) Graphs(ctx context.Context, namespaces []string) ([]rollout.Graph, error) {
+	return o.graphs(ctx, namespaces, func(rollout.Graph) bool { return false })
+}
+
+// unservedAfter is how long an operator may take to look at a new graph.
+const unservedAfter = 10 * time.Second
+
+// GraphsAndUnserved lists, besides the graphs of these namespaces, those of others
+// that no operator has looked at. Who may not list all graphs sees none of them.
+func (o *Objects) GraphsAndUnserved(ctx context.Context, namespaces []string) ([]rollout.Graph, error) {
+	return o.graphs(ctx, namespaces, func(g rollout.Graph) bool {
+		return g.Reason == reasonNoStatus && time.Since(g.Created) > unservedAfter
+	})
+}
+
+// graphs lists the graphs of some namespaces, and of the others those that also takes.
+func (o *Objects) graphs(ctx context.Context, namespaces []string, also func(rollout.Graph) bool) ([]rollout.Graph, error) {
 	out, err := o.graphsIn(ctx, "")
 	switch {
 	case apierrors.IsForbidden(err):
@@ -31,7 +47,7 @@ func (o *Objects) Graphs(ctx context.Context, namespaces []string) ([]rollout.Gr
 	case len(namespaces) == 0:
 		return out, nil
 	}
-	return slices.DeleteFunc(out, func(g rollout.Graph) bool { return !slices.Contains(namespaces, g.Namespace) }), nil
+	return slices.DeleteFunc(out, func(g rollout.Graph) bool { return !slices.Contains(namespaces, g.Namespace) && !also(g) }), nil
 }
 
 func (o *Objects) graphsEach(ctx context.Context, namespaces []string) ([]rollout.Graph, error) {
@@ -59,6 +75,9 @@ func (o *Objects) graphsIn(ctx context.Context, namespace string) (out []rollout
 	return out, err
 }
 
+// reasonNoStatus is that of graphs about which nobody has reported.
+const reasonNoStatus = "NoStatus"
+
 func graphOf(u *unstructured.Unstructured) rollout.Graph {
 	g := rollout.Graph{Namespace: u.GetNamespace(), Name: u.GetName(), Created: u.GetCreationTimestamp().Time}
 	g.State, _, _ = unstructured.NestedString(u.Object, "status", "state")
@@ -82,7 +101,7 @@ func graphOf(u *unstructured.Unstructured) rollout.Graph {
 		g.Ready, g.Reason = false, "Deleting"
 	}
 	if g.Reason == "" && !g.Ready {
-		g.Reason = "NoStatus"
+		g.Reason, g.Message = reasonNoStatus, "no operator has looked at it: see that one serves namespace "+g.Namespace
 	}
 	return g
 }

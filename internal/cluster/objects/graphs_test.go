@@ -15,7 +15,7 @@ func TestWhatAGraphSaysOfItself(t *testing.T) {
 		name, metadata, status string
 		want                   rollout.Graph
 	}{
-		{"nothing yet", "", "{}", rollout.Graph{Reason: "NoStatus"}},
+		{"nothing yet", "", "{}", rollout.Graph{Reason: "NoStatus", Message: "no operator has looked at it: see that one serves namespace a"}},
 		{"ready", ", generation: 2", "{state: successful, conditions: [{type: Ready, status: 'True', observedGeneration: 2}]}", rollout.Graph{Ready: true, State: "successful"}},
 		{"not ready", "", "{conditions: [{type: Ready, status: 'False', reason: Waiting, message: no pods}]}", rollout.Graph{Reason: "Waiting", Message: "no pods"}},
 		{"of an older generation", ", generation: 3", "{conditions: [{type: Ready, status: 'True', observedGeneration: 2}]}", rollout.Graph{Reason: "Stale", Message: "the operator has not seen the latest change yet"}},

@@ -102,7 +102,7 @@ func owned(render.Capabilities) []client.Object {
 func watch(operator *lifecycle.Operator, build *builder.Builder) {
 	graphs := finder{operator.Client}
 	build.
-		WatchesMetadata(claimObject(), handler.EnqueueRequestsFromMapFunc(graphs.withClaim)).
+		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(graphs.withClaim)).
 		Watches(&corev1.ServiceAccount{}, handler.EnqueueRequestsFromMapFunc(graphs.sharing)).
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(graphs.sharing))
 }

@@ -21,8 +21,12 @@ const (
 	reasonClaimMissing = "PersistentVolumeClaimNotFound"
 )
 
-// conditionNATS is there, and false, while services miss NATS.
-const conditionNATS = "NATSAvailable"
+// Conditions that are there, and false, while services miss NATS, and while a
+// claim is not what the spec says.
+const (
+	conditionNATS   = "NATSAvailable"
+	conditionClaims = "ClaimsAsSpecified"
+)
 
 // status is that of a graph, for the generation that is being looked at.
 type status struct {
@@ -48,12 +52,26 @@ func (s *status) Failed(reason, message string) {
 
 // messaging reports on the services that miss NATS.
 func (s *status) messaging(missing []string) {
-	if len(missing) == 0 {
-		meta.RemoveStatusCondition(&s.dgd.Status.Conditions, conditionNATS)
+	message := ""
+	if len(missing) > 0 {
+		message = render.NoNATS(missing)
+	}
+	s.unless(message == "", conditionNATS, "NoNATS", message)
+}
+
+// claims reports on the claims that are not what the spec says.
+func (s *status) claims(different []string) {
+	s.unless(len(different) == 0, conditionClaims, "ClaimDiffers", strings.Join(different, "; "))
+}
+
+// unless has a condition that is false, or none if all is well.
+func (s *status) unless(well bool, condition, reason, message string) {
+	if well {
+		meta.RemoveStatusCondition(&s.dgd.Status.Conditions, condition)
 		return
 	}
 	meta.SetStatusCondition(&s.dgd.Status.Conditions, metav1.Condition{
-		Type: conditionNATS, Status: metav1.ConditionFalse, Reason: "NoNATS", Message: render.NoNATS(missing),
+		Type: condition, Status: metav1.ConditionFalse, Reason: reason, Message: message,
 		ObservedGeneration: s.dgd.Generation,
 	})
 }

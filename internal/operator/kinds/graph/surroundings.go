@@ -5,61 +5,10 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
-	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 )
-
-// ensureClaims creates the claims that the graph wants created, unless others
-// that it expects to exist do not. An existing claim is used as it is.
-func (l *life) ensureClaims(ctx context.Context) error {
-	var create []v1alpha1.PVC
-	var missing []string
-	for _, pvc := range l.dgd.Spec.PVCs {
-		exists, err := l.claimExists(ctx, pvc.Name)
-		switch {
-		case err != nil:
-			return err
-		case exists:
-		case pvc.Create:
-			create = append(create, pvc)
-		default:
-			missing = append(missing, pvc.Name)
-		}
-	}
-	if len(missing) > 0 {
-		return lifecycle.Refuse(reasonClaimMissing, missingClaims(missing))
-	}
-	for _, pvc := range create {
-		if err := l.Apply.CreateIfMissing(ctx, l.dgd, render.Claim(l.dgd, pvc)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// claimObject reads claims as metadata only: whether they exist is all that
-// matters here.
-func claimObject() *metav1.PartialObjectMetadata {
-	claim := &metav1.PartialObjectMetadata{}
-	claim.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaim"))
-	return claim
-}
-
-func (l *life) claimExists(ctx context.Context, name string) (bool, error) {
-	err := l.Client.Get(ctx, client.ObjectKey{Namespace: l.dgd.Namespace, Name: name}, claimObject())
-	if apierrors.IsNotFound(err) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("read PersistentVolumeClaim %s/%s: %w", l.dgd.Namespace, name, err)
-	}
-	return true, nil
-}
 
 // defaultPullSecrets are the references, never the Secrets, that the
 // namespace's default ServiceAccount gives to its pods.
