@@ -78,8 +78,8 @@ bin/helm-unittest: tools/unittest/go.mod
 	@go build -C tools/unittest -o $(CURDIR)/$@ github.com/helm-unittest/helm-unittest/cmd/helm-unittest
 
 .PHONY: test-attacks
-test-attacks: bin/drydock ## Attack the platform as tenants could; prints attack, expected, got
-	@go test -C test/attacks -count=1
+test-attacks: bin/drydock ## Make every attack that docs/security.md names; prints attack, expected, got
+	@go run ./test/attacks/table
 
 .PHONY: test-charts
 test-charts: bin/helm-unittest ## The suites in the charts, run by helm-unittest, and what they miss without a key
@@ -119,6 +119,10 @@ samples: bin/wheelhouse bin/drydock images dist/fixtures/fixture-nats.tar ## Run
 .PHONY: bench-fleet
 bench-fleet: build charts ## Measure the manager against a floor and against helm; a table with bounds comes last
 	@go run ./bench/fleet
+
+.PHONY: bench-operator
+bench-operator: bin/drydock ## Measure the operator on 200 graphs against applying what comes of them
+	@go run ./bench/operator
 
 .PHONY: lint
 lint: ## golangci-lint over all modules

@@ -61,7 +61,7 @@ func (s *stranger) renew(ctx context.Context) bool {
 }
 
 func TestWrongClocksMakeNoSecondWriter(t *testing.T) {
-	a := begin(t, "the lock's holder lives, and its clock is a minute or an hour off", "nobody takes the lock")
+	a := begin(t)
 	session := newSession(t)
 	for i, skew := range skews {
 		name := fmt.Sprintf("clock-%d", i)
@@ -84,7 +84,7 @@ func TestWrongClocksMakeNoSecondWriter(t *testing.T) {
 }
 
 func TestADeadHolderIsWaitedForNoLongerThanItsLease(t *testing.T) {
-	a := begin(t, "the lock's holder dies, and its clock was a minute or an hour off", "the lock is taken after its duration")
+	a := begin(t)
 	session := newSession(t)
 	for i, skew := range skews {
 		name := fmt.Sprintf("dead-%d", i)
@@ -106,7 +106,7 @@ func TestADeadHolderIsWaitedForNoLongerThanItsLease(t *testing.T) {
 }
 
 func TestADeletedLockEndsItsHolder(t *testing.T) {
-	a := begin(t, "a tenant deletes the lock under a run, and takes it", "the run writes nothing more, within a heartbeat")
+	a := begin(t)
 	first, second := newSession(t), newSession(t)
 	lock, err := first.Ledger("attack-deleted", "deleted", "first").Acquire(t.Context(), func(string) {})
 	if err != nil {
@@ -140,7 +140,7 @@ func TestADeletedLockEndsItsHolder(t *testing.T) {
 // A note on the lock, or a renewal whose answer is lost, makes the Lease another
 // version than the one that its holder knows.
 func TestANotedLockIsGivenBack(t *testing.T) {
-	a := begin(t, "a tenant writes notes on the lock while its holder ends", "the lock is given back all the same")
+	a := begin(t)
 	c := newSession(t)
 	leases := c.Kube.CoordinationV1().Leases("attack-noted")
 	for _, ending := range []rollout.Ending{rollout.EndedTold, rollout.EndedForGood} {

@@ -2,6 +2,7 @@ package render
 
 import (
 	"regexp"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -45,7 +46,7 @@ func definedBeforeUse(vars []corev1.EnvVar) []corev1.EnvVar {
 			return // placed already, or part of a circle, which stays as written
 		}
 		seen[v.Name] = true
-		for _, match := range reference.FindAllStringSubmatch(v.Value, -1) {
+		for _, match := range references(v.Value) {
 			used, defined := byName[match[1]]
 			if escaped := match[0][1] == '$'; defined && !escaped {
 				place(used)
@@ -57,6 +58,14 @@ func definedBeforeUse(vars []corev1.EnvVar) []corev1.EnvVar {
 		place(v)
 	}
 	return ordered
+}
+
+// references are the matches in a value, which may be long and seldom has any.
+func references(value string) [][]string {
+	if !strings.Contains(value, "$(") {
+		return nil
+	}
+	return reference.FindAllStringSubmatch(value, -1)
 }
 
 func fromField(name, path string) corev1.EnvVar {

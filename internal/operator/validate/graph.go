@@ -27,6 +27,9 @@ var semver = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9
 // Graph checks a graph by itself, and against what the operator's configuration
 // lets graphs do. Every service is checked, not only up to the first mistake.
 func Graph(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration) (errs field.ErrorList, warnings []string) {
+	if errs = hugeGraph(dgd); len(errs) > 0 {
+		return printable(errs, nil)
+	}
 	errs = append(errs, zeroBytes(specPath, &dgd.Spec)...)
 	warnings = append(warnings, otherNamespaces(specPath, &dgd.Spec)...)
 	errs = append(errs, graphAnnotations(dgd.Annotations)...)

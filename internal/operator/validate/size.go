@@ -3,6 +3,8 @@ package validate
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -17,13 +19,37 @@ import (
 // further copies. The largest published graph needs less than a twentieth.
 const SizeLimit = 1 << 20
 
+// added is what the operator may add to a component of a graph that has passed,
+// such as the id of a restart.
+const added = 16 << 10
+
+// hugeGraph refuses a graph that is too large whatever is made of it. To go on
+// looking at it would cost the operator more than it cost its author.
+func hugeGraph(dgd *v1alpha1.DynamoGraphDeployment) field.ErrorList {
+	copies := 2 * len(dgd.Spec.Services)
+	most := copies * bytesOf(dgd.Spec.Envs)
+	largest, note, total := specPath.Child("envs"), copied(copies), most
+	for _, name := range slices.Sorted(maps.Keys(dgd.Spec.Services)) {
+		size := bytesOf(dgd.Spec.Services[name])
+		if total += size; size > most {
+			largest, note, most = specPath.Child("services").Key(name), "", size
+		}
+	}
+	if total <= SizeLimit {
+		return nil
+	}
+	return field.ErrorList{tooLarge(largest, "the objects of the graph take", total, note, most)}
+}
+
+func copied(times int) string { return fmt.Sprintf(", which is copied %d times,", times) }
+
 // graphSize refuses a graph whose objects are too large together. What stands
 // in the graph once may stand in the objects fifty times.
 func graphSize(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration) field.ErrorList {
 	components := render.Components(dgd, cfg)
 	// The graph's variables stand in each component and in its Deployment.
 	copies := 2 * len(components)
-	largest, note, most, total := specPath.Child("envs"), fmt.Sprintf(", which is copied %d times,", copies), copies*bytesOf(dgd.Spec.Envs), 0
+	largest, note, most, total := specPath.Child("envs"), copied(copies), copies*bytesOf(dgd.Spec.Envs), 0
 	for _, component := range components {
 		size, err := componentBytes(component, cfg)
 		if err != nil {
@@ -45,7 +71,7 @@ func componentSize(dcd *v1alpha1.DynamoComponentDeployment, cfg *config.Operator
 	if err != nil {
 		return field.ErrorList{field.InternalError(specPath, err)}
 	}
-	if size <= SizeLimit {
+	if size <= SizeLimit+added {
 		return nil
 	}
 	return field.ErrorList{tooLarge(specPath, "the objects of the component take", size, "", size)}
@@ -56,13 +82,14 @@ func tooLarge(path *field.Path, subject string, total int, note string, part int
 		subject, total>>10, SizeLimit>>10, note, part>>10))
 }
 
-// componentBytes is the size of a component and of what it renders.
+// componentBytes is the size of a component and of what it renders, without what
+// the API server keeps about it.
 func componentBytes(dcd *v1alpha1.DynamoComponentDeployment, cfg *config.OperatorConfiguration) (int, error) {
 	objects, err := render.Component(dcd, cfg)
 	if err != nil {
 		return 0, err
 	}
-	return bytesOf(dcd) + bytesOf(objects.Deployment) + bytesOf(objects.Service) + bytesOf(objects.Ingress) + bytesOf(objects.VirtualService), nil
+	return bytesOf(dcd.Labels) + bytesOf(dcd.Spec) + bytesOf(objects.Deployment) + bytesOf(objects.Service) + bytesOf(objects.Ingress) + bytesOf(objects.VirtualService), nil
 }
 
 // bytesOf counts nothing for what cannot be encoded: it cannot be sent either.

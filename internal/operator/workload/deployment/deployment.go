@@ -21,6 +21,10 @@ import (
 // events would cost every cluster more than this costs one with a stuck pod.
 const askEventsAgain = 15 * time.Second
 
+// young is a pod about which there is nothing to read yet. Many start at once,
+// and the API server goes through all events of a namespace for each.
+const young = 5 * time.Second
+
 // Type implements workload.Type.
 type Type struct{}
 
@@ -84,7 +88,9 @@ func (r running) cause(ctx context.Context, pods workload.Pods, seen *workload.O
 		seen.Blocked = refused != ""
 		return refused, nil
 	}
-	if finding.AsksEvents() {
+	if age := time.Since(finding.Pod.CreationTimestamp.Time); finding.AsksEvents() && age < young {
+		seen.Again = min(young-age, young)
+	} else if finding.AsksEvents() {
 		events, err := pods.Warnings(ctx, finding.Pod)
 		if err != nil {
 			return "", err
