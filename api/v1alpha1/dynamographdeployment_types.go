@@ -108,6 +108,16 @@ const (
 // ConditionReady is True when every service of the graph runs as the current spec wants it.
 const ConditionReady = "Ready"
 
+// Further conditions of a graph.
+const (
+	// ConditionPathwayChosen is True with the kind of workload that the graph needs as its reason, and
+	// False with reason MissingAPI while the cluster lacks it.
+	ConditionPathwayChosen = "PathwayChosen"
+	// ConditionGroupsScheduledAsOne is there, and False, while the pods of a group over several nodes
+	// are scheduled one by one.
+	ConditionGroupsScheduledAsOne = "GroupsScheduledAsOne"
+)
+
 // Reasons of a graph's Ready condition.
 const (
 	ReasonAllResourcesReady     = "all_resources_are_ready"

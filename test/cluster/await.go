@@ -49,7 +49,7 @@ func Namespace(t testing.TB, c client.Client) string {
 	return ns.Name
 }
 
-// leaving are the namespaces that tests have deleted.
+// leaving are the namespaces that tests have deleted, and the resources.
 var leaving sync.Map
 
 // Watchdog notes which requests the API server refuses for want of rights.
@@ -67,12 +67,16 @@ func (w Watchdog) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// terminating: in a namespace that is going away nothing can be created.
+// terminating: in a namespace that is going away nothing can be created, and
+// nothing of a kind that is.
 func terminating(request *http.Request) bool {
 	_, after, _ := strings.Cut(request.URL.Path, "/namespaces/")
-	name, _, _ := strings.Cut(after, "/")
-	_, gone := leaving.Load(name)
-	return gone
+	for i, part := range strings.Split(after, "/") {
+		if _, gone := leaving.Load(part); gone && i < 2 {
+			return true
+		}
+	}
+	return false
 }
 
 // Report fails the test for every request that was refused.

@@ -21,12 +21,18 @@ type Components struct {
 // Orchestrators are services of the cluster that the operator works with if
 // its configuration says so.
 type Orchestrators struct {
-	Grove        Grove        `json:"grove"`
-	KAIScheduler KAIScheduler `json:"kaiScheduler"`
+	Grove           Grove           `json:"grove"`
+	LeaderWorkerSet LeaderWorkerSet `json:"leaderWorkerSet"`
+	KAIScheduler    KAIScheduler    `json:"kaiScheduler"`
 }
 
 // Grove runs workloads that span nodes.
 type Grove struct {
+	Enabled bool `json:"enabled"`
+}
+
+// LeaderWorkerSet runs services over several nodes.
+type LeaderWorkerSet struct {
 	Enabled bool `json:"enabled"`
 }
 

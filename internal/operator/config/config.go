@@ -117,10 +117,11 @@ func Default() *OperatorConfiguration {
 			HealthProbe: HealthProbe{BindAddress: ":8081"},
 			Webhook:     defaultWebhook(),
 		},
-		Discovery:  Discovery{Backend: DiscoveryKubernetes},
-		Ingress:    Ingress{HostSuffix: "local", AllowedAnnotationPrefixes: streamingAnnotations()},
-		Components: Components{DebuggerImage: "python:3.12-slim"},
-		Logging:    Logging{Level: "info"},
+		Discovery:     Discovery{Backend: DiscoveryKubernetes},
+		Ingress:       Ingress{HostSuffix: "local", AllowedAnnotationPrefixes: streamingAnnotations()},
+		Components:    Components{DebuggerImage: "python:3.12-slim"},
+		Orchestrators: Orchestrators{LeaderWorkerSet: LeaderWorkerSet{Enabled: true}},
+		Logging:       Logging{Level: "info"},
 	}
 }
 

@@ -123,6 +123,10 @@
 //	  grove:
 //	    # Whether graphs may be deployed through the cluster's Grove.
 //	    enabled: false
+//	  leaderWorkerSet:
+//	    # Whether services over several nodes may be run as LeaderWorkerSets, where
+//	    # the cluster has or gets them. Needs rights on them.
+//	    enabled: true
 //	  kaiScheduler:
 //	    # Whether the cluster's KAI scheduler may be used.
 //	    enabled: false

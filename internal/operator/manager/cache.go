@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	lwsv1 "sigs.k8s.io/lws/api/leaderworkerset/v1"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/certs"
@@ -31,7 +32,7 @@ func Scheme() *runtime.Scheme {
 	for _, add := range []func(*runtime.Scheme) error{
 		v1alpha1.AddToScheme, corev1.AddToScheme, appsv1.AddToScheme, networkingv1.AddToScheme,
 		rbacv1.AddToScheme, coordinationv1.AddToScheme, admissionv1.AddToScheme, istio.AddToScheme,
-		authorizationv1.AddToScheme,
+		authorizationv1.AddToScheme, lwsv1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			// Only a type registered twice gets here, which no input can cause.
@@ -41,22 +42,34 @@ func Scheme() *runtime.Scheme {
 	return scheme
 }
 
-// cacheOptions keep the operator's memory to what it made: other workloads of
-// the cluster are neither fetched nor watched.
-func cacheOptions(cfg *config.OperatorConfiguration, cluster render.Capabilities) cache.Options {
-	options := cache.Options{
-		DefaultTransform: cache.TransformStripManagedFields(),
-		ByObject: map[client.Object]cache.ByObject{
-			&coordinationv1.Lease{}: {Field: fields.OneTermEqualSelector("metadata.name", scope.MarkerName)},
-		},
+// cacheOptions are those of all the operator's life: the claims to namespaces,
+// and the webhooks' certificate.
+func cacheOptions(cfg *config.OperatorConfiguration) cache.Options {
+	options := scopedCache(cfg)
+	if cfg.Server.Webhook.ReadsSecret() {
+		maps.Copy(options.ByObject, certs.Cached(cfg.Server.Webhook.Certificates))
 	}
+	return options
+}
+
+// kindsCache keeps the operator's memory to what it made: other workloads of
+// the cluster are neither fetched nor watched.
+func kindsCache(cfg *config.OperatorConfiguration, cluster render.Capabilities) cache.Options {
+	options := scopedCache(cfg)
 	for _, kind := range kinds.All() {
 		if kind.Cached != nil {
 			maps.Copy(options.ByObject, kind.Cached(cluster))
 		}
 	}
-	if cfg.Server.Webhook.ReadsSecret() {
-		maps.Copy(options.ByObject, certs.Cached(cfg.Server.Webhook.Certificates))
+	return options
+}
+
+func scopedCache(cfg *config.OperatorConfiguration) cache.Options {
+	options := cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			&coordinationv1.Lease{}: {Field: fields.OneTermEqualSelector("metadata.name", scope.MarkerName)},
+		},
 	}
 	if !cfg.ClusterWide() {
 		options.DefaultNamespaces = map[string]cache.Config{cfg.Namespace.Restricted: {}}

@@ -1,12 +1,16 @@
 package manager
 
 import (
+	"context"
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
+	lwsv1 "sigs.k8s.io/lws/api/leaderworkerset/v1"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
@@ -17,43 +21,119 @@ import (
 
 const groveGroup = "grove.io"
 
-// capabilities asks once what the cluster has of what the configuration turns
-// on, and complains about what it has not.
-func capabilities(restConfig *rest.Config, cfg *config.OperatorConfiguration, logger logr.Logger) (render.Capabilities, error) {
+// lookAgain is how often the API server is asked which APIs it has. The answer
+// is one document that it keeps ready; to be told of definitions instead needs
+// a right on the cluster, which a restricted operator has not got.
+const lookAgain = 10 * time.Second
+
+// capabilities follow what the cluster has of what the operator can use.
+type capabilities struct {
+	discovery discovery.DiscoveryInterface
+	config    *config.OperatorConfiguration
+	logger    logr.Logger
+
+	known atomic.Pointer[render.Capabilities]
+	// changed has an item after a change.
+	changed chan struct{}
+}
+
+// newCapabilities looks for the first time, and complains about what the
+// configuration turns on and the cluster has not got.
+func newCapabilities(restConfig *rest.Config, cfg *config.OperatorConfiguration, logger logr.Logger) (*capabilities, error) {
 	client, err := discovery.NewDiscoveryClientForConfig(restConfig)
 	if err != nil {
-		return render.Capabilities{}, fmt.Errorf("make a discovery client: %w", err)
+		return nil, fmt.Errorf("make a discovery client: %w", err)
 	}
-	groups, err := client.ServerGroups()
+	c := &capabilities{discovery: client, config: cfg, logger: logger, changed: make(chan struct{}, 1)}
+	has, err := c.groups()
 	if err != nil {
-		return render.Capabilities{}, fmt.Errorf("ask the API server for its API groups: %w", err)
+		return nil, err
 	}
-	has := groupNames(groups)
 	if !has[v1alpha1.GroupName] {
-		return render.Capabilities{}, fmt.Errorf("the cluster does not know the kinds of %s: install the chart dynamo-crds first", v1alpha1.GroupName)
+		return nil, fmt.Errorf("the cluster does not know the kinds of %s: install the chart dynamo-crds first", v1alpha1.GroupName)
 	}
+	c.complain(has)
+	c.known.Store(c.of(has))
+	return c, nil
+}
+
+func (c *capabilities) now() render.Capabilities { return *c.known.Load() }
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable: every replica
+// answers webhooks, whose warnings follow from what the cluster has.
+func (c *capabilities) NeedLeaderElection() bool { return false }
+
+// Start implements manager.Runnable.
+func (c *capabilities) Start(ctx context.Context) error {
+	ticker := time.NewTicker(lookAgain)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			c.look()
+		}
+	}
+}
+
+// look believes what it knows as long as the API server does not answer.
+func (c *capabilities) look() {
+	has, err := c.groups()
+	if err != nil {
+		c.logger.Error(err, "what the cluster has stays as last seen")
+		return
+	}
+	found := c.of(has)
+	if *found == c.now() {
+		return
+	}
+	c.known.Store(found)
+	c.logger.Info("the cluster has other APIs than before", "leaderWorkerSets", found.LeaderWorkerSets, "virtualServices", found.VirtualServices)
+	select {
+	case c.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (c *capabilities) of(has map[string]bool) *render.Capabilities {
+	return &render.Capabilities{
+		VirtualServices:  c.config.Ingress.VirtualServiceGateway != "" && has[istio.GroupVersion.String()],
+		LeaderWorkerSets: c.config.Orchestrators.LeaderWorkerSet.Enabled && has[lwsv1.GroupVersion.String()],
+	}
+}
+
+func (c *capabilities) complain(has map[string]bool) {
 	for _, wanted := range []struct {
 		on         bool
 		group, key string
 	}{
-		{cfg.Orchestrators.Grove.Enabled, groveGroup, "orchestrators.grove.enabled"},
-		{cfg.Orchestrators.KAIScheduler.Enabled, queues.GroupVersion.Group, "orchestrators.kaiScheduler.enabled"},
-		{cfg.Ingress.VirtualServiceGateway != "", istio.GroupVersion.Group, "ingress.virtualServiceGateway"},
+		{c.config.Orchestrators.Grove.Enabled, groveGroup, "orchestrators.grove.enabled"},
+		{c.config.Orchestrators.KAIScheduler.Enabled, queues.GroupVersion.Group, "orchestrators.kaiScheduler.enabled"},
+		{c.config.Ingress.VirtualServiceGateway != "", istio.GroupVersion.Group, "ingress.virtualServiceGateway"},
 	} {
 		if wanted.on && !has[wanted.group] {
-			logger.Error(nil, "the configuration turns on what the cluster has not got: install it and restart the operator",
-				"key", wanted.key, "missing", wanted.group)
+			c.logger.Error(nil, "the configuration turns on what the cluster has not got: install it", "key", wanted.key, "missing", wanted.group)
 		}
 	}
-	return render.Capabilities{
-		VirtualServices: cfg.Ingress.VirtualServiceGateway != "" && has[istio.GroupVersion.Group],
-	}, nil
+}
+
+// groups are the API groups of the cluster and, as group/version, their versions.
+func (c *capabilities) groups() (map[string]bool, error) {
+	groups, err := c.discovery.ServerGroups()
+	if err != nil {
+		return nil, fmt.Errorf("ask the API server for its API groups: %w", err)
+	}
+	return groupNames(groups), nil
 }
 
 func groupNames(groups *metav1.APIGroupList) map[string]bool {
-	names := make(map[string]bool, len(groups.Groups))
+	names := map[string]bool{}
 	for _, group := range groups.Groups {
 		names[group.Name] = true
+		for _, version := range group.Versions {
+			names[version.GroupVersion] = true
+		}
 	}
 	return names
 }

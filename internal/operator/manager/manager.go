@@ -5,6 +5,7 @@ package manager
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,10 +20,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/lease"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
-	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds"
-	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/queues"
-	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/scope"
 	"github.com/wheelhouse-dev/wheelhouse/internal/version"
 )
@@ -38,34 +36,35 @@ const (
 )
 
 // Run is the operator: it returns when ctx ends, when leadership or the claim
-// to the namespace is lost, or when it cannot start.
+// to the namespace is lost, or when it cannot start. What stays for all its life
+// is here: the election, the webhooks, the metrics. The controllers are made
+// anew when the cluster gains or loses an API that they use.
 func Run(ctx context.Context, cfg *config.OperatorConfiguration, restConfig *rest.Config, logger logr.Logger) error {
 	restConfig = unlimited(restConfig)
-	cluster, err := capabilities(restConfig, cfg, logger)
+	cluster, err := newCapabilities(restConfig, cfg, logger)
 	if err != nil {
 		return err
 	}
 	certificate := &sharedCertificate{}
-	mgr, err := ctrl.NewManager(restConfig, options(cfg, cluster, certificate, logger))
+	mgr, err := ctrl.NewManager(restConfig, options(cfg, certificate, logger))
 	if err != nil {
 		return fmt.Errorf("start the operator: %w", err)
 	}
 	if err := addHealthChecks(mgr); err != nil {
 		return err
 	}
-	served, err := namespaceScope(mgr, cfg)
+	served, err := addScope(mgr, cfg)
 	if err != nil {
 		return err
 	}
-	operator := &lifecycle.Operator{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Scope: served, Config: cfg, Cluster: cluster}
-	if err := lifecycle.Setup(mgr, operator, kinds.All()); err != nil {
-		return err
+	if err := errors.Join(mgr.Add(cluster), mgr.Add(&controllers{restConfig: restConfig, config: cfg, cluster: cluster, scope: served, logger: logger})); err != nil {
+		return fmt.Errorf("add the controllers: %w", err)
 	}
 	if err := addQueues(mgr, cfg, logger); err != nil {
 		return err
 	}
 	if cfg.Server.Webhook.Enabled() {
-		if err := addWebhooks(ctx, mgr, cfg, served, cluster, certificate); err != nil {
+		if err := addWebhooks(ctx, mgr, cfg, served(mgr.GetClient()), cluster.now, certificate); err != nil {
 			return fmt.Errorf("set up the admission webhooks: %w", err)
 		}
 	}
@@ -84,11 +83,11 @@ func unlimited(restConfig *rest.Config) *rest.Config {
 	return restConfig
 }
 
-func options(cfg *config.OperatorConfiguration, cluster render.Capabilities, certificate *sharedCertificate, logger logr.Logger) ctrl.Options {
+func options(cfg *config.OperatorConfiguration, certificate *sharedCertificate, logger logr.Logger) ctrl.Options {
 	return ctrl.Options{
 		Scheme:                        Scheme(),
 		Logger:                        logger,
-		Cache:                         cacheOptions(cfg, cluster),
+		Cache:                         cacheOptions(cfg),
 		Metrics:                       metricsOptions(cfg.Server, certificate),
 		HealthProbeBindAddress:        cfg.Server.HealthProbe.BindAddress,
 		LeaderElection:                cfg.LeaderElection.Enabled,
@@ -126,9 +125,15 @@ func addHealthChecks(mgr ctrl.Manager) error {
 	return nil
 }
 
-func namespaceScope(mgr ctrl.Manager, cfg *config.OperatorConfiguration) (scope.Scope, error) {
+// scopeOf is the scope of who reads through a client: controllers are woken up
+// by the same cache that tells them whom a namespace belongs to.
+type scopeOf func(client.Reader) scope.Scope
+
+func addScope(mgr ctrl.Manager, cfg *config.OperatorConfiguration) (scopeOf, error) {
 	if cfg.ClusterWide() {
-		return scope.ClusterWide{Markers: mgr.GetClient(), Leases: lease.NewObserver(lease.Awake)}, nil
+		return func(markers client.Reader) scope.Scope {
+			return scope.ClusterWide{Markers: markers, Leases: lease.NewObserver(lease.Awake)}
+		}, nil
 	}
 	direct, err := client.New(mgr.GetConfig(), client.Options{Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
 	if err != nil {
@@ -144,7 +149,7 @@ func namespaceScope(mgr ctrl.Manager, cfg *config.OperatorConfiguration) (scope.
 	if err := mgr.Add(claim); err != nil {
 		return nil, fmt.Errorf("add the claim to namespace %s: %w", claim.Namespace, err)
 	}
-	return claim, nil
+	return func(client.Reader) scope.Scope { return claim }, nil
 }
 
 // addQueues makes the default queues of the KAI scheduler, where it is used.

@@ -28,7 +28,7 @@ import (
 
 // addWebhooks serves the webhooks in every replica, and lets a replica be ready
 // only when it can answer: API servers refuse what nobody answers for.
-func addWebhooks(ctx context.Context, mgr ctrl.Manager, cfg *config.OperatorConfiguration, served scope.Scope, cluster render.Capabilities, shared *sharedCertificate) error {
+func addWebhooks(ctx context.Context, mgr ctrl.Manager, cfg *config.OperatorConfiguration, served scope.Scope, cluster func() render.Capabilities, shared *sharedCertificate) error {
 	serves, err := answersFor(ctx, mgr, cfg, served)
 	if err != nil {
 		return err

@@ -14,8 +14,8 @@ import (
 // Pathway turns the services of a graph into objects, and what has become of
 // these into a report per service. It is pure.
 type Pathway interface {
-	// Check returns why a graph cannot go this way, nil if it can.
-	Check(*v1alpha1.DynamoGraphDeployment, render.Capabilities) error
+	// Check returns how a graph goes this way, or why it cannot.
+	Check(*v1alpha1.DynamoGraphDeployment, render.Capabilities) (render.Path, error)
 	// Kinds are those of the objects. Whatever a graph owns of them belongs to
 	// its pathway.
 	Kinds() []client.Object
@@ -44,14 +44,13 @@ type Service struct {
 	Restart string
 }
 
-// Choose returns the first of ways that a graph can go, or why it can go none:
-// the reason of the last.
-func Choose(ways []Pathway, dgd *v1alpha1.DynamoGraphDeployment, cluster render.Capabilities) (Pathway, error) {
-	var why error
-	for _, way := range ways {
-		if why = way.Check(dgd, cluster); why == nil {
-			return way, nil
+// Choose returns the first of ways that a graph can go, and how, or why it can
+// go none: the reason of the last.
+func Choose(ways []Pathway, dgd *v1alpha1.DynamoGraphDeployment, cluster render.Capabilities) (way Pathway, path render.Path, why error) {
+	for _, way = range ways {
+		if path, why = way.Check(dgd, cluster); why == nil {
+			return way, path, nil
 		}
 	}
-	return nil, why
+	return nil, render.Path{}, why
 }

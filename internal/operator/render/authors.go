@@ -9,7 +9,7 @@ import (
 
 var (
 	refusedObject    = regexp.MustCompile(`^.*?\b[A-Z]\w*(\.[\w.]+)? "[^"]*" is invalid: `)
-	renderedTemplate = regexp.MustCompile(`\bspec\.template\.(spec|metadata)\b(\.containers\[(\d+)\])?`)
+	renderedTemplate = regexp.MustCompile(`\bspec\.(?:template|leaderWorkerTemplate\.(?:leader|worker)Template)\.(spec|metadata)\b(\.containers\[(\d+)\])?`)
 )
 
 // AuthorsWords tells what the API server finds invalid in the workload of a
@@ -24,7 +24,7 @@ func (o *ComponentObjects) AuthorsWords(err error) string {
 		if parts[3] == "" {
 			return "extraPodSpec"
 		}
-		containers := o.Deployment.Spec.Template.Spec.Containers
+		containers := o.pods().Spec.Containers
 		for i := range containers {
 			if containers[i].Name == v1alpha1.MainContainerName && parts[3] == fmt.Sprint(i) {
 				return "extraPodSpec.mainContainer"

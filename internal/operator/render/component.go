@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
+	lwsv1 "sigs.k8s.io/lws/api/leaderworkerset/v1"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
@@ -18,8 +19,11 @@ import (
 
 // ComponentObjects is what runs one component.
 type ComponentObjects struct {
-	Deployment *appsv1.Deployment
-	Service    *corev1.Service
+	// Deployment is nil for a component over several nodes, and LeaderWorkerSet
+	// for one that is not.
+	Deployment      *appsv1.Deployment
+	LeaderWorkerSet *lwsv1.LeaderWorkerSet
+	Service         *corev1.Service
 	// Ingress and VirtualService are nil for a component that is not exposed,
 	// and one of them for one that is.
 	Ingress        *networkingv1.Ingress
@@ -48,20 +52,31 @@ func Component(dcd *v1alpha1.DynamoComponentDeployment, cfg *config.OperatorConf
 	if err != nil {
 		return nil, err
 	}
-	deployment, err := c.deployment()
+	objects := &ComponentObjects{}
+	if spec := &dcd.Spec.DynamoComponentDeploymentSharedSpec; spec.NodeCount() > 1 {
+		objects.LeaderWorkerSet, err = c.leaderWorkerSet()
+	} else {
+		objects.Deployment, err = c.deployment()
+	}
 	if err != nil {
 		return nil, err
 	}
-	ports, err := c.servicePorts(mainContainer(deployment.Spec.Template.Spec).Ports)
+	ports, err := c.servicePorts(mainContainer(objects.pods().Spec).Ports)
 	if err != nil {
 		return nil, err
 	}
-	return &ComponentObjects{
-		Deployment:     deployment,
-		Service:        c.networkService(ports),
-		Ingress:        c.ingress(ports[0].Name),
-		VirtualService: c.virtualService(ports[0].Port),
-	}, nil
+	objects.Service = c.networkService(ports)
+	objects.Ingress = c.ingress(ports[0].Name)
+	objects.VirtualService = c.virtualService(ports[0].Port)
+	return objects, nil
+}
+
+// pods is the template of those that serve.
+func (o *ComponentObjects) pods() *corev1.PodTemplateSpec {
+	if o.Deployment != nil {
+		return &o.Deployment.Spec.Template
+	}
+	return o.LeaderWorkerSet.Spec.LeaderWorkerTemplate.LeaderTemplate
 }
 
 func newComponent(dcd *v1alpha1.DynamoComponentDeployment, cfg *config.OperatorConfiguration) (*component, error) {
@@ -168,7 +183,7 @@ func (c *component) networkService(ports []corev1.ServicePort) *corev1.Service {
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
 		ObjectMeta: meta,
 		Spec: corev1.ServiceSpec{
-			Selector: c.selector(),
+			Selector: c.servingPods(),
 			Ports:    ports,
 		},
 	}

@@ -105,7 +105,11 @@ func renderDocuments(t *testing.T, dgd *v1alpha1.DynamoGraphDeployment) []byte {
 		if err != nil {
 			t.Fatal(err)
 		}
-		write(rendered.Deployment)
+		if rendered.LeaderWorkerSet != nil {
+			write(rendered.LeaderWorkerSet)
+		} else {
+			write(rendered.Deployment)
+		}
 		write(rendered.Service)
 		if rendered.Ingress != nil {
 			write(rendered.Ingress)

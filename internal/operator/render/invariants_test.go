@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -77,23 +76,33 @@ func checkGraph(t *testing.T, dgd *v1alpha1.DynamoGraphDeployment) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkDeployment(t, objects.Deployment)
-		checkEnvironment(t, dgd, dcd.Spec.ServiceName, objects.Deployment)
+		if d := objects.Deployment; d != nil {
+			selects(t, d.Spec.Selector.MatchLabels, d.Spec.Template)
+			checkPods(t, d.Spec.Template)
+		} else {
+			checkPods(t, objects.LeaderWorkerSet.Spec.LeaderWorkerTemplate.WorkerTemplate)
+			checkPods(t, *objects.pods())
+		}
+		checkEnvironment(t, dgd, dcd.Spec.ServiceName, objects.pods())
 		checkService(t, objects)
 	}
 }
 
-func checkDeployment(t *testing.T, d *appsv1.Deployment) {
+func selects(t *testing.T, selector map[string]string, pods corev1.PodTemplateSpec) {
 	t.Helper()
-	pod := d.Spec.Template.Spec
-	for key, value := range d.Spec.Template.Labels {
-		if problems := append(validation.IsQualifiedName(key), validation.IsValidLabelValue(value)...); len(problems) > 0 {
-			t.Errorf("label %s=%s: %v", key, value, problems)
+	for key, value := range selector {
+		if pods.Labels[key] != value {
+			t.Errorf("the selector %s=%s misses its own pods", key, value)
 		}
 	}
-	for key, value := range d.Spec.Selector.MatchLabels {
-		if d.Spec.Template.Labels[key] != value {
-			t.Errorf("the selector %s=%s misses its own pods", key, value)
+}
+
+func checkPods(t *testing.T, template corev1.PodTemplateSpec) {
+	t.Helper()
+	pod := template.Spec
+	for key, value := range template.Labels {
+		if problems := append(validation.IsQualifiedName(key), validation.IsValidLabelValue(value)...); len(problems) > 0 {
+			t.Errorf("label %s=%s: %v", key, value, problems)
 		}
 	}
 	volumes := unique(t, "volume", pod.Volumes, volumeName)
@@ -161,7 +170,7 @@ func hasPort(c *corev1.Container, name string) bool {
 }
 
 // checkEnvironment: the strongest layer that sets a variable decides.
-func checkEnvironment(t *testing.T, dgd *v1alpha1.DynamoGraphDeployment, service string, d *appsv1.Deployment) {
+func checkEnvironment(t *testing.T, dgd *v1alpha1.DynamoGraphDeployment, service string, template *corev1.PodTemplateSpec) {
 	t.Helper()
 	want := map[string]string{}
 	layer := func(vars []corev1.EnvVar) {
@@ -175,7 +184,7 @@ func checkEnvironment(t *testing.T, dgd *v1alpha1.DynamoGraphDeployment, service
 		layer(spec.ExtraPodSpec.MainContainer.Env)
 	}
 	layer(spec.Envs)
-	for _, v := range mainContainer(d.Spec.Template.Spec).Env {
+	for _, v := range mainContainer(template.Spec).Env {
 		if value, set := want[v.Name]; set && value != v.Value {
 			t.Errorf("%s: %s=%s, want %s", service, v.Name, v.Value, value)
 		}
@@ -189,10 +198,11 @@ func checkEnvironment(t *testing.T, dgd *v1alpha1.DynamoGraphDeployment, service
 func checkService(t *testing.T, objects *ComponentObjects) {
 	t.Helper()
 	name := objects.Service.Name
-	if problems := validation.IsDNS1035Label(name); len(problems) > 0 || name != objects.Deployment.Name || strings.ToLower(name) != name {
+	if problems := validation.IsDNS1035Label(name); len(problems) > 0 || strings.ToLower(name) != name {
 		t.Errorf("Service %s: %v", name, problems)
 	}
-	main := mainContainer(objects.Deployment.Spec.Template.Spec)
+	selects(t, objects.Service.Spec.Selector, *objects.pods())
+	main := mainContainer(objects.pods().Spec)
 	for _, p := range objects.Service.Spec.Ports {
 		if p.TargetPort.Type == intstr.String && !hasPort(main, p.TargetPort.StrVal) {
 			t.Errorf("Service %s leads to port %s, which the main container lacks", name, p.TargetPort.StrVal)

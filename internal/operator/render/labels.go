@@ -14,6 +14,15 @@ func (c *component) selector() map[string]string {
 	return map[string]string{v1alpha1.LabelSelector: c.object.Name}
 }
 
+// servingPods picks those of the component's pods that can be asked: of a group
+// the leader.
+func (c *component) servingPods() map[string]string {
+	if c.spec.NodeCount() > 1 {
+		return mergeMaps(c.selector(), map[string]string{roleLabel: roleLeader})
+	}
+	return c.selector()
+}
+
 // systemLabels say what a pod or object is; users cannot override them.
 func (c *component) systemLabels() map[string]string {
 	labels := c.selector()

@@ -462,14 +462,15 @@ func TestRenderingLeavesTheGraphAlone(t *testing.T) {
 	}
 }
 
-func TestCheckPathway(t *testing.T) {
+func TestPathwayOf(t *testing.T) {
 	for name, tc := range map[string]struct {
 		service string
 		cluster Capabilities
 		want    string
 	}{
 		"one node":          {"{componentType: worker}", Capabilities{}, ""},
-		"several nodes":     {"{multinode: {nodeCount: 2}}", Capabilities{}, "service S: multinode.nodeCount is above 1, and this version of the operator runs every service on one node"},
+		"several nodes":     {"{multinode: {nodeCount: 2}}", Capabilities{LeaderWorkerSets: true}, ""},
+		"no API for groups": {"{multinode: {nodeCount: 2}}", Capabilities{}, "service S: multinode.nodeCount is above 1, and the operator has no API that runs groups of pods"},
 		"endpoint picker":   {"{componentType: epp}", Capabilities{}, "service S: componentType epp needs"},
 		"checkpoint":        {"{checkpoint: {enabled: true, checkpointRef: c}}", Capabilities{}, "service S: checkpoint.enabled needs"},
 		"disabled features": {"{checkpoint: {enabled: false}, scalingAdapter: {enabled: false}}", Capabilities{}, ""},
@@ -477,7 +478,7 @@ func TestCheckPathway(t *testing.T) {
 		"an Istio route":    {"{ingress: {enabled: true, host: x, useVirtualService: true}}", Capabilities{}, "service S: ingress.useVirtualService needs"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := CheckPathway(parseGraph(t, []byte("spec: {services: {S: "+tc.service+"}}")), tc.cluster)
+			_, err := PathwayOf(parseGraph(t, []byte("spec: {services: {S: "+tc.service+"}}")), tc.cluster)
 			if tc.want == "" && err != nil {
 				t.Errorf("got %v, want none", err)
 			}

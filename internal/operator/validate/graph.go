@@ -163,7 +163,24 @@ func sameNames(path *field.Path, dgd *v1alpha1.DynamoGraphDeployment) field.Erro
 		}
 		first[lower] = name
 	}
+	for _, name := range slices.Sorted(maps.Keys(dgd.Spec.Services)) {
+		base, number, numbered := cutLast(strings.ToLower(name), "-")
+		if other := first[base]; numbered && digits.MatchString(number) && dgd.Spec.Services[other].NodeCount() > 1 {
+			errs = append(errs, field.Invalid(path.Key(name), name,
+				fmt.Sprintf("its Service would have the name of the group %s of service %s, which runs on several nodes: choose another name", number, other)))
+		}
+	}
 	return errs
+}
+
+var digits = regexp.MustCompile(`^[0-9]+$`)
+
+func cutLast(text, separator string) (before, after string, found bool) {
+	at := strings.LastIndex(text, separator)
+	if at < 0 {
+		return text, "", false
+	}
+	return text[:at], text[at+len(separator):], true
 }
 
 // sameHosts finds services that would be exposed under one host and path.
@@ -193,6 +210,10 @@ func serviceNames(path *field.Path, dgd *v1alpha1.DynamoGraphDeployment, name st
 	component := render.ComponentName(dgd.Name, name)
 	for _, msg := range validation.IsDNS1035Label(component) {
 		errs = append(errs, field.Invalid(path, name, fmt.Sprintf("its objects would be named %s: %s", component, lengthHint(component, msg))))
+	}
+	if excess := len(component) - render.LongestGroupName; service.NodeCount() > 1 && excess > 0 {
+		errs = append(errs, field.Invalid(path, name, fmt.Sprintf("its LeaderWorkerSet would be named %s: %d characters too long, %d are allowed over several nodes",
+			component, excess, render.LongestGroupName)))
 	}
 	for _, msg := range validation.IsValidLabelValue(name) {
 		errs = append(errs, field.Invalid(path, name, "becomes a label: "+msg))

@@ -112,6 +112,10 @@ func sharedSpec(path *field.Path, s *v1alpha1.DynamoComponentDeploymentSharedSpe
 		errs = append(errs, field.Invalid(path.Child("extraPodSpec", "mainContainer", "command"), field.OmitValueType{}, err.Error()))
 	}
 	errs = append(errs, volumeMounts(path.Child("volumeMounts"), engine, s)...)
+	if err == nil {
+		groupErrs, groupWarnings := group(path, engine, s)
+		errs, warnings = append(errs, groupErrs...), append(warnings, groupWarnings...)
+	}
 	return errs, append(warnings, repeatedVariables(path, s)...)
 }
 

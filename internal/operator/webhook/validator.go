@@ -54,7 +54,7 @@ func (v *validator) read(request admission.Request) (w lifecycle.Writing, err er
 	decoder := admission.NewDecoder(v.Scheme)
 	w = lifecycle.Writing{
 		Author: request.UserInfo.Username, ByOperator: request.UserInfo.Username == v.OperatorUser,
-		Config: v.Config, Cluster: v.Cluster,
+		Config: v.Config, Cluster: v.Cluster(),
 		Object: v.kind.Object.DeepCopyObject().(client.Object),
 	}
 	if err := decoder.DecodeRaw(request.Object, w.Object); err != nil {

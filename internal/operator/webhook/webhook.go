@@ -40,8 +40,8 @@ type Options struct {
 	OperatorUser string
 	// Version of the operator, as semver.
 	Version string
-	// Cluster says what graphs can be deployed with.
-	Cluster render.Capabilities
+	// Cluster says what graphs can be deployed with by now.
+	Cluster func() render.Capabilities
 	// Config says what graphs may do.
 	Config *config.OperatorConfiguration
 	// Authors are asked about, where the configuration says so.

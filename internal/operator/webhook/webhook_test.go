@@ -19,6 +19,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 )
 
 const (
@@ -41,7 +42,8 @@ func options() Options {
 		panic(err)
 	}
 	return Options{
-		Kinds: kinds.All(), Scheme: scheme, OperatorUser: operator, Version: "1.2.3", Config: config.Default(),
+		Cluster: func() render.Capabilities { return render.Capabilities{} },
+		Kinds:   kinds.All(), Scheme: scheme, OperatorUser: operator, Version: "1.2.3", Config: config.Default(),
 		Serves: func(_ context.Context, namespace string) (bool, error) {
 			switch namespace {
 			case "claimed":

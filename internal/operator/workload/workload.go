@@ -11,17 +11,23 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 )
+
+// AskEventsAgain is how often the events of a pod are read whose own status
+// does not say why it is not ready. Nothing is watched for: a watch on all
+// events would cost every cluster more than this costs one with a stuck pod.
+const AskEventsAgain = 15 * time.Second
 
 // Type is a kind of workload.
 type Type interface {
 	// Check returns why it cannot run a component, nil if it can.
 	Check(*v1alpha1.DynamoComponentDeployment, render.Capabilities) error
-	// Kinds are those of the objects of a Workload.
-	Kinds() []client.Object
+	// Kinds are those of the objects of a Workload, as far as the cluster has them.
+	Kinds(render.Capabilities) []client.Object
 	// Rights on these kinds, in the namespace of the component.
-	Rights() []rbacv1.PolicyRule
+	Rights(*config.OperatorConfiguration) []rbacv1.PolicyRule
 	// Of is the workload among a component's rendered objects.
 	Of(*render.ComponentObjects) Workload
 }

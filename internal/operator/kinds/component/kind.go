@@ -22,11 +22,13 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/validate"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/workload"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/workload/deployment"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/workload/leaderworkerset"
 )
 
 // workloads are what can run a component; the first that can does.
 var workloads = []workload.Type{
 	deployment.Type{},
+	leaderworkerset.Type{},
 }
 
 // Kind is the kind DynamoComponentDeployment.
@@ -66,7 +68,7 @@ func rights(cfg *config.OperatorConfiguration) []rbacv1.PolicyRule {
 		rules = append(rules, lifecycle.Rule(istio.GroupVersion.Group, "virtualservices", lifecycle.Full...))
 	}
 	for _, candidate := range workloads {
-		rules = append(rules, candidate.Rights()...)
+		rules = append(rules, candidate.Rights(cfg)...)
 	}
 	return rules
 }
@@ -82,9 +84,14 @@ func cached(cluster render.Capabilities) map[client.Object]cache.ByObject {
 }
 
 func owned(cluster render.Capabilities) []client.Object {
-	kinds := append(exposing(cluster), &corev1.Service{})
+	return append(replaceable(cluster), &corev1.Service{})
+}
+
+// replaceable are the kinds of which a component may have others than before.
+func replaceable(cluster render.Capabilities) []client.Object {
+	kinds := exposing(cluster)
 	for _, candidate := range workloads {
-		kinds = append(kinds, candidate.Kinds()...)
+		kinds = append(kinds, candidate.Kinds(cluster)...)
 	}
 	return kinds
 }

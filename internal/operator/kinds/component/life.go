@@ -57,7 +57,7 @@ func (l *life) run(ctx context.Context) error {
 	if objects.VirtualService != nil && l.Cluster.VirtualServices {
 		wanted = append(wanted, objects.VirtualService)
 	}
-	err = l.Apply.Sync(ctx, l.dcd, wanted, exposing(l.Cluster)...)
+	err = l.Apply.Sync(ctx, l.dcd, wanted, replaceable(l.Cluster)...)
 	if apierrors.IsInvalid(err) {
 		return lifecycle.Refuse(v1alpha1.ReasonValidationFailed, objects.AuthorsWords(err))
 	}

@@ -44,10 +44,11 @@ func (l *life) Phases() []lifecycle.Phase {
 
 // choosePathway refuses, before anything is created, what would end half-made.
 func (l *life) choosePathway(context.Context) error {
-	way, err := pathway.Choose(pathways, l.dgd, l.Cluster)
+	way, path, err := pathway.Choose(pathways, l.dgd, l.Cluster)
 	var unsupported *render.UnsupportedError
 	switch {
-	case errors.As(err, &unsupported) && unsupported.Multinode:
+	case errors.As(err, &unsupported) && unsupported.MissingAPI:
+		l.noPathway(err.Error())
 		return lifecycle.Refuse(v1alpha1.ReasonMultinodeNotAvailable, err.Error())
 	case err != nil:
 		return lifecycle.Refuse(reasonUnsupported, err.Error())
@@ -55,6 +56,7 @@ func (l *life) choosePathway(context.Context) error {
 		return lifecycle.Refuse(reasonUnsupported, "the graph has a planner, and the operator's configuration lacks rbac.plannerClusterRoleName")
 	}
 	l.way = way
+	l.pathway(path)
 	return nil
 }
 

@@ -50,6 +50,23 @@ func (s *status) Failed(reason, message string) {
 	s.set(v1alpha1.GraphStateFailed, metav1.ConditionFalse, reason, message)
 }
 
+// pathway records how the graph is run, and why.
+func (s *status) pathway(path render.Path) {
+	s.note(v1alpha1.ConditionPathwayChosen, metav1.ConditionTrue, path.Name, path.Why)
+	if len(path.Loose) == 0 {
+		meta.RemoveStatusCondition(&s.dgd.Status.Conditions, v1alpha1.ConditionGroupsScheduledAsOne)
+		return
+	}
+	s.note(v1alpha1.ConditionGroupsScheduledAsOne, metav1.ConditionFalse, "NoGangScheduling",
+		"the pods of a group of "+strings.Join(path.Loose, ", ")+" are scheduled one by one, so where there is no room for all of them some hold their GPUs and wait")
+}
+
+// noPathway: the cluster has no API by which the graph could be run.
+func (s *status) noPathway(why string) {
+	s.note(v1alpha1.ConditionPathwayChosen, metav1.ConditionFalse, "MissingAPI", why)
+	meta.RemoveStatusCondition(&s.dgd.Status.Conditions, v1alpha1.ConditionGroupsScheduledAsOne)
+}
+
 // messaging reports on the services that miss NATS.
 func (s *status) messaging(missing []string) {
 	message := ""
@@ -109,8 +126,11 @@ func (s *status) services(services map[string]pathway.Service) {
 // set keeps the time of the last transition unless the status changes.
 func (s *status) set(state v1alpha1.GraphState, ready metav1.ConditionStatus, reason, message string) {
 	s.dgd.Status.State = state
+	s.note(v1alpha1.ConditionReady, ready, reason, message)
+}
+
+func (s *status) note(condition string, status metav1.ConditionStatus, reason, message string) {
 	meta.SetStatusCondition(&s.dgd.Status.Conditions, metav1.Condition{
-		Type: v1alpha1.ConditionReady, Status: ready, Reason: reason, Message: message,
-		ObservedGeneration: s.dgd.Generation,
+		Type: condition, Status: status, Reason: reason, Message: message, ObservedGeneration: s.dgd.Generation,
 	})
 }

@@ -20,8 +20,8 @@ import (
 type Pathway struct{}
 
 // Check implements pathway.Pathway.
-func (Pathway) Check(dgd *v1alpha1.DynamoGraphDeployment, cluster render.Capabilities) error {
-	return render.CheckPathway(dgd, cluster)
+func (Pathway) Check(dgd *v1alpha1.DynamoGraphDeployment, cluster render.Capabilities) (render.Path, error) {
+	return render.PathwayOf(dgd, cluster)
 }
 
 // Kinds implements pathway.Pathway.

@@ -3,6 +3,7 @@ package deployment
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -10,16 +11,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/diagnose"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/workload"
 )
-
-// askEventsAgain is how often the events of a pod are read whose own status
-// does not say why it is not ready. Nothing is watched for: a watch on all
-// events would cost every cluster more than this costs one with a stuck pod.
-const askEventsAgain = 15 * time.Second
 
 // young is a pod about which there is nothing to read yet. Many start at once,
 // and the API server goes through all events of a namespace for each.
@@ -30,15 +27,19 @@ type Type struct{}
 
 // Check implements workload.Type.
 func (Type) Check(dcd *v1alpha1.DynamoComponentDeployment, cluster render.Capabilities) error {
-	return render.CheckService(dcd.Name, &dcd.Spec.DynamoComponentDeploymentSharedSpec, cluster)
+	spec := &dcd.Spec.DynamoComponentDeploymentSharedSpec
+	if spec.NodeCount() > 1 {
+		return errors.New("a Deployment runs no groups of pods")
+	}
+	return render.CheckService(dcd.Name, dcd.Spec.BackendFramework, spec, cluster)
 }
 
 // Kinds implements workload.Type.
-func (Type) Kinds() []client.Object { return []client.Object{&appsv1.Deployment{}} }
+func (Type) Kinds(render.Capabilities) []client.Object { return []client.Object{&appsv1.Deployment{}} }
 
 // Rights implements workload.Type.
-func (Type) Rights() []rbacv1.PolicyRule {
-	return []rbacv1.PolicyRule{lifecycle.Rule("apps", "deployments", lifecycle.Write...)}
+func (Type) Rights(*config.OperatorConfiguration) []rbacv1.PolicyRule {
+	return []rbacv1.PolicyRule{lifecycle.Rule("apps", "deployments", lifecycle.Full...)}
 }
 
 // Of implements workload.Type.
@@ -96,7 +97,7 @@ func (r running) cause(ctx context.Context, pods workload.Pods, seen *workload.O
 			return "", err
 		}
 		*finding = finding.Told(events)
-		seen.Again = askEventsAgain
+		seen.Again = workload.AskEventsAgain
 	}
 	seen.Blocked = finding.NeedsAPerson()
 	return finding.In(r.Deployment), nil

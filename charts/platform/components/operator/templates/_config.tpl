@@ -50,6 +50,8 @@ orchestrators:
   kaiScheduler:
     enabled: {{ include "dynamo-operator.usesKAI" . | default "false" }}
     createQueues: {{ include "dynamo-operator.createsQueues" . | default "false" }}
+  leaderWorkerSet:
+    enabled: {{ include "dynamo-operator.usesLeaderWorkerSets" . | default "false" }}
 logging:
   level: {{ .Values.controllerManager.logLevel }}
 {{- end -}}

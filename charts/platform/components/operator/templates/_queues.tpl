@@ -3,6 +3,11 @@
 {{- if or (get (.Platform | default dict) "kaiScheduler") (index .Values.global "kai-scheduler").enabled }}true{{ end -}}
 {{- end -}}
 
+{{- define "dynamo-operator.usesLeaderWorkerSets" -}}
+{{- $enabled := toString .Values.leaderWorkerSet.enabled -}}
+{{- if or (eq $enabled "true") (and (eq $enabled "auto") (not (include "dynamo-operator.restricted" .))) }}true{{ end -}}
+{{- end -}}
+
 {{- define "dynamo-operator.usesGrove" -}}
 {{- if or (get (.Platform | default dict) "grove") .Values.global.grove.enabled }}true{{ end -}}
 {{- end -}}
