@@ -77,7 +77,7 @@ var Catalog = []Image{
 		Package: "cmd/standin",
 		Binary:  "/usr/local/bin/standin",
 		Links: append(under("/bin", "sh", "bash", "cat", "echo", "env", "false", "hostname", "mkdir", "rm", "sleep", "touch", "true"),
-			under("/usr/bin", "python", "python3", "env", "trtllm-llmapi-launch")...),
+			under("/usr/bin", "python", "python3", "env", "ray", "trtllm-llmapi-launch")...),
 		Dirs: []Dir{
 			tmp,
 			{"/home/dynamo", 0o775},

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/standin/rendezvous"
 	"github.com/wheelhouse-dev/wheelhouse/internal/standin/serving"
 	"github.com/wheelhouse-dev/wheelhouse/internal/standin/shell"
 	"github.com/wheelhouse-dev/wheelhouse/internal/version"
@@ -46,6 +47,8 @@ func Main(argv []string) int {
 		return python(argv[1:])
 	case shellName.MatchString(name):
 		return shell.Main(argv[1:])
+	case name == "ray":
+		return rendezvous.Ray(argv[1:])
 	case command != nil:
 		return command(argv[1:])
 	}

@@ -56,6 +56,8 @@ type Config struct {
 	StartupDelay    time.Duration // as if a model were loaded
 	HeapMB          int           // MiB of random memory to hold
 
+	Group Group // of the engine's pods
+
 	Ignored []string // flags that the stand-in accepts and does nothing with
 }
 
@@ -130,6 +132,9 @@ func ParsePython(args []string, getenv func(string) string) (Config, error) {
 	c.HealthEndpoints = s.healthEndpoints()
 	c.StartupDelay = time.Duration(s.number("STANDIN_STARTUP_DELAY", 0) * float64(time.Second))
 	c.HeapMB = int(s.number("STANDIN_HEAP_MB", 0, "standin-heap-mb"))
+	if c.Role == RoleWorker {
+		c.Group = s.group()
+	}
 	c.Ignored = f.unused()
 	return c, s.err
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -74,6 +75,9 @@ func newWatcher(c Config, getenv func(string) string, log *slog.Logger) (*discov
 }
 
 func runWorker(ctx context.Context, c Config, getenv func(string) string, log *slog.Logger) error {
+	if c.Group.follows() {
+		return follow(ctx, c.Group, log)
+	}
 	registry, pod := newRegistry(c, getenv)
 	worker := NewWorker(c, pod, registry)
 	listener, err := listen(ctx, listenAddress(c.RPCPort))
@@ -90,6 +94,9 @@ func runWorker(ctx context.Context, c Config, getenv func(string) string, log *s
 			return serve(serving, log, "system", listenAddress(c.SystemPort), worker.SystemHandler())
 		})
 	}
+	if c.Group.leads() && !c.Group.Ray {
+		group.Go(func() error { return worker.meeting.local.Serve(serving, ":"+port(c.Group.Address)) })
+	}
 	group.Go(func() error {
 		defer stopServing()
 		life, cancel := mergeDone(ctx, serving)
@@ -99,8 +106,14 @@ func runWorker(ctx context.Context, c Config, getenv func(string) string, log *s
 	return group.Wait()
 }
 
+func port(address string) string {
+	_, port, _ := strings.Cut(address, ":")
+	return port
+}
+
 // live takes a worker from loading to its end.
 func live(ctx context.Context, worker *Worker, port int, log *slog.Logger) error {
+	worker.meeting.form(ctx, log)
 	if err := worker.Load(ctx); err != nil {
 		return err
 	}

@@ -50,6 +50,7 @@ type Worker struct {
 	started  time.Time
 	requests *prometheus.CounterVec
 	metrics  *prometheus.Registry
+	meeting  meeting
 
 	// joining serializes writes to the registry. It is apart from mu, so that
 	// probes are answered while the API server is slow.
@@ -64,7 +65,7 @@ type Worker struct {
 
 // NewWorker makes a worker in the loading phase. Load and Join move it on.
 func NewWorker(config Config, pod string, registry Registry) *Worker {
-	w := &Worker{config: config, pod: pod, registry: registry, started: time.Now()}
+	w := &Worker{config: config, pod: pod, registry: registry, started: time.Now(), meeting: meeting{group: config.Group}}
 	labels := prometheus.Labels{"dynamo_namespace": config.Namespace, "dynamo_component": config.Component}
 	w.metrics = prometheus.NewRegistry()
 	w.requests = prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -223,12 +224,13 @@ func (w *Worker) live(rw http.ResponseWriter, _ *http.Request) {
 
 // health follows the endpoints named by DYN_SYSTEM_USE_ENDPOINT_HEALTH_STATUS;
 // without them the process itself, which is ready once its model is loaded.
-func (w *Worker) health(rw http.ResponseWriter, _ *http.Request) {
+func (w *Worker) health(rw http.ResponseWriter, r *http.Request) {
+	complete := w.meeting.complete(r.Context())
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	words := map[bool]string{true: "ready", false: "notready"}
 	endpoints := map[string]string{w.config.Endpoint: words[w.phase == registered]}
-	ready := w.phase == loaded || w.phase == registered
+	ready := complete && (w.phase == loaded || w.phase == registered)
 	for _, name := range w.config.HealthEndpoints {
 		ready = ready && endpoints[name] == words[true]
 	}
