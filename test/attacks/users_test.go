@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/manager"
 	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
@@ -97,7 +98,11 @@ func dana(t *testing.T, namespace string) *user {
 	if err := admin(t).Create(context.Background(), role); err != nil {
 		t.Fatal(err)
 	}
-	return bound(t, "dana", namespace, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "dana"})
+	d := bound(t, "dana", namespace, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "dana"})
+	cluster.Eventually(t, "the API server knows of the role", func() error {
+		return d.List(context.Background(), &v1alpha1.DynamoGraphDeploymentList{}, client.InNamespace(namespace))
+	})
+	return d
 }
 
 // bound is a user who has a role in one namespace.

@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
 
@@ -35,6 +36,10 @@ func author(t *testing.T, namespace, name string, rules ...rbacv1.PolicyRule) st
 			t.Fatal(err)
 		}
 	}
+	cluster.Eventually(t, "the API server knows of the role", func() error {
+		none := &v1alpha1.DynamoGraphDeployment{}
+		return client.IgnoreNotFound(with(t, user).Get(context.Background(), client.ObjectKey{Namespace: namespace, Name: "none"}, none))
+	})
 	return user
 }
 
