@@ -30,14 +30,14 @@ type Groups struct {
 // GroupsOf counts the groups among the pods of a set.
 func GroupsOf(set *lwsv1.LeaderWorkerSet, pods []corev1.Pod) Groups {
 	size := int(*set.Spec.LeaderWorkerTemplate.Size)
-	hash := set.Spec.LeaderWorkerTemplate.LeaderTemplate.Annotations[render.TemplateAnnotation]
+	hash := set.Spec.LeaderWorkerTemplate.LeaderTemplate.Labels[render.TemplateLabel]
 	members := map[string][]corev1.Pod{}
 	groups := Groups{Wanted: *set.Spec.Replicas}
 	for _, pod := range pods {
 		if index, ok := pod.Labels[lwsv1.GroupIndexLabelKey]; ok {
 			members[index] = append(members[index], pod)
 		}
-		if pod.Annotations[render.TemplateAnnotation] == hash {
+		if pod.Labels[render.TemplateLabel] == hash {
 			groups.Newest = append(groups.Newest, pod)
 		}
 	}
@@ -47,7 +47,7 @@ func GroupsOf(set *lwsv1.LeaderWorkerSet, pods []corev1.Pod) Groups {
 	for _, index := range slices.SortedFunc(maps.Keys(members), byNumber) {
 		group := members[index]
 		whole := len(group) == size
-		updated := whole && all(group, func(p *corev1.Pod) bool { return p.Annotations[render.TemplateAnnotation] == hash })
+		updated := whole && all(group, func(p *corev1.Pod) bool { return p.Labels[render.TemplateLabel] == hash })
 		ready := whole && all(group, isReady)
 		groups.Present++
 		groups.Updated += one(updated)

@@ -13,7 +13,7 @@ import (
 )
 
 func TestGroupsOf(t *testing.T) {
-	marked := func(hash string) map[string]string { return map[string]string{render.TemplateAnnotation: hash} }
+	marked := func(hash string) map[string]string { return map[string]string{render.TemplateLabel: hash} }
 	for name, tc := range map[string]struct {
 		// pods as GROUP/HASH/READY.
 		pods []string
@@ -31,12 +31,13 @@ func TestGroupsOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			set := &lwsv1.LeaderWorkerSet{Spec: lwsv1.LeaderWorkerSetSpec{Replicas: ptr.To[int32](2), LeaderWorkerTemplate: lwsv1.LeaderWorkerTemplate{
-				Size: ptr.To[int32](2), LeaderTemplate: &corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Annotations: marked("b")}},
+				Size: ptr.To[int32](2), LeaderTemplate: &corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: marked("b")}},
 			}}}
 			var pods []corev1.Pod
 			for _, text := range tc.pods {
 				parts := strings.Split(text, "/")
-				pod := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{lwsv1.GroupIndexLabelKey: parts[0]}, Annotations: marked(parts[1])}}
+				pod := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Labels: marked(parts[1])}}
+				pod.Labels[lwsv1.GroupIndexLabelKey] = parts[0]
 				if parts[2] == "y" {
 					pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
 				}

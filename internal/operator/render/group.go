@@ -24,10 +24,10 @@ const (
 	roleWorker = "worker"
 )
 
-// TemplateAnnotation is, on a group's pods, the hash of the templates that they
-// were made of: the status of a LeaderWorkerSet does not say of which of its
-// specs it speaks.
-const TemplateAnnotation = "wheelhouse.dev/template"
+// TemplateLabel is, on a group's pods, the hash of the templates that they were
+// made of: the status of a LeaderWorkerSet does not say of which of its specs it
+// speaks. It is a label because the caches keep no annotations of pods.
+const TemplateLabel = "wheelhouse.dev/template"
 
 // LongestGroupName is how long the name of a component over several nodes may
 // be: LeaderWorkerSet adds the number of the group, of which 1000 are thought
@@ -120,7 +120,7 @@ func mark(templates ...*corev1.PodTemplateSpec) {
 	}
 	sum := sha256.Sum256(data)
 	for _, template := range templates {
-		template.Annotations = mergeMaps(template.Annotations, map[string]string{TemplateAnnotation: hex.EncodeToString(sum[:8])})
+		template.Labels = mergeMaps(template.Labels, map[string]string{TemplateLabel: hex.EncodeToString(sum[:8])})
 	}
 }
 
