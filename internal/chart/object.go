@@ -89,7 +89,7 @@ func objectOf(h head, converted *conversion) Object {
 
 // itemsOf are the objects of a list; an object whose kind merely ends like one
 // has none and stays as it is.
-func itemsOf(converted *conversion, h head) (objects []Object, err error) {
+func itemsOf(converted *conversion, h head) ([]Object, error) {
 	data, err := converted.json()
 	if err != nil {
 		return nil, err
@@ -97,10 +97,14 @@ func itemsOf(converted *conversion, h head) (objects []Object, err error) {
 	var list struct {
 		Items []json.RawMessage `json:"items"`
 	}
-	if json.Unmarshal(data, &list) != nil || list.Items == nil {
-		return []Object{objectOf(h, converted)}, nil
+	if err = json.Unmarshal(data, &list); err == nil && list.Items != nil {
+		return objectsIn(list.Items, h)
 	}
-	for i, item := range list.Items {
+	return []Object{objectOf(h, converted)}, nil
+}
+
+func objectsIn(items []json.RawMessage, h head) (objects []Object, err error) {
+	for i, item := range items {
 		below, err := parseItem(newConversion(string(item)))
 		if err != nil {
 			return nil, fmt.Errorf("item %d of %s: %w", i, h.Kind, err)

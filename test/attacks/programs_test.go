@@ -51,17 +51,3 @@ func program(t *testing.T, name string) string {
 }
 
 func removePrograms() { _ = os.RemoveAll(programs) }
-
-// run runs wheelhouse with a fleet file and returns what it printed on both streams.
-func run(t *testing.T, kubeconfig, fleet string, args ...string) (string, error) {
-	t.Helper()
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "fleet.yaml"), []byte(fleet), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	command := exec.CommandContext(t.Context(), program(t, "wheelhouse"), args...)
-	command.Dir = dir
-	command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "HOME="+dir)
-	out, err := command.CombinedOutput()
-	return string(out), err
-}

@@ -142,8 +142,8 @@ func (s valuesSchema) around(node map[string]any, p position, depth int, text st
 		node = s.resolved(branch)
 	}
 	values := s.required(node)
-	switch {
-	case name == "{}":
+	switch name {
+	case "{}":
 		pattern, value := freeKeys(node)
 		if p.key {
 			values[text] = s.sample(s.resolved(value), beside)

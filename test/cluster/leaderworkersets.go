@@ -13,6 +13,7 @@ import (
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -51,7 +52,7 @@ func (c *Cluster) StartLeaderWorkerSets(t testing.TB, admin client.Client) *Lead
 	if l.definition, err = InstallDefinition(admin, data); err != nil {
 		t.Fatal(err)
 	}
-	l.run(t, c)
+	l.run(t)
 	return l
 }
 
@@ -69,7 +70,7 @@ func (l *LeaderWorkerSets) Remove(t testing.TB) {
 	}
 	Eventually(t, "the API of LeaderWorkerSet is gone", func() error {
 		err := l.client.Get(context.Background(), client.ObjectKeyFromObject(l.definition), l.definition)
-		if client.IgnoreNotFound(err) == nil && err != nil {
+		if apierrors.IsNotFound(err) {
 			return nil
 		}
 		return fmt.Errorf("it is there: %w", err)
@@ -152,7 +153,7 @@ func (l *LeaderWorkerSets) configure(t testing.TB, address string, bundle []byte
 	}
 }
 
-func (l *LeaderWorkerSets) run(t testing.TB, c *Cluster) {
+func (l *LeaderWorkerSets) run(t testing.TB) {
 	t.Helper()
 	if err := l.controller.Start(); err != nil {
 		t.Fatal(err)

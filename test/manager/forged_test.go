@@ -109,9 +109,9 @@ func (m *tenancy) run(verb, file string, flags ...string) (string, error) {
 	return wheelhouse(m.T, shared, append([]string{verb, "-f", file}, flags...)...)
 }
 
-// forge lets Mallory write a record: what the first revision holds and more, as
+// forge lets Mallory write a record: what the first revision holds and loot, as
 // revision to of a release.
-func (m *tenancy) forge(to int, release, more string) {
+func (m *tenancy) forge(to int, release string) {
 	m.Helper()
 	name := func(release string, revision int) string {
 		return fmt.Sprintf("sh.helm.release.v1.%s.v%d", release, revision)
@@ -123,7 +123,7 @@ func (m *tenancy) forge(to int, release, more string) {
 	m.must(nil, err)
 	info, _ := record["info"].(map[string]any)
 	info["status"], record["version"], record["name"] = "deployed", to, release
-	record["manifest"] = fmt.Sprint(record["manifest"]) + strings.ReplaceAll(more, "NAME", m.name)
+	record["manifest"] = fmt.Sprint(record["manifest"]) + strings.ReplaceAll(loot, "NAME", m.name)
 	data, err := encodeRecord(record)
 	m.must(nil, err)
 	forged := &corev1.Secret{
@@ -184,7 +184,7 @@ func TestAlteredRecordsAreRefused(t *testing.T) {
 	m := newTenancy(t, "altered")
 	changed := m.fleet(", values: [{platform: {text: changed, second: false}}]")
 	named := "the record of release NAME-a/dynamo-platform, revision 1, is not what wheelhouse wrote"
-	m.forge(1, "dynamo-platform", loot)
+	m.forge(1, "dynamo-platform")
 	for verb, flags := range map[string][]string{"apply": {"--yes"}, "destroy": {"--yes"}} {
 		out, err := m.run(verb, changed, flags...)
 		if err == nil {
@@ -204,7 +204,7 @@ func TestAlteredRecordsAreRefused(t *testing.T) {
 	if out, err := m.run("apply", m.fleet(", values: [{platform: {text: again}}]"), "--yes"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	m.forge(1, "dynamo-platform", loot)
+	m.forge(1, "dynamo-platform")
 	out, err := m.run("rollback", changed, "--yes")
 	if err == nil {
 		t.Errorf("rollback believed the record:\n%s", out)
@@ -218,7 +218,7 @@ func TestAlteredRecordsAreRefused(t *testing.T) {
 func TestForgedRecordsReachNothingOutside(t *testing.T) {
 	t.Parallel()
 	m := newTenancy(t, "forged")
-	m.forge(99, "dynamo-platform", loot)
+	m.forge(99, "dynamo-platform")
 	changed := m.fleet(", values: [{platform: {text: changed, second: false}}]")
 	out, err := m.run("apply", changed, "--yes")
 	if err != nil {
@@ -231,7 +231,7 @@ func TestForgedRecordsReachNothingOutside(t *testing.T) {
 	}
 
 	// Taken back: nobody was asked about a record that we did not write.
-	m.forge(199, "dynamo-platform", loot)
+	m.forge(199, "dynamo-platform")
 	broken := m.fleet(", values: [{platform: {text: broken, deployment: true}}]")
 	out, err = m.run("apply", broken, "--yes", "--on-failure=rollback", "--timeout", "500ms")
 	if err == nil {
@@ -243,7 +243,7 @@ func TestForgedRecordsReachNothingOutside(t *testing.T) {
 	if out, err = m.run("apply", m.fleet(""), "--yes"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	m.forge(299, "dynamo-platform", loot)
+	m.forge(299, "dynamo-platform")
 	if out, err = m.run("destroy", m.fleet(""), "--yes"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -259,7 +259,7 @@ func TestForgedRecordsReachNothingOutside(t *testing.T) {
 func TestForgedOrphansAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	m := newTenancy(t, "orphaned")
-	m.forge(1, "stranger", loot)
+	m.forge(1, "stranger")
 	for what, flags := range map[string][]string{"apply": {"--prune", "--yes"}, "plan": nil, "status": nil, "destroy": {"--yes"}} {
 		if what == "destroy" {
 			continue

@@ -83,22 +83,20 @@ func Members(ctx context.Context, address string) (n int, err error) {
 // not there yet, and fails when one that was has gone.
 func Join(ctx context.Context, address, rank string) error {
 	met := time.Time{}
-	for {
+	for ctx.Err() == nil {
 		err := ask(ctx, http.MethodPost, address, "/join?rank="+rank, nil)
 		switch {
-		case ctx.Err() != nil:
-			return nil
 		case err == nil:
 			met = time.Now()
-		case !met.IsZero() && time.Since(met) > silence:
+		case ctx.Err() == nil && !met.IsZero() && time.Since(met) > silence:
 			return fmt.Errorf("the leader has gone: %w", err)
 		}
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-time.After(beat):
 		}
 	}
+	return nil
 }
 
 func ask(ctx context.Context, method, address, path string, answer any) error {

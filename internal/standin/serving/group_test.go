@@ -41,7 +41,7 @@ func TestALeaderIsReadyOnlyWithItsGroup(t *testing.T) {
 	worker.enter(registered)
 	health := func() int {
 		answer := httptest.NewRecorder()
-		worker.SystemHandler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/health", nil))
+		worker.SystemHandler().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/health", nil))
 		return answer.Code
 	}
 	if got := health(); got != http.StatusServiceUnavailable {

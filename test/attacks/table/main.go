@@ -85,7 +85,7 @@ func packagesOf(rows []row) ([]string, error) {
 	}
 	declaration := regexp.MustCompile(`(?m)^func (` + strings.Join(wanted, "|") + `)\(t \*testing\.T\)`)
 	var packages []string
-	err := filepath.WalkDir(".", func(path string, entry os.DirEntry, err error) error {
+	err := filepath.WalkDir(".", func(path string, _ os.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, "_test.go") {
 			return err
 		}

@@ -59,10 +59,10 @@ func (r running) Observe(ctx context.Context, pods workload.Pods) (workload.Obse
 		Status: v1alpha1.ServiceReplicaStatus{
 			ComponentKind:     v1alpha1.ComponentKindDeployment,
 			ComponentName:     r.Name,
-			Replicas:          r.Deployment.Status.Replicas,
-			UpdatedReplicas:   r.Deployment.Status.UpdatedReplicas,
-			ReadyReplicas:     &r.Deployment.Status.ReadyReplicas,
-			AvailableReplicas: &r.Deployment.Status.AvailableReplicas,
+			Replicas:          r.Status.Replicas,
+			UpdatedReplicas:   r.Status.UpdatedReplicas,
+			ReadyReplicas:     &r.Status.ReadyReplicas,
+			AvailableReplicas: &r.Status.AvailableReplicas,
 		},
 	}
 	seen.Ready, seen.Message = diagnose.Deployment(r.Deployment)
