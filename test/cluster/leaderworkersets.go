@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -100,9 +101,9 @@ kind: Configuration
 leaderElection: {leaderElect: false}
 internalCertManagement: {enable: false}
 webhook: {host: 127.0.0.1, port: %d, certDir: %s}
-health: {healthProbeBindAddress: "127.0.0.1:%d"}
-metrics: {bindAddress: "127.0.0.1:%d"}
-`, port, dir, freePort(t), freePort(t))
+health: {healthProbeBindAddress: "0"}
+metrics: {bindAddress: "0"}
+`, port, dir)
 	if err := os.WriteFile(configuration, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -187,12 +188,18 @@ func output(t testing.TB, dir string, command ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
+// freePort is one on which nobody listens, and that the kernel gives to no
+// connection that goes out meanwhile: it takes those from 32768 on.
 func freePort(t testing.TB) int {
 	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := 25000 + rand.IntN(7000)
+		listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			_ = listener.Close()
+			return port
+		}
 	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().(*net.TCPAddr).Port
+	t.Fatal("no free port between 25000 and 32000")
+	return 0
 }
