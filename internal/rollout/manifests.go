@@ -77,7 +77,7 @@ func (m *Manifests) Learn(revisions []Revision) {
 		for _, release := range r.Releases {
 			m.releases[release.Key] = true
 			switch {
-			case release.Status == "uninstalled":
+			case release.Action == ActionUninstall && release.Status == HelmUninstalled:
 				m.forget(release.Key)
 			case release.Manifest != "":
 				m.written[revisionOf{release.Key, release.Revision}] = release.Manifest

@@ -20,7 +20,9 @@ func TestTheJournalJudgesRecords(t *testing.T) {
 		return r
 	}
 	gone := at("a", 3)
-	gone.Status = "uninstalled"
+	gone.Action, gone.Status = ActionUninstall, HelmUninstalled
+	hidden := at("a", 0)
+	hidden.Action, hidden.Status = ActionLater, HelmUninstalled
 	meant := []ManifestAt{{Key: key("a"), Revision: 4, Digest: "four"}}
 	for name, tc := range map[string]struct {
 		revisions []Revision
@@ -40,6 +42,7 @@ func TestTheJournalJudgesRecords(t *testing.T) {
 		"begun anew by a run that died":     {[]Revision{{Number: 1, Releases: []ReleaseAt{wrote("old")}}, {Number: 2, Meant: []ManifestAt{{Key: key("a"), Revision: 3, Digest: "three"}}}}, 3, "three", Written},
 		"after a run that died, another's":  {[]Revision{{Number: 1, Releases: []ReleaseAt{wrote("old")}}, {Number: 2, Meant: []ManifestAt{{Key: key("a"), Revision: 3, Digest: "three"}}}}, 3, "old", Unwritten},
 		"installed anew by others":          {[]Revision{{Number: 1, Releases: []ReleaseAt{wrote("old")}}, {Number: 2, Releases: []ReleaseAt{gone}}}, 3, "other", Unwritten},
+		"hidden while others were applied":  {[]Revision{{Number: 1, Releases: []ReleaseAt{wrote("old")}}, {Number: 2, Releases: []ReleaseAt{hidden}}}, 3, "other", Altered},
 		"replayed after it was uninstalled": {[]Revision{{Number: 1, Releases: []ReleaseAt{wrote("old")}}, {Number: 2, Releases: []ReleaseAt{gone}}}, 3, "old", Unwritten},
 		"written before there were digests": {[]Revision{{Number: 1, Releases: []ReleaseAt{at("a", 3)}}}, 3, "three", Unwritten},
 	} {

@@ -38,6 +38,8 @@ type site struct {
 	// the frontend until they are done anew.
 	refuses int
 	hides   bool
+	// download, if it is not nil, is waited for by every load.
+	download chan struct{}
 	// loads and unloads count calls.
 	loads, unloads int
 }
@@ -117,8 +119,14 @@ func (s *site) handler(pod string) http.Handler {
 		}
 		_ = json.NewDecoder(r.Body).Decode(&body)
 		s.mu.Lock()
-		defer s.mu.Unlock()
 		s.loads++
+		download := s.download
+		s.mu.Unlock()
+		if download != nil {
+			<-download
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		if s.refuses != 0 {
 			http.Error(w, "no such weights", s.refuses)
 			return
@@ -257,6 +265,31 @@ func TestAnAdapterThatNoFrontendListsIsLoadedAnew(t *testing.T) {
 		if s.unloads == 0 || s.loads < 2 {
 			t.Errorf("%d loads, %d unloads: who mended it?", s.loads, s.unloads)
 		}
+	})
+}
+
+// A download that ends after its model has gone leaves nothing behind.
+func TestALateLoadIsUndone(t *testing.T) {
+	ns := namespace(t)
+	start(t, within(ns))
+	s := &site{download: make(chan struct{})}
+	s.run(t, ns, 1)
+	model := parse[v1alpha1.DynamoModel](t, ns, loraModel)
+	create(t, model)
+	modelSays(t, ns, "m", metav1.ConditionFalse, "NotReady", "loads it")
+	if err := adminClient(t).Delete(context.Background(), model); err != nil {
+		t.Fatal(err)
+	}
+	gone(t, ns, "m", model)
+	close(s.download)
+	cluster.Eventually(t, "the adapter came and went", func() error {
+		loads, unloads, text := 0, 0, s.everywhere()
+		s.tell(func(s *site) { loads, unloads = s.loads, s.unloads })
+		// The first unloading is that of the deletion, when nothing was there.
+		if unloads < 2 || strings.Contains(text, "my lora") {
+			return fmt.Errorf("%d loads, %d unloads, %s", loads, unloads, text)
+		}
+		return nil
 	})
 }
 

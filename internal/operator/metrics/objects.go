@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -16,6 +17,10 @@ var (
 	byReason = prometheus.NewDesc(prefix+"resources_by_reason", "How many objects there are, by their state and the reason that they give for it.",
 		[]string{"resource_type", "namespace", "status", "reason"}, nil)
 )
+
+// patience is how long a scrape waits for a cache that is not filled yet: one of a
+// kind that the cluster has lost never is.
+const patience = 5 * time.Second
 
 // Source is a kind whose objects are counted.
 type Source struct {
@@ -54,11 +59,14 @@ type key struct{ kind, namespace, state, reason string }
 // out: that shows elsewhere.
 func (c *counted) Collect(out chan<- prometheus.Metric) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	reader, sources := c.reader, c.sources
+	c.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
 	states, reasons := map[key]int{}, map[key]int{}
-	for _, source := range c.sources {
+	for _, source := range sources {
 		list := source.List.DeepCopyObject().(client.ObjectList)
-		if c.reader.List(context.Background(), list, client.UnsafeDisableDeepCopy) != nil {
+		if reader.List(ctx, list, client.UnsafeDisableDeepCopy) != nil {
 			continue
 		}
 		_ = meta.EachListItem(list, func(item runtime.Object) error {

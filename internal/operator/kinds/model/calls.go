@@ -16,7 +16,8 @@ import (
 const (
 	firstPause   = 5 * time.Second
 	longestPause = 5 * time.Minute
-	// parallelLoads is how many loads run at a time, over all models.
+	// parallelLoads is how many loads run at a time in one namespace: workers that
+	// never answer hold up nobody else's.
 	parallelLoads = 32
 )
 
@@ -49,10 +50,11 @@ func (p progress) String() string {
 // the download of the adapter, so nobody waits for it: its end wakes the model.
 type calls struct {
 	ended chan event.GenericEvent
-	slots chan struct{}
 
 	mu    sync.Mutex
 	loads map[loading]*progress
+	// running counts the loads under way, by namespace.
+	running map[string]int
 	// unseen is since when a model that all workers of a graph have is not listed
 	// by its frontends, and how often that was mended.
 	unseen map[sight]absence
@@ -71,8 +73,8 @@ type absence struct {
 
 func newCalls() *calls {
 	return &calls{
-		ended: make(chan event.GenericEvent, 1024), slots: make(chan struct{}, parallelLoads),
-		loads: map[loading]*progress{}, unseen: map[sight]absence{},
+		ended: make(chan event.GenericEvent, 1024),
+		loads: map[loading]*progress{}, running: map[string]int{}, unseen: map[sight]absence{},
 	}
 }
 
@@ -86,10 +88,15 @@ func (c *calls) ensure(what loading, do func(context.Context) error) string {
 		p = &progress{}
 		c.loads[what] = p
 	}
-	if !p.running && !time.Now().Before(p.next) {
-		p.running = true
-		go c.run(what, do)
+	if p.running || time.Now().Before(p.next) {
+		return p.String()
 	}
+	if c.running[what.model.Namespace] >= parallelLoads {
+		return "waits until others have loaded theirs"
+	}
+	p.running = true
+	c.running[what.model.Namespace]++
+	go c.run(what, p, do)
 	return p.String()
 }
 
@@ -100,23 +107,31 @@ func (c *calls) succeeded(what loading) bool {
 	return c.loads[what] != nil && c.loads[what].succeeded
 }
 
-func (c *calls) run(what loading, do func(context.Context) error) {
-	c.slots <- struct{}{}
+func (c *calls) run(what loading, p *progress, do func(context.Context) error) {
 	err := do(context.Background())
-	<-c.slots
-
-	c.mu.Lock()
-	if p := c.loads[what]; p != nil {
-		p.running, p.err, p.succeeded = false, err, err == nil
-		if err == nil {
-			p.failures, p.next = 0, time.Time{}
-		} else {
-			p.next = time.Now().Add(min(firstPause<<min(p.failures, 10), longestPause))
-			p.failures++
-		}
+	if wanted := c.end(what, p, err); !wanted && err == nil {
+		// The model has changed or gone meanwhile, and what was unloaded then was
+		// not there yet.
+		_ = unload(context.Background(), what.worker, what.name)
 	}
-	c.mu.Unlock()
 	c.wake(what.model)
+}
+
+// end notes how a load ended, and tells whether anybody still wants it.
+func (c *calls) end(what loading, p *progress, err error) (wanted bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running[what.model.Namespace]--; c.running[what.model.Namespace] == 0 {
+		delete(c.running, what.model.Namespace)
+	}
+	p.running, p.err, p.succeeded = false, err, err == nil
+	if err == nil {
+		p.failures, p.next = 0, time.Time{}
+	} else {
+		p.next = time.Now().Add(min(firstPause<<min(p.failures, 10), longestPause))
+		p.failures++
+	}
+	return c.loads[what] != nil
 }
 
 func (c *calls) wake(model types.NamespacedName) {

@@ -8,11 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"slices"
-	"strconv"
-	"strings"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -25,6 +20,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/apply"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+	"github.com/wheelhouse-dev/wheelhouse/internal/plain"
 )
 
 const (
@@ -36,6 +32,8 @@ const (
 	soon, later = 2 * time.Second, time.Minute
 	// farewellPatience is how long a deleted model waits for workers to unload it.
 	farewellPatience = 30 * time.Second
+	// longestNote bounds what an event tells, in characters; the API takes 1024 bytes.
+	longestNote = 256
 
 	reasonNameTaken = "NameTaken"
 )
@@ -117,19 +115,6 @@ func (l *life) findWorkers(ctx context.Context) error {
 	return nil
 }
 
-// podsWith are those with an address that are not on their way out, by name.
-func (l *life) podsWith(ctx context.Context, labels client.MatchingLabels) ([]corev1.Pod, error) {
-	var list corev1.PodList
-	if err := l.Client.List(ctx, &list, client.InNamespace(l.model.Namespace), labels); err != nil {
-		return nil, fmt.Errorf("list the pods with labels %v in namespace %s: %w", labels, l.model.Namespace, err)
-	}
-	pods := slices.DeleteFunc(list.Items, func(p corev1.Pod) bool {
-		return p.DeletionTimestamp != nil || p.Status.PodIP == "" || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
-	})
-	slices.SortFunc(pods, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
-	return pods, nil
-}
-
 // onlyOne refuses a second model of a name on the same workers: each would load
 // over the other.
 func (l *life) onlyOne(ctx context.Context) error {
@@ -150,10 +135,16 @@ func (l *life) onlyOne(ctx context.Context) error {
 	return nil
 }
 
-// retire unloads what the model named before.
+// retire unloads what the model named before. It is tried again at a steady pace:
+// a node that is lost must not hold up the others for longer than it is lost.
 func (l *life) retire(ctx context.Context) error {
-	if old, held := l.held(); held && old != l.wanted() {
-		return l.unloadAll(ctx, old.Name)
+	old, held := l.held()
+	if !held || old == l.wanted() {
+		return nil
+	}
+	if err := l.unloadAll(ctx, old.Name); err != nil {
+		l.LookAgain(soon)
+		return lifecycle.Refuse("NotReady", err.Error())
 	}
 	return nil
 }
@@ -198,12 +189,12 @@ func (l *life) held() (a adapter, held bool) {
 
 // load has every worker load the adapter, each at its own speed.
 func (l *life) load(ctx context.Context) error {
-	have := l.askAll(ctx)
+	have := each(l.pods, func(pod corev1.Pod) possession { return l.ask(ctx, pod) })
 	needed := map[loading]bool{}
-	for _, pod := range l.pods {
+	for i, pod := range l.pods {
 		what := l.loading(pod)
 		needed[what] = true
-		switch answer := have[pod.Name]; {
+		switch answer := have[i]; {
 		case answer.err != nil:
 			l.wants[pod.Name] = reason(answer.err)
 			l.LookAgain(soon)
@@ -214,45 +205,6 @@ func (l *life) load(ctx context.Context) error {
 	}
 	l.calls.keep(client.ObjectKeyFromObject(l.model), needed)
 	return nil
-}
-
-func (l *life) loading(pod corev1.Pod) loading {
-	wanted := l.wanted()
-	return loading{model: client.ObjectKeyFromObject(l.model), worker: address(pod, "system", 9090), name: wanted.Name, from: wanted.URI}
-}
-
-// possession is what a worker says of the adapter.
-type possession struct {
-	has bool
-	err error
-}
-
-// askAll asks the workers whether they have the adapter. Of one that cannot tell,
-// it is known whether we had it loaded.
-func (l *life) askAll(ctx context.Context) map[string]possession {
-	var mu sync.Mutex
-	have := map[string]possession{}
-	l.each(l.pods, func(pod corev1.Pod) {
-		what := l.loading(pod)
-		names, err := loaded(ctx, what.worker)
-		answer := possession{names[what.name], err}
-		if errors.Is(err, errUnknown) {
-			answer = possession{has: l.calls.succeeded(what)}
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		have[pod.Name] = answer
-	})
-	return have
-}
-
-// each does something for every pod at the same time.
-func (l *life) each(pods []corev1.Pod, do func(corev1.Pod)) {
-	var wait sync.WaitGroup
-	for _, pod := range pods {
-		wait.Go(func() { do(pod) })
-	}
-	wait.Wait()
 }
 
 // seeAtFrontends counts a worker only when all frontends of its graph list the
@@ -291,36 +243,6 @@ func (l *life) byGraph() map[string][]corev1.Pod {
 		}
 	}
 	return graphs
-}
-
-// missingAt says where the model is not listed; empty if all ready frontends of
-// the graph do.
-func (l *life) missingAt(ctx context.Context, graph string) (string, error) {
-	frontends, err := l.podsWith(ctx, client.MatchingLabels{
-		v1alpha1.LabelGraphDeploymentName: graph, v1alpha1.LabelComponentType: v1alpha1.ComponentTypeFrontend,
-	})
-	if err != nil {
-		return "", err
-	}
-	frontends = slices.DeleteFunc(frontends, func(p corev1.Pod) bool { return !isReady(p) })
-	if len(frontends) == 0 {
-		return fmt.Sprintf("graph %s has no ready frontend", graph), nil
-	}
-	var mu sync.Mutex
-	var missing []string
-	l.each(frontends, func(pod corev1.Pod) {
-		names, err := listed(ctx, address(pod, "http", 8000))
-		mu.Lock()
-		defer mu.Unlock()
-		switch {
-		case err != nil:
-			missing = append(missing, fmt.Sprintf("frontend %s %s", pod.Name, reason(err)))
-		case !names[l.model.Spec.ModelName]:
-			missing = append(missing, fmt.Sprintf("frontend %s does not list it", pod.Name))
-		}
-	})
-	slices.Sort(missing)
-	return strings.Join(missing[:min(1, len(missing))], ""), nil
 }
 
 // observe counts the workers that serve the model.
@@ -369,43 +291,12 @@ func (l *life) farewell(ctx context.Context) error {
 	}
 	err := l.unloadAll(ctx, old.Name)
 	if err != nil && time.Since(l.model.DeletionTimestamp.Time) > farewellPatience {
-		l.Apply.Events.Eventf(l.model, nil, corev1.EventTypeWarning, "LoRAUnloadFailed", "Unload", "%v", err)
+		l.Apply.Events.Eventf(l.model, nil, corev1.EventTypeWarning, "LoRAUnloadFailed", "Unload", "%s", plain.Text(err.Error(), longestNote))
 		return nil
 	}
 	if err == nil {
-		l.Apply.Events.Eventf(l.model, nil, corev1.EventTypeNormal, "LoRAUnloaded", "Unload", "Unloaded %s from %d workers", old.Name, len(l.pods))
+		l.Apply.Events.Eventf(l.model, nil, corev1.EventTypeNormal, "LoRAUnloaded", "Unload",
+			"Unloaded %s from %d workers", plain.Text(old.Name, longestNote), len(l.pods))
 	}
 	return err
-}
-
-func (l *life) unloadAll(ctx context.Context, name string) error {
-	var mu sync.Mutex
-	var errs []error
-	l.each(l.pods, func(pod corev1.Pod) {
-		if err := unload(ctx, l.loading(pod).worker, name); err != nil {
-			mu.Lock()
-			defer mu.Unlock()
-			errs = append(errs, fmt.Errorf("pod %s: unload %s: %w", pod.Name, name, err))
-		}
-	})
-	return errors.Join(errs...)
-}
-
-// address is where the main container of a pod listens on a port.
-func address(pod corev1.Pod, port string, usual int32) string {
-	number := usual
-	for _, container := range pod.Spec.Containers {
-		for _, p := range container.Ports {
-			if container.Name == v1alpha1.MainContainerName && p.Name == port {
-				number = p.ContainerPort
-			}
-		}
-	}
-	return "http://" + net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(int(number)))
-}
-
-func isReady(pod corev1.Pod) bool {
-	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
 }
