@@ -3,9 +3,6 @@ package attacks
 import (
 	"context"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,7 +33,7 @@ type operator struct {
 // operate runs an operator for one namespace until the test ends or stop is called.
 func operate(t *testing.T, namespace string, change ...func(*config.OperatorConfiguration)) *operator {
 	t.Helper()
-	o := &operator{metrics: freeAddress(t), log: filepath.Join(t.TempDir(), "log")}
+	o := &operator{metrics: cluster.FreeAddress(t), log: filepath.Join(t.TempDir(), "log")}
 	cfg := config.Default()
 	cfg.APIVersion, cfg.Kind = config.APIVersion, config.Kind
 	cfg.Namespace.Restricted = namespace
@@ -99,16 +96,6 @@ func grantOperator(t *testing.T, namespace string, cfg *config.OperatorConfigura
 	return name
 }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
-}
-
 // peak is the most memory that the operator has had so far, in bytes.
 func (o *operator) peak(t *testing.T) int64 {
 	t.Helper()
@@ -131,7 +118,7 @@ func (o *operator) peak(t *testing.T) int64 {
 // does not tell yet.
 func (o *operator) looks(t *testing.T, kind string) int {
 	t.Helper()
-	page, err := fetch(t, "http://"+o.metrics+"/metrics")
+	page, err := cluster.Fetch("http://"+o.metrics+"/metrics")
 	if err != nil {
 		return 0
 	}
@@ -145,21 +132,6 @@ func (o *operator) looks(t *testing.T, kind string) int {
 		total += n
 	}
 	return total
-}
-
-func fetch(t *testing.T, url string) (string, error) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
-	if err != nil {
-		return "", err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	page, err := io.ReadAll(response.Body)
-	return string(page), err
 }
 
 // refused waits until the status of a graph says so, and returns what it says.

@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -89,7 +88,11 @@ func (l *LeaderWorkerSets) serve(t testing.TB, c *Cluster) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, port := t.TempDir(), freePort(t)
+	dir := t.TempDir()
+	_, port, err := net.SplitHostPort(FreeAddress(t))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, content := range material.Data() {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
 			t.Fatal(err)
@@ -100,14 +103,14 @@ func (l *LeaderWorkerSets) serve(t testing.TB, c *Cluster) {
 kind: Configuration
 leaderElection: {leaderElect: false}
 internalCertManagement: {enable: false}
-webhook: {host: 127.0.0.1, port: %d, certDir: %s}
+webhook: {host: 127.0.0.1, port: %s, certDir: %s}
 health: {healthProbeBindAddress: "0"}
 metrics: {bindAddress: "0"}
 `, port, dir)
 	if err := os.WriteFile(configuration, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l.configure(t, fmt.Sprintf("https://%s:%d", host, port), material.Bundle())
+	l.configure(t, fmt.Sprintf("https://%s:%s", host, port), material.Bundle())
 
 	binary := filepath.Join(dir, "lws")
 	inModule(t, "go", "build", "-o", binary, "sigs.k8s.io/lws/cmd")
@@ -186,20 +189,4 @@ func output(t testing.TB, dir string, command ...string) string {
 		t.Fatalf("%s: %v\n%s", strings.Join(command, " "), err, stderr.String())
 	}
 	return strings.TrimSpace(string(out))
-}
-
-// freePort is one on which nobody listens, and that the kernel gives to no
-// connection that goes out meanwhile: it takes those from 32768 on.
-func freePort(t testing.TB) int {
-	t.Helper()
-	for range 100 {
-		port := 25000 + rand.IntN(7000)
-		listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			_ = listener.Close()
-			return port
-		}
-	}
-	t.Fatal("no free port between 25000 and 32000")
-	return 0
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -22,7 +20,7 @@ import (
 
 func TestMetricsAreForThoseWhoMayReadThem(t *testing.T) {
 	ns := namespace(t)
-	address := freeAddress(t)
+	address := cluster.FreeAddress(t)
 	start(t, func(cfg *config.OperatorConfiguration) {
 		within(ns)(cfg)
 		cfg.Server.Metrics = config.Metrics{BindAddress: address, Secure: true}
@@ -55,7 +53,7 @@ func TestMetricsAreForThoseWhoMayReadThem(t *testing.T) {
 // The numbers are those of the objects that there are, and of what was done.
 func TestMetricsSayWhatThereIs(t *testing.T) {
 	ns := namespace(t)
-	address := freeAddress(t)
+	address := cluster.FreeAddress(t)
 	start(t, func(cfg *config.OperatorConfiguration) {
 		within(ns)(cfg)
 		cfg.Server.Metrics = config.Metrics{BindAddress: address}
@@ -75,36 +73,13 @@ func TestMetricsSayWhatThereIs(t *testing.T) {
 		`dynamo_operator_reconcile_duration_seconds_count{namespace="NS",resource_type="DynamoGraphDeployment",result="success"} `,
 	} {
 		cluster.Eventually(t, line, func() error {
-			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/metrics", http.NoBody)
-			if err != nil {
-				return err
-			}
-			response, err := http.DefaultClient.Do(request)
-			if err != nil {
-				return err
-			}
-			defer response.Body.Close()
-			text, err := io.ReadAll(response.Body)
-			if want := strings.ReplaceAll(line, "NS", ns); err == nil && !strings.Contains(string(text), "\n"+want) {
+			text, err := cluster.Fetch("http://" + address + "/metrics")
+			if want := strings.ReplaceAll(line, "NS", ns); err == nil && !strings.Contains(text, "\n"+want) {
 				err = fmt.Errorf("no line %s", want)
 			}
 			return err
 		})
 	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := listener.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	return listener.Addr().String()
 }
 
 func token(t *testing.T, namespace, name string) string {

@@ -61,11 +61,11 @@ func TestTheSecretIsTheOperatorsOwn(t *testing.T) {
 
 func TestTheExpiryIsMeasured(t *testing.T) {
 	i := install(t, `{}`)
-	metrics := freeAddress(t)
+	metrics := cluster.FreeAddress(t)
 	i.startReady(t, func(cfg *config.OperatorConfiguration) {
 		cfg.Server.Metrics = config.Metrics{BindAddress: metrics}
 	})
-	text, err := fetch("http://" + metrics + "/metrics")
+	text, err := cluster.Fetch("http://" + metrics + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -392,7 +392,7 @@ func TestADamagedSecretIsReplaced(t *testing.T) {
 // shows its token.
 func TestMetricsHaveTheSameCertificate(t *testing.T) {
 	i := install(t, `{}`)
-	metrics := freeAddress(t)
+	metrics := cluster.FreeAddress(t)
 	i.startReady(t, func(cfg *config.OperatorConfiguration) {
 		cfg.Server.Metrics = config.Metrics{BindAddress: metrics, Secure: true}
 	})

@@ -6,15 +6,12 @@ package webhook
 import (
 	"context"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/go-logr/logr"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -181,8 +178,8 @@ func (i *installation) start(t *testing.T, change ...func(*config.OperatorConfig
 	t.Setenv("POD_NAMESPACE", i.namespace)
 	t.Setenv("POD_SERVICE_ACCOUNT", i.account())
 	cfg := *i.cfg
-	r := &replica{address: freeAddress(t)}
-	health := freeAddress(t)
+	r := &replica{address: cluster.FreeAddress(t)}
+	health := cluster.FreeAddress(t)
 	cfg.Server.Webhook.BindAddress, cfg.Server.HealthProbe.BindAddress, cfg.Server.Metrics.BindAddress = r.address, health, config.Off
 	for _, c := range change {
 		c(&cfg)
@@ -208,7 +205,7 @@ func (i *installation) start(t *testing.T, change ...func(*config.OperatorConfig
 		return err
 	})
 	r.ready = func() error {
-		_, err := fetch("http://" + health + "/readyz")
+		_, err := cluster.Fetch("http://" + health + "/readyz")
 		return err
 	}
 	i.front.add(r.address)
@@ -227,35 +224,6 @@ func (i *installation) startReady(t *testing.T, change ...func(*config.OperatorC
 	r := i.start(t, change...)
 	cluster.Eventually(t, "the replica is ready", r.ready)
 	return r
-}
-
-func fetch(url string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return "", err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", url, response.Status)
-	}
-	return string(body), err
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // bundles are the authorities in all webhooks of the installation.
