@@ -118,7 +118,7 @@ func (o *operator) peak(t *testing.T) int64 {
 // does not tell yet.
 func (o *operator) looks(t *testing.T, kind string) int {
 	t.Helper()
-	page, err := cluster.Fetch("http://"+o.metrics+"/metrics")
+	page, err := cluster.Fetch("http://" + o.metrics + "/metrics")
 	if err != nil {
 		return 0
 	}

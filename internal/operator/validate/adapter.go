@@ -22,6 +22,6 @@ func ScalingAdapter(adapter *v1alpha1.DynamoGraphDeploymentScalingAdapter) field
 	for _, msg := range validation.IsValidLabelValue(ref.ServiceName) {
 		errs = append(errs, field.Invalid(path.Child("serviceName"), ref.ServiceName, "is no name of a service: "+msg))
 	}
-	errs, _ = printable(errs, nil)
+	errs, _ = Printable(errs, nil)
 	return errs
 }

@@ -28,7 +28,7 @@ var semver = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9
 // lets graphs do. Every service is checked, not only up to the first mistake.
 func Graph(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration) (errs field.ErrorList, warnings []string) {
 	if errs = hugeGraph(dgd); len(errs) > 0 {
-		return printable(errs, nil)
+		return Printable(errs, nil)
 	}
 	errs = append(errs, zeroBytes(specPath, &dgd.Spec)...)
 	warnings = append(warnings, otherNamespaces(specPath, &dgd.Spec)...)
@@ -59,7 +59,7 @@ func Graph(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguratio
 	if len(errs) == 0 {
 		errs = graphSize(dgd, cfg)
 	}
-	return printable(errs, warnings)
+	return Printable(errs, warnings)
 }
 
 func graphAnnotations(annotations map[string]string) field.ErrorList {

@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
@@ -55,7 +56,8 @@ func isClaim(key string) bool {
 // metadata checks all labels and annotations of a component that are meant for
 // objects.
 func metadata(path *field.Path, s *v1alpha1.DynamoComponentDeploymentSharedSpec) (errs field.ErrorList, warnings []string) {
-	check := func(path *field.Path, keys map[string]string, accepted func(string) bool) {
+	check := func(path *field.Path, keys map[string]string, syntax func(map[string]string, *field.Path) field.ErrorList, accepted func(string) bool) {
+		errs = append(errs, syntax(keys, path)...)
 		for _, key := range slices.Sorted(maps.Keys(keys)) {
 			at := path.Key(key)
 			switch {
@@ -68,23 +70,51 @@ func metadata(path *field.Path, s *v1alpha1.DynamoComponentDeploymentSharedSpec)
 		}
 	}
 	none := func(string) bool { return false }
-	check(path.Child("labels"), s.Labels, none)
-	check(path.Child("annotations"), s.Annotations, func(key string) bool {
+	check(path.Child("labels"), s.Labels, labelSyntax, none)
+	check(path.Child("annotations"), s.Annotations, annotationSyntax, func(key string) bool {
 		return render.IsDirective(key) || key == v1alpha1.AnnotationRestartAt
 	})
 	if extra := s.ExtraPodMetadata; extra != nil {
-		check(path.Child("extraPodMetadata", "labels"), extra.Labels, none)
-		check(path.Child("extraPodMetadata", "annotations"), extra.Annotations, none)
+		check(path.Child("extraPodMetadata", "labels"), extra.Labels, labelSyntax, none)
+		check(path.Child("extraPodMetadata", "annotations"), extra.Annotations, annotationSyntax, none)
 	}
 	if ingress := s.Ingress; ingress != nil {
-		check(path.Child("ingress", "labels"), ingress.Labels, none)
-		check(path.Child("ingress", "annotations"), ingress.Annotations, none)
+		check(path.Child("ingress", "labels"), ingress.Labels, labelSyntax, none)
+		check(path.Child("ingress", "annotations"), ingress.Annotations, annotationSyntax, none)
 	}
 	eachClaimTemplate(path.Child("extraPodSpec"), s.ExtraPodSpec, func(path *field.Path, meta *metav1.ObjectMeta) {
-		check(path.Child("labels"), meta.Labels, none)
-		check(path.Child("annotations"), meta.Annotations, none)
+		if meta.Name != "" {
+			errs = append(errs, field.Forbidden(path.Child("name"), "such a claim is named after its pod: remove it"))
+		}
+		check(path.Child("labels"), meta.Labels, labelSyntax, none)
+		check(path.Child("annotations"), meta.Annotations, annotationSyntax, none)
 	})
 	return errs, warnings
+}
+
+// labelSyntax and annotationSyntax are what the API server refuses of labels and
+// annotations, with the path of each.
+func labelSyntax(labels map[string]string, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		for _, msg := range validation.IsQualifiedName(key) {
+			errs = append(errs, field.Invalid(path.Key(key), key, "is no key of a label: "+msg))
+		}
+		for _, msg := range validation.IsValidLabelValue(labels[key]) {
+			errs = append(errs, field.Invalid(path.Key(key), labels[key], msg))
+		}
+	}
+	return errs
+}
+
+func annotationSyntax(annotations map[string]string, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for _, key := range slices.Sorted(maps.Keys(annotations)) {
+		for _, msg := range validation.IsQualifiedName(strings.ToLower(key)) {
+			errs = append(errs, field.Invalid(path.Key(key), key, "is no key of an annotation: "+msg))
+		}
+	}
+	return errs
 }
 
 // eachClaimTemplate visits the metadata of claims that live as long as their pod.

@@ -21,6 +21,7 @@ func Model(m *v1alpha1.DynamoModel) field.ErrorList {
 	if m.Spec.ModelType == v1alpha1.ModelTypeLoRA {
 		errs = append(errs, weights(specPath.Child("source"), m.Spec.Source)...)
 	}
+	errs, _ = Printable(errs, nil)
 	return errs
 }
 

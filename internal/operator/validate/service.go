@@ -35,7 +35,7 @@ func Component(dcd *v1alpha1.DynamoComponentDeployment, cfg *config.OperatorConf
 	if errs = append(errs, specErrs...); len(errs) == 0 {
 		errs = componentSize(dcd, cfg)
 	}
-	return printable(errs, warnings)
+	return Printable(errs, warnings)
 }
 
 // ComponentOrigin refuses what makes a component look like part of a graph. Only
@@ -133,6 +133,8 @@ func labelValues(path *field.Path, s *v1alpha1.DynamoComponentDeploymentSharedSp
 			errs = append(errs, field.Invalid(path.Child(name), value, "becomes a label: "+msg))
 		}
 	}
+	check("serviceName", s.ServiceName)
+	check("dynamoNamespace", s.DynamoNamespace)
 	check("componentType", s.ComponentType)
 	check("subComponentType", s.SubComponentType)
 	return errs

@@ -92,11 +92,15 @@ const (
 	longestValue   = 100
 	longestPath    = 1000
 	longestMessage = 2000
+	mostMistakes   = 50
 )
 
-// printable cleans what is said about a user's texts of what is in them: it
-// goes to terminals, events and conditions.
-func printable(errs field.ErrorList, warnings []string) (field.ErrorList, []string) {
+// Printable cleans what is said about a user's texts of what is in them: it
+// goes to terminals, events and conditions. Of many mistakes it names the first.
+func Printable(errs field.ErrorList, warnings []string) (field.ErrorList, []string) {
+	if more := len(errs) - mostMistakes; more > 0 {
+		errs = append(errs[:mostMistakes:mostMistakes], field.Forbidden(specPath, fmt.Sprintf("and %d more mistakes", more)))
+	}
 	for _, err := range errs {
 		err.Field, err.Detail = plain.Text(err.Field, longestPath), plain.Text(err.Detail, longestMessage)
 		// As a plain string, which messages quote, whatever type it had.

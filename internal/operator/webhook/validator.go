@@ -17,6 +17,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/metrics"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/validate"
 )
 
 // validator answers for one kind.
@@ -101,7 +102,7 @@ func (v *validator) check(w lifecycle.Writing) (errs field.ErrorList, warnings [
 	if v.kind.Admission.Warn != nil && len(errs) == 0 {
 		warnings = append(warnings, v.kind.Admission.Warn(w)...)
 	}
-	return errs, warnings
+	return validate.Printable(errs, warnings)
 }
 
 func (v *validator) describe(object client.Object) string {
