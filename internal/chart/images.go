@@ -41,7 +41,7 @@ func (r *Rendered) findImages() (imageSearch, error) {
 			continue // describes fields and has none
 		}
 		var content map[string]any
-		if err := yaml.Unmarshal([]byte(o.Content), &content); err != nil {
+		if err := o.Read(&content); err != nil {
 			return s, fmt.Errorf("%s: %w", o, err)
 		}
 		s.walk(o.String()+": ", content)

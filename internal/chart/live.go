@@ -10,7 +10,6 @@ import (
 	"helm.sh/helm/v4/pkg/chart/common"
 	helmchart "helm.sh/helm/v4/pkg/chart/v2"
 	"helm.sh/helm/v4/pkg/engine"
-	"sigs.k8s.io/yaml"
 )
 
 // Lookup answers the function of this name in templates: with an object, with a
@@ -90,7 +89,7 @@ func kindsIn(file *common.File) (common.VersionSet, error) {
 				} `json:"versions"`
 			} `json:"spec"`
 		}
-		if err := yaml.Unmarshal([]byte(object.Content), &crd); err != nil {
+		if err := object.Read(&crd); err != nil {
 			return nil, err
 		}
 		for _, version := range crd.Spec.Versions {

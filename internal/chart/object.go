@@ -47,6 +47,14 @@ func (o Object) JSON() ([]byte, error) {
 	return o.converted.json()
 }
 
+// Read reads the content as it is: of a key that is there twice, the last counts.
+func (o Object) Read(into any) error {
+	if data, err := o.JSON(); err == nil {
+		return json.Unmarshal(data, into)
+	}
+	return yaml.Unmarshal([]byte(o.Content), into)
+}
+
 // Kept reports whether the object outlives its release.
 func (o Object) Kept() bool { return o.Annotations[marks.Policy] == marks.PolicyKeep }
 

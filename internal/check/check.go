@@ -9,8 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
@@ -167,13 +170,19 @@ func (r Rule) hidden(c *Cluster) string {
 
 func runAll(rules []Rule, in Input) Findings {
 	in.decoded = newDecoder()
-	var out Findings
-	for _, rule := range rules {
+	found := make([]Findings, len(rules))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, rule := range rules {
 		if rule.Find != nil && rule.applies(in.Set) {
-			out = append(out, rule.findings(rule.Find(in))...)
+			group.Go(func() error {
+				found[i] = rule.findings(rule.Find(in))
+				return nil
+			})
 		}
 	}
-	return hideSealed(in.Set, out)
+	_ = group.Wait() // no rule returns an error
+	return hideSealed(in.Set, slices.Concat(found...))
 }
 
 // hideSealed keeps what was encrypted out of whatever a rule says.

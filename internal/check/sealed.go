@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
@@ -128,7 +126,7 @@ func showsForm(text, form string) bool {
 // openTexts are the texts of an object by path, without the content of a Secret.
 func openTexts(object chart.Object) map[string]string {
 	var content map[string]any
-	if yaml.Unmarshal([]byte(object.Content), &content) != nil {
+	if object.Read(&content) != nil {
 		return map[string]string{"its manifest": object.Content}
 	}
 	if object.Kind == "Secret" && object.Group() == "" {

@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/marks"
@@ -67,7 +65,7 @@ func webhookService(o chart.Object) (string, error) {
 			}
 		}
 	}
-	if err := yaml.Unmarshal([]byte(o.Content), &configuration); err != nil {
+	if err := o.Read(&configuration); err != nil {
 		return "", fmt.Errorf("%s: %w", o, err)
 	}
 	if len(configuration.Webhooks) == 0 || configuration.Webhooks[0].ClientConfig.Service.Name == "" {

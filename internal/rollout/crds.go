@@ -138,7 +138,7 @@ func (c crdSet) decide() (Action, string) {
 // marked says on a CRD where it comes from.
 func (c crdSet) marked(object chart.Object) (chart.Object, error) {
 	var content map[string]any
-	if err := yaml.Unmarshal([]byte(object.Content), &content); err != nil {
+	if err := object.Read(&content); err != nil {
 		return object, fmt.Errorf("%s of chart %s: %w", object, c.Chart, err)
 	}
 	object.Labels = with(object.Labels, map[string]string{marks.ManagedBy: marks.ManagedByUs})

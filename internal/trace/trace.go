@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
-	"sigs.k8s.io/yaml"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
@@ -239,7 +238,7 @@ func siblings(rendered *chart.Rendered, object chart.Object) []chart.Object {
 
 func parse(object chart.Object) (map[string]any, error) {
 	var content map[string]any
-	if err := yaml.Unmarshal([]byte(object.Content), &content); err != nil {
+	if err := object.Read(&content); err != nil {
 		return nil, fmt.Errorf("%s: %w", object, err)
 	}
 	return content, nil

@@ -209,7 +209,7 @@ func asApplied(at session.Located, c rollout.Comparison) (*unstructured.Unstruct
 // Parse reads a rendered object.
 func Parse(object chart.Object) (*unstructured.Unstructured, error) {
 	u := &unstructured.Unstructured{}
-	if err := yaml.Unmarshal([]byte(object.Content), &u.Object); err != nil {
+	if err := object.Read(&u.Object); err != nil {
 		return nil, fmt.Errorf("%s: %w", object, err)
 	}
 	return u, nil

@@ -9,7 +9,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/yaml"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/cluster/session"
@@ -43,7 +42,7 @@ func (r *rights) granted(ctx context.Context, need rollout.Need, namespace strin
 
 func (r *rights) bound(ctx context.Context, need rollout.Need, namespace string, roles map[session.Identity]chart.Object, what string) ([]want, error) {
 	var binding rbacv1.RoleBinding
-	if err := yaml.Unmarshal([]byte(need.Object.Content), &binding); err != nil {
+	if err := need.Object.Read(&binding); err != nil {
 		return nil, fmt.Errorf("%s: %w", need.Object, err)
 	}
 	ref := binding.RoleRef
@@ -91,7 +90,7 @@ func rulesOf(role chart.Object) ([]rbacv1.PolicyRule, error) {
 	var read struct {
 		Rules []rbacv1.PolicyRule `json:"rules"`
 	}
-	if err := yaml.Unmarshal([]byte(role.Content), &read); err != nil {
+	if err := role.Read(&read); err != nil {
 		return nil, fmt.Errorf("%s: %w", role, err)
 	}
 	return read.Rules, nil
