@@ -140,6 +140,7 @@ generate: ## Regenerate CRDs and deep copies from api/, schemas and tables of va
 .PHONY: golden
 golden: ## Update all golden files
 	@go test ./test/charts ./test/profiles ./test/chrek ./internal/operator/render ./internal/check ./internal/report -run 'Golden|NoKeyIsSilent' -update
+	@cd tools && go test ./promql -update
 
 .PHONY: prerequisites
 prerequisites:

@@ -31,7 +31,7 @@ import (
 // projects themselves ship, in the modules of kinds/go.mod, and our fixtures.
 var definedKinds = map[string][]string{
 	"github.com/cert-manager/cert-manager":               {"deploy/crds/cert-manager.io_certificates.yaml", "deploy/crds/cert-manager.io_issuers.yaml"},
-	"github.com/prometheus-operator/prometheus-operator": {"example/prometheus-operator-crd/monitoring.coreos.com_*monitors.yaml"},
+	"github.com/prometheus-operator/prometheus-operator": {"example/prometheus-operator-crd/monitoring.coreos.com_*monitors.yaml", "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml"},
 	fixtures: {"kai-scheduler/crds/*.yaml", "grove-charts/crds/*.yaml"},
 }
 
