@@ -23,6 +23,8 @@ const (
 	LabelSubComponentType = "nvidia.com/dynamo-sub-component-type"
 	// LabelBaseModelHash is the first 8 hex digits of the SHA-256 of the base model's name.
 	LabelBaseModelHash = "nvidia.com/dynamo-base-model-hash"
+	// LabelWorkerHash is the hash of the specs of a graph's workers, on the objects of workers that have generations.
+	LabelWorkerHash = "nvidia.com/dynamo-worker-hash"
 	// LabelMetricsEnabled is "true" on pods that are to be scraped.
 	LabelMetricsEnabled = "nvidia.com/metrics-enabled"
 	// LabelDiscoveryBackend and LabelDiscoveryEnabled mark the Services through which workers are discovered.

@@ -246,7 +246,7 @@ func fit(t *testing.T, at []string, text string, object client.Object) {
 	switch object := object.(type) {
 	case *v1alpha1.DynamoGraphDeployment:
 		render.Graph(object, config.Default(), nil)
-		components = render.Components(object, config.Default())
+		components = render.Components(object, config.Default(), render.Current)
 		for _, c := range components {
 			c.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(object, v1alpha1.GroupVersion.WithKind(v1alpha1.KindGraphDeployment))}
 		}

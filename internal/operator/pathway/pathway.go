@@ -21,11 +21,21 @@ type Pathway interface {
 	Kinds() []client.Object
 	// Rights on these kinds, in the namespace of the graph.
 	Rights() []rbacv1.PolicyRule
-	// Objects run the graph's services. restarts has the ids that services
-	// carry, see Service.
-	Objects(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration, restarts map[string]string) []client.Object
+	// Objects run the graph's services next.
+	Objects(*v1alpha1.DynamoGraphDeployment, *config.OperatorConfiguration, Now) []client.Object
 	// Observe reads objects of these kinds, as the cluster has them, by service.
 	Observe([]client.Object) map[string]Service
+}
+
+// Now is what is known when a graph's objects are decided on.
+type Now struct {
+	// Objects that the graph has, of the pathway's kinds.
+	Objects []client.Object
+	// Restarts has the ids that services carry, see Service.
+	Restarts map[string]string
+	// Unseen says why the frontends would miss workers of an earlier spec, as far
+	// as that can be known; "" if they would not.
+	Unseen string
 }
 
 // Service is how one service of a graph does.
@@ -39,6 +49,9 @@ type Service struct {
 	Blocked bool
 	// Refused: only a change of the spec helps.
 	Refused bool
+	// Former are replicas of an earlier spec that serve until those of the present
+	// one do.
+	Former int32
 	// Restart is the id of the last restart that the service was told of, ""
 	// for none. Its pods are replaced when it changes.
 	Restart string

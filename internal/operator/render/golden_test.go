@@ -47,7 +47,7 @@ func TestGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden := filepath.Join("testdata", name+".golden.yaml")
-			got := renderDocuments(t, parseGraph(t, data))
+			got := renderDocuments(t, parseGraph(t, data), Current)
 			if *update {
 				if err := os.WriteFile(golden, got, 0o600); err != nil {
 					t.Fatal(err)
@@ -74,7 +74,7 @@ func parseGraph(t *testing.T, data []byte) *v1alpha1.DynamoGraphDeployment {
 }
 
 // renderDocuments renders a graph and all of its components.
-func renderDocuments(t *testing.T, dgd *v1alpha1.DynamoGraphDeployment) []byte {
+func renderDocuments(t *testing.T, dgd *v1alpha1.DynamoGraphDeployment, version Version) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	write := func(object any) {
@@ -100,7 +100,7 @@ func renderDocuments(t *testing.T, dgd *v1alpha1.DynamoGraphDeployment) []byte {
 		write(a.Role)
 		write(a.RoleBinding)
 	}
-	for _, dcd := range Components(dgd, testConfig()) {
+	for _, dcd := range Components(dgd, testConfig(), version) {
 		rendered, err := Component(owned(dgd, dcd), testConfig())
 		if err != nil {
 			t.Fatal(err)

@@ -49,11 +49,12 @@ func Graph(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguratio
 }
 
 // Components are the services of a graph as components, in the order of their
-// names.
-func Components(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration) []*v1alpha1.DynamoComponentDeployment {
+// names, by the rules of a version.
+func Components(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration, version Version) []*v1alpha1.DynamoComponentDeployment {
 	var components []*v1alpha1.DynamoComponentDeployment
+	hash := WorkerHash(dgd, version)
 	for _, name := range slices.Sorted(maps.Keys(dgd.Spec.Services)) {
-		components = append(components, graphComponent(dgd, name, cfg))
+		components = append(components, graphComponent(dgd, name, cfg, version, hash))
 	}
 	return components
 }
@@ -74,8 +75,9 @@ func HasPlanner(dgd *v1alpha1.DynamoGraphDeployment) bool {
 }
 
 // graphComponent is the service as a component that stands for itself: what it
-// inherits from the graph is written into its spec.
-func graphComponent(dgd *v1alpha1.DynamoGraphDeployment, name string, cfg *config.OperatorConfiguration) *v1alpha1.DynamoComponentDeployment {
+// inherits from the graph is written into its spec. hash is that of the graph's
+// workers, "" if they have no generations.
+func graphComponent(dgd *v1alpha1.DynamoGraphDeployment, name string, cfg *config.OperatorConfiguration, version Version, hash string) *v1alpha1.DynamoComponentDeployment {
 	service := dgd.Spec.Services[name]
 	spec := service.DeepCopy()
 	spec.ServiceName = name
@@ -83,7 +85,7 @@ func graphComponent(dgd *v1alpha1.DynamoGraphDeployment, name string, cfg *confi
 	replicas := service.DesiredReplicas()
 	spec.Replicas = &replicas
 	spec.Annotations = mergeMaps(service.Annotations, inheritedAnnotations(dgd, cfg))
-	inheritEnvs(spec, dgd.Spec.Envs)
+	inheritEnvs(spec, slices.Concat(generationEnv(spec, hash), dgd.Spec.Envs))
 	if spec.ComponentType == v1alpha1.ComponentTypeFrontend && spec.Ingress == nil {
 		spec.Ingress = distinctHost(dgd, name, cfg.Ingress)
 	}
@@ -92,12 +94,18 @@ func graphComponent(dgd *v1alpha1.DynamoGraphDeployment, name string, cfg *confi
 		v1alpha1.LabelComponent: name,
 		v1alpha1.LabelNamespace: spec.DynamoNamespace,
 	}
+	objectName := ComponentName(dgd.Name, name)
+	if hash != "" && IsWorker(spec) {
+		labels[v1alpha1.LabelWorkerHash] = hash
+		objectName += "-" + hash
+	}
 	return &v1alpha1.DynamoComponentDeployment{
 		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: v1alpha1.KindComponentDeployment},
 		ObjectMeta: metav1.ObjectMeta{
-			Name:      ComponentName(dgd.Name, name),
-			Namespace: dgd.Namespace,
-			Labels:    mergeMaps(free(service.Labels), labels, graphLabels(dgd.Name), managedBy()),
+			Name:        objectName,
+			Namespace:   dgd.Namespace,
+			Labels:      mergeMaps(free(service.Labels), labels, graphLabels(dgd.Name), managedBy()),
+			Annotations: version.annotation(),
 		},
 		Spec: v1alpha1.DynamoComponentDeploymentSpec{
 			BackendFramework:                    dgd.Spec.BackendFramework,

@@ -67,7 +67,7 @@ func graphsIn(t *testing.T, file string) []*v1alpha1.DynamoGraphDeployment {
 }
 
 func checkGraph(t *testing.T, dgd *v1alpha1.DynamoGraphDeployment) {
-	components := Components(dgd, testConfig())
+	components := Components(dgd, testConfig(), Current)
 	if len(components) != len(dgd.Spec.Services) {
 		t.Fatalf("%d components for %d services", len(components), len(dgd.Spec.Services))
 	}

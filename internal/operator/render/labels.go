@@ -36,6 +36,7 @@ func (c *component) systemLabels() map[string]string {
 	set(v1alpha1.LabelNamespace, c.logicalNamespace)
 	set(v1alpha1.LabelComponentType, c.spec.ComponentType)
 	set(v1alpha1.LabelSubComponentType, c.spec.SubComponentType)
+	set(v1alpha1.LabelWorkerHash, c.object.Labels[v1alpha1.LabelWorkerHash])
 	if c.spec.ModelRef != nil {
 		set(v1alpha1.LabelBaseModelHash, ModelHash(c.spec.ModelRef.Name))
 	}

@@ -17,7 +17,7 @@ import (
 func renderService(t *testing.T, spec string) *ComponentObjects {
 	t.Helper()
 	dgd := parseGraph(t, []byte("metadata: {name: g, namespace: ns}\nspec:\n"+indent(spec)))
-	objects, err := Component(owned(dgd, Components(dgd, testConfig())[0]), testConfig())
+	objects, err := Component(owned(dgd, Components(dgd, testConfig(), Current)[0]), testConfig())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestWhatTheServerRefusesIsSaidInTheAuthorsWords(t *testing.T) {
 func TestTwoFrontendsHaveTwoHosts(t *testing.T) {
 	dgd := parseGraph(t, []byte("metadata: {name: pair, namespace: ns}\nspec: {services: {Chat: {componentType: frontend}, Admin: {componentType: frontend}}}"))
 	var hosts []string
-	for _, component := range Components(dgd, testConfig()) {
+	for _, component := range Components(dgd, testConfig(), Current) {
 		objects, err := Component(owned(dgd, component), testConfig())
 		if err != nil {
 			t.Fatal(err)
@@ -189,7 +189,7 @@ func TestAnAccountOfOnesOwnMayDiscoverAndPull(t *testing.T) {
 	if diff := cmp.Diff([]string{DiscoveryServiceAccount("g"), "cloud-reader"}, subjects); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	objects, err := Component(owned(dgd, Components(dgd, cfg)[0]), cfg)
+	objects, err := Component(owned(dgd, Components(dgd, cfg, Current)[0]), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -452,7 +452,7 @@ func TestRestrictedModeLeavesThePlannersAccessToTheChart(t *testing.T) {
 func TestRenderingLeavesTheGraphAlone(t *testing.T) {
 	dgd := parseGraph(t, []byte("metadata: {name: g, namespace: ns}\nspec: {envs: [{name: A, value: b}], services: {S: {componentType: worker, extraPodSpec: {mainContainer: {env: [{name: C, value: d}]}}}}}"))
 	before := dgd.DeepCopy()
-	for _, dcd := range Components(dgd, testConfig()) {
+	for _, dcd := range Components(dgd, testConfig(), Current) {
 		if _, err := Component(dcd, testConfig()); err != nil {
 			t.Fatal(err)
 		}
@@ -496,7 +496,7 @@ func TestMessaging(t *testing.T) {
 		cfg := testConfig()
 		cfg.Infrastructure.NATSAddress = address
 		dgd := parseGraph(t, []byte("metadata: {name: g, namespace: ns}\nspec: {services: {S: "+service+"}}"))
-		objects, err := Component(owned(dgd, Components(dgd, cfg)[0]), cfg)
+		objects, err := Component(owned(dgd, Components(dgd, cfg, Current)[0]), cfg)
 		if err != nil {
 			t.Fatal(err)
 		}

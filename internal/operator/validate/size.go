@@ -46,7 +46,7 @@ func copied(times int) string { return fmt.Sprintf(", which is copied %d times,"
 // graphSize refuses a graph whose objects are too large together. What stands
 // in the graph once may stand in the objects fifty times.
 func graphSize(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration) field.ErrorList {
-	components := render.Components(dgd, cfg)
+	components := render.Components(dgd, cfg, render.Current)
 	// The graph's variables stand in each component and in its Deployment.
 	copies := 2 * len(components)
 	largest, note, most, total := specPath.Child("envs"), copied(copies), copies*bytesOf(dgd.Spec.Envs), 0

@@ -98,7 +98,7 @@ func (r *Registry) object(data Data) (*unstructured.Unstructured, error) {
 
 // Watcher keeps a View of one Kubernetes namespace up to date.
 type Watcher struct {
-	namespace string // logical
+	scope     Scope
 	log       *slog.Logger
 	slices    cache.SharedInformer
 	workers   cache.SharedInformer
@@ -108,13 +108,13 @@ type Watcher struct {
 }
 
 // NewWatcher prepares a watch of a Kubernetes namespace for a frontend of the
-// given logical namespace. Run starts it.
-func NewWatcher(config *rest.Config, kubeNamespace, logicalNamespace string, log *slog.Logger) (*Watcher, error) {
+// given scope. Run starts it.
+func NewWatcher(config *rest.Config, kubeNamespace string, scope Scope, log *slog.Logger) (*Watcher, error) {
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the API server: %w", err)
 	}
-	w := &Watcher{namespace: logicalNamespace, log: log}
+	w := &Watcher{scope: scope, log: log}
 	w.view.Store(&View{})
 	w.slices = w.informer(client.Resource(sliceResource).Namespace(kubeNamespace), EnabledLabel+"=true")
 	w.workers = w.informer(client.Resource(metadataResource).Namespace(kubeNamespace), "")
@@ -199,7 +199,7 @@ func (w *Watcher) resolve() *View {
 			workers = append(workers, Worker{Pod: nameOf(object), PodUID: ownerPod(object), Data: content.Spec.Data})
 		}
 	}
-	return Resolve(found, workers, w.namespace)
+	return Resolve(found, workers, w.scope)
 }
 
 // decode reads one object. What a worker pod wrote may be malformed; that must

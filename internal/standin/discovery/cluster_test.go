@@ -169,7 +169,7 @@ func (w *world) registry(pod *corev1.Pod) *discovery.Registry {
 
 func (w *world) watch(logicalNamespace string) *discovery.Watcher {
 	w.t.Helper()
-	watcher, err := discovery.NewWatcher(w.pod, namespace, logicalNamespace, slog.New(slog.DiscardHandler))
+	watcher, err := discovery.NewWatcher(w.pod, namespace, discovery.Scope{Namespace: logicalNamespace}, slog.New(slog.DiscardHandler))
 	w.must(err)
 	ctx, cancel := context.WithCancel(w.t.Context())
 	ended := make(chan struct{})

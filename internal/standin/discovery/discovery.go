@@ -9,6 +9,7 @@ import (
 	"hash/fnv"
 	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -95,7 +96,7 @@ type Instance struct {
 type Model struct {
 	Name    string
 	Workers []Instance // answer requests, aggregated or as the decode part
-	Prefill []Instance // do the prefill part for Workers
+	Prefill []Instance // do the prefill part for Workers of their namespace
 }
 
 // View is everything that a frontend may use, sorted.
@@ -113,11 +114,18 @@ func (v *View) Model(name string) (Model, bool) {
 	return v.Models[i], true
 }
 
-// Resolve joins both sources into what a frontend of the given logical namespace
-// may use: a worker counts only when its pod is ready in a slice and has
-// metadata, and only within the frontend's own logical namespace, so that models
-// never leak from one graph into another.
-func Resolve(slicesIn []*discoveryv1.EndpointSlice, workers []Worker, namespace string) *View {
+// Scope is in which logical namespaces a frontend looks for workers.
+type Scope struct {
+	Namespace string
+	// Prefix adds those of which Namespace and a dash are the beginning. Strict
+	// narrows them to generations of workers, whose last part is a hash.
+	Prefix, Strict bool
+}
+
+// Resolve joins both sources into what a frontend of the given scope may use: a
+// worker counts only when its pod is ready in a slice and has metadata, and only
+// within the scope, so that models never leak from one graph into another.
+func Resolve(slicesIn []*discoveryv1.EndpointSlice, workers []Worker, scope Scope) *View {
 	pods := readyPods(slicesIn)
 	models := map[string]*Model{}
 	view := &View{}
@@ -125,7 +133,7 @@ func Resolve(slicesIn []*discoveryv1.EndpointSlice, workers []Worker, namespace 
 		pod, ready := pods[worker.Pod]
 		ready = ready && sameUID(pod.uid, worker.PodUID)
 		for path, endpoint := range worker.Data.Endpoints {
-			if !visible(endpoint.Namespace, namespace) {
+			if !scope.has(endpoint.Namespace) {
 				continue
 			}
 			instance := Instance{Address: endpoint.Address, Pod: worker.Pod}
@@ -192,8 +200,14 @@ func readyPods(slicesIn []*discoveryv1.EndpointSlice) map[string]readyPod {
 // sameUID rejects metadata that a pod of the same name left behind.
 func sameUID(pod, owner string) bool { return pod == "" || owner == "" || pod == owner }
 
-func visible(worker, frontend string) bool {
-	return frontend == GlobalNamespace || worker == frontend
+var hash = regexp.MustCompile(`^[0-9a-f]{8}$`)
+
+func (s Scope) has(namespace string) bool {
+	if s.Namespace == GlobalNamespace || namespace == s.Namespace {
+		return true
+	}
+	suffix, below := strings.CutPrefix(namespace, s.Namespace+"-")
+	return s.Prefix && below && (!s.Strict || hash.MatchString(suffix))
 }
 
 func modelNamed(models map[string]*Model, name string) *Model {

@@ -140,10 +140,31 @@ func TestResolve(t *testing.T) {
 			if namespace == "" {
 				namespace = "ns-g"
 			}
-			if diff := cmp.Diff(c.want, describe(Resolve(c.slices, c.workers, namespace))); diff != "" {
+			if diff := cmp.Diff(c.want, describe(Resolve(c.slices, c.workers, Scope{Namespace: namespace}))); diff != "" {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestAScopeHasTheGenerationsOfItsOwnGraph(t *testing.T) {
+	for namespace, want := range map[string][3]bool{ // exact, by prefix, by strict prefix
+		"ns-g":            {true, true, true},
+		"ns-g-1a2b3c4d":   {false, true, true},
+		"ns-g-b":          {false, true, false},
+		"ns-g-b-1a2b3c4d": {false, true, false},
+		"ns-g-1A2B3C4D":   {false, true, false},
+		"ns-g2":           {false, false, false},
+		"ns":              {false, false, false},
+	} {
+		got := [3]bool{
+			Scope{Namespace: "ns-g"}.has(namespace),
+			Scope{Namespace: "ns-g", Prefix: true}.has(namespace),
+			Scope{Namespace: "ns-g", Prefix: true, Strict: true}.has(namespace),
+		}
+		if got != want {
+			t.Errorf("%s: %v, want %v", namespace, got, want)
+		}
 	}
 }
 
@@ -152,7 +173,7 @@ func TestViewFindsModels(t *testing.T) {
 	for i := range 5 {
 		workers = append(workers, worker(fmt.Sprint("p", i), "n", "backend", fmt.Sprint("m", 4-i), Chat))
 	}
-	view := Resolve(nil, workers, "n")
+	view := Resolve(nil, workers, Scope{Namespace: "n"})
 	for i := range 5 {
 		if _, found := view.Model(fmt.Sprint("m", i)); !found {
 			t.Errorf("model m%d is not found", i)

@@ -36,6 +36,8 @@ type Config struct {
 	Program string // the module or script that was launched, such as dynamo.vllm
 
 	Namespace string // logical namespace; default "dynamo"
+	// Scope is where a frontend looks for workers.
+	Scope     discovery.Scope
 	Component string // default backend, tensorrt_llm for TRT-LLM, prefill for prefill workers
 	Endpoint  string // default generate
 	Discovery string // DYN_DISCOVERY_BACKEND
@@ -51,6 +53,7 @@ type Config struct {
 
 	Model           string // worker; default as the real program's, or the script's name
 	Prefill         bool
+	Generation      string // which a worker tells in its answers; default Namespace
 	LoRA            bool
 	HealthEndpoints []string      // endpoints that decide /health
 	StartupDelay    time.Duration // as if a model were loaded
@@ -116,7 +119,9 @@ func ParsePython(args []string, getenv func(string) string) (Config, error) {
 		c.Component = "prefill"
 	}
 	c.Endpoint = "generate"
+	s.scope(&c)
 	s.endpoint(&c)
+	c.Generation = cmp.Or(getenv("STANDIN_GENERATION"), c.Namespace)
 	c.Discovery = getenv("DYN_DISCOVERY_BACKEND")
 	if c.Role == RoleWorker {
 		c.Model = cmp.Or(f.value("served-model-name", "model-name", "model", "model-path"), known.model, scriptName(program))
@@ -205,6 +210,18 @@ func (s *settings) routerMode() string {
 		s.err = fmt.Errorf("router mode %q is not known: the stand-in runtime has round-robin, random and kv", mode)
 	}
 	return mode
+}
+
+// scope: workers of a graph's generation have a namespace of their own, and
+// frontends look into those of all.
+func (s *settings) scope(c *Config) {
+	c.Scope = discovery.Scope{Namespace: c.Namespace}
+	if prefix := cmp.Or(s.flags.value("namespace-prefix"), s.getenv("DYN_NAMESPACE_PREFIX")); prefix != "" {
+		c.Scope = discovery.Scope{Namespace: prefix, Prefix: true, Strict: isTrue(s.getenv("DYN_NAMESPACE_PREFIX_STRICT"))}
+	}
+	if suffix := s.getenv("DYN_NAMESPACE_WORKER_SUFFIX"); suffix != "" && c.Role == RoleWorker {
+		c.Namespace += "-" + suffix
+	}
 }
 
 // endpoint takes over --endpoint dyn://NAMESPACE.COMPONENT.ENDPOINT.

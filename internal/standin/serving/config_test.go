@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/standin/discovery"
 )
 
 // The command lines that the platform's users write, after the shell has read
@@ -188,11 +190,46 @@ func TestParsePython(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got.NATSFor, got.NATSServer = "", "" // a test of their own
+			// These have tests of their own.
+			got.NATSFor, got.NATSServer, got.Generation, got.Scope = "", "", "", discovery.Scope{}
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestGenerationsHaveNamespacesOfTheirOwn(t *testing.T) {
+	generations := map[string]string{
+		"DYN_NAMESPACE": "ns-g", "DYN_NAMESPACE_PREFIX": "ns-g", "DYN_NAMESPACE_PREFIX_STRICT": "true", "DYN_NAMESPACE_WORKER_SUFFIX": "1a2b3c4d",
+	}
+	for name, c := range map[string]struct {
+		args                  []string
+		env                   map[string]string
+		namespace, generation string
+		scope                 discovery.Scope
+	}{
+		"a frontend": {
+			[]string{"-m", "dynamo.frontend"}, generations, "ns-g", "ns-g", discovery.Scope{Namespace: "ns-g", Prefix: true, Strict: true},
+		},
+		"a frontend without generations": {
+			[]string{"-m", "dynamo.frontend"}, map[string]string{"DYN_NAMESPACE": "ns-g"}, "ns-g", "ns-g", discovery.Scope{Namespace: "ns-g"},
+		},
+		"a worker": {
+			[]string{"-m", "dynamo.vllm"}, map[string]string{"DYN_NAMESPACE": "ns-g", "DYN_NAMESPACE_WORKER_SUFFIX": "1a2b3c4d"},
+			"ns-g-1a2b3c4d", "ns-g-1a2b3c4d", discovery.Scope{Namespace: "ns-g"},
+		},
+		"a worker that is told its generation": {
+			[]string{"-m", "dynamo.vllm"}, map[string]string{"DYN_NAMESPACE": "ns-g", "STANDIN_GENERATION": "two"}, "ns-g", "two", discovery.Scope{Namespace: "ns-g"},
+		},
+	} {
+		got, err := ParsePython(c.args, func(name string) string { return c.env[name] })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Namespace != c.namespace || got.Generation != c.generation || got.Scope != c.scope {
+			t.Errorf("%s: %q, %q, %+v", name, got.Namespace, got.Generation, got.Scope)
+		}
 	}
 }
 

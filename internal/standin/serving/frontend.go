@@ -109,6 +109,11 @@ func (f *Frontend) completions(isChat bool) http.HandlerFunc {
 		if a.PrefillWorker != "" {
 			w.Header().Set("x-dynamo-prefill-worker", a.PrefillWorker)
 		}
+		for header, generation := range map[string]string{"x-standin-generation": a.Generation, "x-standin-prefill-generation": a.PrefillGeneration} {
+			if generation != "" {
+				w.Header().Set(header, generation)
+			}
+		}
 		write := newReply(isChat, req, a)
 		if req.Stream {
 			write.writeStream(w)

@@ -33,55 +33,63 @@ type question struct {
 }
 
 type answer struct {
-	Worker        string `json:"worker"`
-	PrefillWorker string `json:"prefill_worker,omitempty"`
-	Text          string `json:"text"`
+	Worker            string `json:"worker"`
+	Generation        string `json:"generation,omitempty"`
+	PrefillWorker     string `json:"prefill_worker,omitempty"`
+	PrefillGeneration string `json:"prefill_generation,omitempty"`
+	Text              string `json:"text"`
 }
 
 // router chooses workers and calls them.
 type router struct {
-	mode   string
-	turn   atomic.Uint64
-	client *http.Client
+	mode string
+	// Each part takes turns of its own.
+	turn, prefillTurn atomic.Uint64
+	client            *http.Client
 }
 
 func newRouter(mode string) *router {
 	return &router{mode: mode, client: &http.Client{Timeout: rpcTimeout}}
 }
 
-// ask lets a model answer: the prefill part first, where the graph has prefill
-// workers, then the answer itself.
-func (r *router) ask(ctx context.Context, model discovery.Model, prompt string) (answer, error) {
+// ask lets a model answer: the prefill part first, where the chosen worker's
+// namespace has prefill workers, then the answer itself. It tries the workers in
+// the order of preference until one answers: a worker may end between its last
+// sign of life and the call.
+func (r *router) ask(ctx context.Context, model discovery.Model, prompt string) (a answer, err error) {
 	if len(model.Workers) == 0 {
 		return answer{}, unavailable("model %q is known, but none of its workers is ready to answer", model.Name)
 	}
-	q := question{Model: model.Name, Prompt: prompt}
-	if len(model.Prefill) > 0 {
-		// Without its prefill workers a decode worker does both parts, as the real one.
-		if prefilled, err := r.callOne(ctx, model.Prefill, q); err == nil {
-			q.PrefillWorker = prefilled.Worker
-		}
-	}
-	a, err := r.callOne(ctx, model.Workers, q)
-	if err != nil {
-		return a, unavailable("no worker of model %q could be reached: %v", model.Name, err)
-	}
-	return a, nil
-}
-
-// callOne tries the workers in the order of preference until one answers: a
-// worker may end between its last sign of life and the call.
-func (r *router) callOne(ctx context.Context, workers []discovery.Instance, q question) (a answer, err error) {
-	for _, worker := range r.order(workers, q.Prompt) {
+	for _, worker := range r.order(model.Workers, prompt, &r.turn) {
+		q := question{Model: model.Name, Prompt: prompt}
+		// Without prefill workers a decode worker does both parts, as the real one.
+		prefilled := r.prefill(ctx, model, worker.Namespace, q)
+		q.PrefillWorker = prefilled.Worker
 		if a, err = r.call(ctx, worker, q); err == nil {
+			a.PrefillWorker, a.PrefillGeneration = prefilled.Worker, prefilled.Generation
 			return a, nil
 		}
 	}
-	return a, err
+	return a, unavailable("no worker of model %q could be reached: %v", model.Name, err)
+}
+
+// prefill is the answer of a prefill worker of a namespace, empty if none gives
+// one.
+func (r *router) prefill(ctx context.Context, model discovery.Model, namespace string, q question) answer {
+	workers := slices.DeleteFunc(slices.Clone(model.Prefill), func(i discovery.Instance) bool { return i.Namespace != namespace })
+	if len(workers) == 0 {
+		return answer{}
+	}
+	for _, worker := range r.order(workers, q.Prompt, &r.prefillTurn) {
+		if a, err := r.call(ctx, worker, q); err == nil {
+			return a
+		}
+	}
+	return answer{}
 }
 
 // order lists all workers, the chosen one first.
-func (r *router) order(workers []discovery.Instance, prompt string) []discovery.Instance {
+func (r *router) order(workers []discovery.Instance, prompt string, turn *atomic.Uint64) []discovery.Instance {
 	ordered := slices.Clone(workers)
 	switch r.mode {
 	case "kv":
@@ -92,7 +100,7 @@ func (r *router) order(workers []discovery.Instance, prompt string) []discovery.
 	case "random":
 		rand.Shuffle(len(ordered), func(i, j int) { ordered[i], ordered[j] = ordered[j], ordered[i] })
 	default:
-		first := int((r.turn.Add(1) - 1) % uint64(len(ordered)))
+		first := int((turn.Add(1) - 1) % uint64(len(ordered)))
 		ordered = append(ordered[first:], ordered[:first]...)
 	}
 	return ordered
@@ -128,6 +136,6 @@ func (r *router) call(ctx context.Context, worker discovery.Instance, q question
 		return a, fmt.Errorf("worker %s: %w", worker.Pod, err)
 	}
 	// The pod that was called is a fact; what the worker says of itself is not.
-	a.Worker, a.PrefillWorker = worker.Pod, q.PrefillWorker
+	a.Worker = worker.Pod
 	return a, nil
 }

@@ -71,7 +71,7 @@ func newWatcher(c Config, getenv func(string) string, log *slog.Logger) (*discov
 	if err != nil {
 		return nil, err
 	}
-	return discovery.NewWatcher(config, identity.Namespace, c.Namespace, log)
+	return discovery.NewWatcher(config, identity.Namespace, c.Scope, log)
 }
 
 func runWorker(ctx context.Context, c Config, getenv func(string) string, log *slog.Logger) error {

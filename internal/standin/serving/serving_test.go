@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -54,7 +55,7 @@ func (g *graph) View() *discovery.View {
 		})
 		workers = append(workers, discovery.Worker{Pod: pod, Data: data})
 	}
-	return discovery.Resolve([]*discoveryv1.EndpointSlice{slice}, workers, "ns-g")
+	return discovery.Resolve([]*discoveryv1.EndpointSlice{slice}, workers, discovery.Scope{Namespace: "ns-g", Prefix: true, Strict: true})
 }
 
 // seat is one worker's access to the graph.
@@ -83,8 +84,17 @@ func (s seat) Unregister(context.Context) error {
 // addWorker starts a worker that has joined the graph.
 func (g *graph) addWorker(t *testing.T, pod string, args ...string) *Worker {
 	t.Helper()
+	return g.addWorkerOf(t, "", pod, args...)
+}
+
+// addWorkerOf does so with one of a generation.
+func (g *graph) addWorkerOf(t *testing.T, generation, pod string, args ...string) *Worker {
+	t.Helper()
 	config, err := ParsePython(append([]string{"-m", "dynamo.vllm"}, args...), func(name string) string {
-		return map[string]string{"DYN_NAMESPACE": "ns-g", "DYN_LORA_ENABLED": "true", "DYN_SYSTEM_USE_ENDPOINT_HEALTH_STATUS": `["generate"]`}[name]
+		return map[string]string{
+			"DYN_NAMESPACE": "ns-g", "DYN_NAMESPACE_WORKER_SUFFIX": generation,
+			"DYN_LORA_ENABLED": "true", "DYN_SYSTEM_USE_ENDPOINT_HEALTH_STATUS": `["generate"]`,
+		}[name]
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -243,6 +253,29 @@ func TestKVRoutingSticksToAPrefix(t *testing.T) {
 	}
 	if len(used) < 2 {
 		t.Errorf("20 conversations used only %v", used)
+	}
+}
+
+// TestARequestStaysWithinAGeneration, whatever there is of others, and says which.
+func TestARequestStaysWithinAGeneration(t *testing.T) {
+	g := newGraph()
+	f := NewFrontend("round-robin", g).Handler()
+	for _, generation := range []string{"aaaaaaaa", "bbbbbbbb"} {
+		g.addWorkerOf(t, generation, "decode-"+generation, "--model", "m")
+		g.addWorkerOf(t, generation, "prefill-"+generation, "--model", "m", "--is-prefill-worker")
+	}
+	g.addWorkerOf(t, "cccccccc", "prefill-cccccccc", "--model", "m", "--is-prefill-worker")
+	answered := map[string]int{}
+	for range 10 {
+		r := call(t, f, "POST", "/v1/chat/completions", chat("m", "x"))
+		decode, prefill := r.header.Get("x-standin-generation"), r.header.Get("x-standin-prefill-generation")
+		if r.status != 200 || decode != prefill {
+			t.Fatalf("got %d %s, decode %q, prefill %q", r.status, r.body, decode, prefill)
+		}
+		answered[decode]++
+	}
+	if want := map[string]int{"ns-g-aaaaaaaa": 5, "ns-g-bbbbbbbb": 5}; !maps.Equal(answered, want) {
+		t.Errorf("answered by %v, want %v", answered, want)
 	}
 }
 

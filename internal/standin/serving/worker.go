@@ -175,7 +175,7 @@ func (w *Worker) generate(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.requests.WithLabelValues(w.config.Endpoint, q.Model).Inc()
-	writeJSON(rw, http.StatusOK, answer{Worker: w.pod, Text: w.say(q)})
+	writeJSON(rw, http.StatusOK, answer{Worker: w.pod, Generation: w.config.Generation, Text: w.say(q)})
 }
 
 func (w *Worker) say(q question) string {

@@ -29,6 +29,8 @@ type life struct {
 	way pathway.Pathway
 	// runs are the objects that run it, as the cluster has them.
 	runs []client.Object
+	// unseen says why workers of an earlier spec are kept, "" for nothing.
+	unseen string
 }
 
 func begin(visit *lifecycle.Visit, object client.Object) lifecycle.Life {
@@ -75,15 +77,26 @@ func (l *life) run(ctx context.Context) error {
 		return err
 	}
 	services := slices.Sorted(maps.Keys(l.dgd.Spec.Services))
-	progress, ids := restart(l.dgd, services, l.way.Observe(existing))
+	seen := l.way.Observe(existing)
+	progress, ids := restart(l.dgd, services, seen)
 	l.dgd.Status.Restart = progress
-	l.runs = l.way.Objects(l.scaled, l.Config, ids)
+	if l.unseen, err = l.missed(ctx, seen); err != nil {
+		return err
+	}
+	l.runs = l.way.Objects(l.scaled, l.Config, pathway.Now{Objects: existing, Restarts: ids, Unseen: l.unseen})
 	return l.Apply.Sync(ctx, l.dgd, l.runs, l.way.Kinds()...)
 }
 
 // observe takes over what the services report.
 func (l *life) observe(context.Context) error {
-	l.services(l.way.Observe(l.runs))
+	services := l.way.Observe(l.runs)
+	for name, service := range services {
+		if service.Former > 0 && l.unseen != "" {
+			service.Message += ": " + l.unseen
+			services[name] = service
+		}
+	}
+	l.services(services)
 	return nil
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/apply"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/podhttp"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 	"github.com/wheelhouse-dev/wheelhouse/internal/plain"
 )
@@ -252,11 +253,11 @@ func (l *life) observe(context.Context) error {
 	status.Endpoints, status.ReadyEndpoints, status.TotalEndpoints = nil, 0, len(l.pods)
 	var why []string
 	for _, pod := range l.pods {
-		if !lora && !isReady(pod) {
+		if !lora && !podhttp.IsReady(pod) {
 			l.wants[pod.Name] = "is not ready"
 		}
 		want := l.wants[pod.Name]
-		status.Endpoints = append(status.Endpoints, v1alpha1.EndpointInfo{Address: address(pod, "system", 9090), PodName: pod.Name, Ready: want == ""})
+		status.Endpoints = append(status.Endpoints, v1alpha1.EndpointInfo{Address: podhttp.Address(pod, "system", 9090), PodName: pod.Name, Ready: want == ""})
 		if want == "" {
 			status.ReadyEndpoints++
 		} else {

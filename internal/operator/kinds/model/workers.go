@@ -5,15 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
-	"strconv"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/podhttp"
 )
 
 // podsWith are those with an address that are not on their way out, by name.
@@ -43,7 +42,7 @@ func each[T any](pods []corev1.Pod, do func(corev1.Pod) T) []T {
 
 func (l *life) loading(pod corev1.Pod) loading {
 	wanted := l.wanted()
-	return loading{model: client.ObjectKeyFromObject(l.model), worker: address(pod, "system", 9090), name: wanted.Name, from: wanted.URI}
+	return loading{model: client.ObjectKeyFromObject(l.model), worker: podhttp.Address(pod, "system", 9090), name: wanted.Name, from: wanted.URI}
 }
 
 // possession is what a worker says of the adapter.
@@ -57,7 +56,7 @@ type possession struct {
 func (l *life) ask(ctx context.Context, pod corev1.Pod) possession {
 	what := l.loading(pod)
 	names, err := loaded(ctx, what.worker)
-	if errors.Is(err, errUnknown) {
+	if errors.Is(err, podhttp.ErrUnknown) {
 		return possession{has: l.calls.succeeded(what)}
 	}
 	return possession{names[what.name], err}
@@ -81,12 +80,12 @@ func (l *life) missingAt(ctx context.Context, graph string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	frontends = slices.DeleteFunc(frontends, func(p corev1.Pod) bool { return !isReady(p) })
+	frontends = slices.DeleteFunc(frontends, func(p corev1.Pod) bool { return !podhttp.IsReady(p) })
 	if len(frontends) == 0 {
 		return fmt.Sprintf("graph %s has no ready frontend", graph), nil
 	}
 	return cmp.Or(each(frontends, func(pod corev1.Pod) string {
-		switch names, err := listed(ctx, address(pod, "http", 8000)); {
+		switch names, err := listed(ctx, podhttp.Address(pod, "http", 8000)); {
 		case err != nil:
 			return fmt.Sprintf("frontend %s %s", pod.Name, reason(err))
 		case !names[l.model.Spec.ModelName]:
@@ -95,23 +94,4 @@ func (l *life) missingAt(ctx context.Context, graph string) (string, error) {
 			return ""
 		}
 	})...), nil
-}
-
-// address is where the main container of a pod listens on a port.
-func address(pod corev1.Pod, port string, usual int32) string {
-	number := usual
-	for _, container := range pod.Spec.Containers {
-		for _, p := range container.Ports {
-			if container.Name == v1alpha1.MainContainerName && p.Name == port {
-				number = p.ContainerPort
-			}
-		}
-	}
-	return "http://" + net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(int(number)))
-}
-
-func isReady(pod corev1.Pod) bool {
-	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
 }

@@ -7,6 +7,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
@@ -35,40 +36,103 @@ func (Pathway) Rights() []rbacv1.PolicyRule {
 }
 
 // Objects implements pathway.Pathway.
-func (Pathway) Objects(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration, restarts map[string]string) []client.Object {
-	var objects []client.Object
-	for _, component := range render.Components(dgd, cfg) {
-		if id, ok := restarts[component.Spec.ServiceName]; ok {
-			if component.Spec.Annotations == nil {
-				component.Spec.Annotations = map[string]string{}
-			}
-			component.Spec.Annotations[v1alpha1.AnnotationRestartAt] = id
+func (Pathway) Objects(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration, now pathway.Now) []client.Object {
+	live := componentsOf(now.Objects)
+	wanted := render.Components(dgd, cfg, version(dgd, cfg, live))
+	for _, component := range wanted {
+		if id, ok := now.Restarts[component.Spec.ServiceName]; ok {
+			setAnnotation(&component.Spec.Annotations, v1alpha1.AnnotationRestartAt, id)
 		}
+	}
+	var objects []client.Object
+	for _, component := range replace(dgd, wanted, live, now.Unseen == "") {
 		objects = append(objects, component)
 	}
 	return objects
 }
 
+func componentsOf(objects []client.Object) []*v1alpha1.DynamoComponentDeployment {
+	var components []*v1alpha1.DynamoComponentDeployment
+	for _, object := range objects {
+		if component, ok := object.(*v1alpha1.DynamoComponentDeployment); ok && component.DeletionTimestamp == nil {
+			components = append(components, component)
+		}
+	}
+	return components
+}
+
+func setAnnotation(annotations *map[string]string, key, value string) {
+	if *annotations == nil {
+		*annotations = map[string]string{}
+	}
+	(*annotations)[key] = value
+}
+
 // Observe implements pathway.Pathway.
 func (Pathway) Observe(objects []client.Object) map[string]pathway.Service {
 	services := map[string]pathway.Service{}
-	for _, object := range objects {
-		component, ok := object.(*v1alpha1.DynamoComponentDeployment)
-		if !ok {
+	var former []*v1alpha1.DynamoComponentDeployment
+	for _, component := range componentsOf(objects) {
+		if givesWay(component) {
+			former = append(former, component)
 			continue
 		}
-		service := pathway.Service{
-			Status:  component.Status.Service,
-			Restart: component.Spec.Annotations[v1alpha1.AnnotationRestartAt],
+		services[component.Spec.ServiceName] = observe(component)
+	}
+	for _, component := range former {
+		service, replaced := services[component.Spec.ServiceName]
+		if !replaced {
+			service = observe(component)
 		}
-		service.Ready, service.Message = ready(component)
-		why := meta.FindStatusCondition(component.Status.Conditions, v1alpha1.ConditionDynamoComponentReady)
-		service.Blocked = !service.Ready && why != nil && why.Reason == v1alpha1.ReasonComponentBlocked && why.ObservedGeneration == component.Generation
-		valid := meta.FindStatusCondition(component.Status.Conditions, v1alpha1.ConditionValid)
-		service.Refused = !service.Ready && valid != nil && valid.Status == metav1.ConditionFalse && valid.ObservedGeneration == component.Generation
-		services[component.Spec.ServiceName] = service
+		services[component.Spec.ServiceName] = besides(service, component, replaced)
 	}
 	return services
+}
+
+func observe(component *v1alpha1.DynamoComponentDeployment) pathway.Service {
+	service := pathway.Service{
+		Status:  component.Status.Service,
+		Restart: component.Spec.Annotations[v1alpha1.AnnotationRestartAt],
+	}
+	service.Ready, service.Message = ready(component)
+	why := meta.FindStatusCondition(component.Status.Conditions, v1alpha1.ConditionDynamoComponentReady)
+	service.Blocked = !service.Ready && why != nil && why.Reason == v1alpha1.ReasonComponentBlocked && why.ObservedGeneration == component.Generation
+	valid := meta.FindStatusCondition(component.Status.Conditions, v1alpha1.ConditionValid)
+	service.Refused = !service.Ready && valid != nil && valid.Status == metav1.ConditionFalse && valid.ObservedGeneration == component.Generation
+	return service
+}
+
+// besides is a service beside whose component one of an earlier spec still
+// serves.
+func besides(service pathway.Service, former *v1alpha1.DynamoComponentDeployment, replaced bool) pathway.Service {
+	count := countOf(former)
+	service.Former += count.Ready
+	if replaced && former.Status.Service != nil {
+		service.Status = sum(service.Status, former.Status.Service)
+	}
+	if service.Ready {
+		service.Message = "ready"
+	}
+	service.Ready = false
+	service.Message = fmt.Sprintf("%d of an earlier spec still serve; of the present one: %s", service.Former, service.Message)
+	return service
+}
+
+// sum counts what there is of both; only those of the present spec are updated.
+func sum(present, former *v1alpha1.ServiceReplicaStatus) *v1alpha1.ServiceReplicaStatus {
+	if present == nil {
+		return former
+	}
+	both := present.DeepCopy()
+	both.Replicas += former.Replicas
+	add := func(to **int32, n *int32) {
+		if n != nil {
+			*to = ptr.To(ptr.Deref(*to, 0) + *n)
+		}
+	}
+	add(&both.ReadyReplicas, former.ReadyReplicas)
+	add(&both.AvailableReplicas, former.AvailableReplicas)
+	return both
 }
 
 // ready believes a component only about its current generation.
