@@ -62,9 +62,9 @@ fixtures: ## Build stand-ins for the third-party charts into dist/fixtures: imag
 	@go run ./test/thirdparty/images --out dist/fixtures
 	@go run ./charts/package --fixtures --out dist/fixtures
 
-# The real NATS server, for the demo and the samples.
-dist/fixtures/fixture-nats.tar: test/thirdparty/servers/go.mod test/thirdparty/images/main.go
-	@go run ./test/thirdparty/images --out dist/fixtures fixture-nats
+# The real NATS server, for the demo and the samples; LeaderWorkerSet, for the samples.
+dist/fixtures/fixture-%.tar: test/thirdparty/servers/go.mod test/thirdparty/lws/go.mod test/thirdparty/images/main.go
+	@go run ./test/thirdparty/images --out dist/fixtures fixture-$*
 
 .PHONY: test-unit
 test-unit: prerequisites build ## Unit tests, golden files and tests against a real API server
@@ -113,7 +113,7 @@ test-node: bin/wheelhouse bin/drydock bin/helm ## End-to-end tests on a real nod
 	fi
 
 .PHONY: samples
-samples: bin/wheelhouse bin/drydock images dist/fixtures/fixture-nats.tar ## Run every graph in SAMPLES=DIR on a real node and print what became of it (root)
+samples: bin/wheelhouse bin/drydock images bin/helm dist/fixtures/fixture-nats.tar dist/fixtures/fixture-lws.tar ## Run every graph in SAMPLES=DIR on a real node and print what became of it (root)
 	@go run ./test/samples --dir "$(SAMPLES)"
 
 .PHONY: bench-fleet

@@ -39,6 +39,7 @@ func TestPlatform(t *testing.T) {
 		{"questions are answered by the tenant's own workers", askBoth},
 		{"mistakes in graphs are named, with what to do", mistakes},
 		{"adapters are loaded and listed", adapters},
+		{"groups of pods run a model over two nodes", groups},
 		{"stock Helm knows the releases", stockHelm},
 		{"apply repairs an uninstalled release", repair},
 		{"the operators have the rights they need and no wildcard", rights},

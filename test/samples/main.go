@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -113,6 +114,7 @@ func prepare(ctx context.Context, samples []*sample, gpus int) (*tryout, error) 
 	for _, load := range [][]string{
 		{"drydock", "load", "--name", nodeName, "dist/images/dynamo-operator.tar"},
 		{"drydock", "load", "--name", nodeName, "dist/fixtures/fixture-nats.tar"},
+		{"drydock", "load", "--name", nodeName, "dist/fixtures/fixture-lws.tar", "--as", groupsImage + ":" + groupsTag},
 		load,
 	} {
 		if err := command(ctx, load...); err != nil {
@@ -129,6 +131,9 @@ func prepare(ctx context.Context, samples []*sample, gpus int) (*tryout, error) 
 	if err := os.Setenv("KUBECONFIG", path); err != nil {
 		return nil, err
 	}
+	if err := installGroups(ctx); err != nil {
+		return nil, err
+	}
 	// The lock of an earlier run may be of another fixture.
 	if err := command(ctx, "wheelhouse", "deps", "lock", "-f", fleetFile, "--update"); err != nil {
 		return nil, err
@@ -137,6 +142,26 @@ func prepare(ctx context.Context, samples []*sample, gpus int) (*tryout, error) 
 		return nil, err
 	}
 	return connect(path)
+}
+
+const (
+	groupsImage = "registry.k8s.io/lws/lws"
+	groupsTag   = "v0.6.1"
+)
+
+// installGroups installs LeaderWorkerSet by the chart of its own module, for
+// graphs over several nodes.
+func installGroups(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, "go", "-C", "test/thirdparty/lws", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/lws")
+	cmd.Stderr = os.Stderr
+	folder, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("find the module of LeaderWorkerSet: %w", err)
+	}
+	return command(ctx, "helm", "install", "lws", filepath.Join(strings.TrimSpace(string(folder)), "charts", "lws"),
+		"--namespace", "lws-system", "--create-namespace", "--wait", "--timeout", "3m",
+		"--set", "image.manager.repository="+groupsImage+",image.manager.tag="+groupsTag+",image.manager.pullPolicy=IfNotPresent",
+		"--set", "resources.requests.cpu=10m,resources.requests.memory=64Mi")
 }
 
 func connect(kubeconfig string) (*tryout, error) {

@@ -1,6 +1,7 @@
 // Command images builds the container images of the fixture charts: the real
-// NATS and etcd servers from their Go modules, the client that tests talk to
-// them with, and programs that do nothing for the operators of KAI and Grove.
+// NATS and etcd servers and the real controller of LeaderWorkerSet from their Go
+// modules, the client that tests talk to the servers with, and programs that do
+// nothing for the operators of KAI and Grove.
 // It is run in the checkout's root.
 package main
 
@@ -14,16 +15,20 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/wheelhouse-dev/wheelhouse/images"
 )
 
-// module holds the servers' versions.
-const module = "test/thirdparty/servers"
+// The modules that hold the versions of what is built.
+const (
+	servers = "test/thirdparty/servers"
+	lws     = "test/thirdparty/lws"
+)
 
-// catalog has Go packages of the servers' module instead of the root module.
+// catalog has Go packages of these modules instead of the root module.
 var catalog = []images.Image{
 	{
 		Name: "fixture-nats", Title: "NATS server, for tests", Package: "github.com/nats-io/nats-server/v2",
@@ -47,6 +52,18 @@ var catalog = []images.Image{
 		Name: "fixture-job", Title: "Job that does nothing, for tests", Package: "./idle",
 		Binary: "/usr/local/bin/idle", User: 1000, Group: 1000, Entrypoint: []string{"/usr/local/bin/idle", "once"}, WorkingDir: "/",
 	},
+	{
+		Name: "fixture-lws", Title: "Controller of LeaderWorkerSet, for tests", Package: "sigs.k8s.io/lws/cmd",
+		Binary: "/manager", User: 65532, Group: 65532, Entrypoint: []string{"/manager"}, WorkingDir: "/",
+	},
+}
+
+// moduleOf is where a package is built.
+func moduleOf(pkg string) string {
+	if strings.HasPrefix(pkg, "sigs.k8s.io/lws/") {
+		return lws
+	}
+	return servers
 }
 
 func main() {
@@ -130,7 +147,7 @@ func compile(ctx context.Context, pkg string) ([]byte, error) {
 	defer func() { _ = os.RemoveAll(dir) }()
 	binary := filepath.Join(dir, "binary")
 	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", binary, pkg)
-	command.Dir = module
+	command.Dir = moduleOf(pkg)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+runtime.GOARCH, "GOFLAGS=")
 	if text, err := command.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, text)
