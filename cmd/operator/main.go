@@ -18,6 +18,10 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "publish" {
+		end(publishResults(os.Args[2:]))
+		return
+	}
 	path := flag.String("config", "/etc/dynamo-operator/config.yaml", "the operator's configuration `file`")
 	showVersion := flag.Bool("version", false, "print the version and exit")
 	flag.Parse()
@@ -25,7 +29,11 @@ func main() {
 		fmt.Println(version.Version)
 		return
 	}
-	if err := run(*path); err != nil {
+	end(run(*path))
+}
+
+func end(err error) {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "operator:", err)
 		os.Exit(1)
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/standin/profiling"
 	"github.com/wheelhouse-dev/wheelhouse/internal/standin/rendezvous"
 	"github.com/wheelhouse-dev/wheelhouse/internal/standin/serving"
 	"github.com/wheelhouse-dev/wheelhouse/internal/standin/shell"
@@ -63,6 +64,13 @@ func Main(argv []string) int {
 
 func python(args []string) int {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	if len(args) > 1 && args[0] == "-m" && args[1] == profiling.Module {
+		if err := profiling.Run(args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "profiler:", err)
+			return 1
+		}
+		return 0
+	}
 	config, err := serving.ParsePython(args, os.Getenv)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -40,6 +40,7 @@ func TestPlatform(t *testing.T) {
 		{"mistakes in graphs are named, with what to do", mistakes},
 		{"adapters are loaded and listed", adapters},
 		{"groups of pods run a model over two nodes", groups},
+		{"a request becomes a graph that answers", requests},
 		{"stock Helm knows the releases", stockHelm},
 		{"apply repairs an uninstalled release", repair},
 		{"the operators have the rights they need and no wildcard", rights},

@@ -37,6 +37,7 @@ type OperatorConfiguration struct {
 	RBAC           RBAC           `json:"rbac"`
 	Platform       Platform       `json:"platform"`
 	Components     Components     `json:"components"`
+	Profiling      Profiling      `json:"profiling"`
 	Orchestrators  Orchestrators  `json:"orchestrators"`
 	Logging        Logging        `json:"logging"`
 }
@@ -94,8 +95,16 @@ type Infrastructure struct {
 
 // RBAC names the ClusterRoles bound on behalf of graphs.
 type RBAC struct {
-	PlannerClusterRoleName string `json:"plannerClusterRoleName"`
-	EPPClusterRoleName     string `json:"eppClusterRoleName"`
+	PlannerClusterRoleName       string `json:"plannerClusterRoleName"`
+	EPPClusterRoleName           string `json:"eppClusterRoleName"`
+	DGDRProfilingClusterRoleName string `json:"dgdrProfilingClusterRoleName"`
+}
+
+// Profiling is what DynamoGraphDeploymentRequests need.
+type Profiling struct {
+	// PublisherImage is that of the operator, which hands on what a profiler has
+	// found out. Empty: requests are refused.
+	PublisherImage string `json:"publisherImage"`
 }
 
 // Logging controls the operator's own log.

@@ -100,10 +100,11 @@
 //	    - nginx.ingress.kubernetes.io/proxy-send-timeout
 //	rbac:
 //	  # ClusterRoles that the operator binds in a namespace whose graphs have a
-//	  # planner or an endpoint picker. Cluster-wide mode only: in restricted
-//	  # mode the chart creates Roles and bindings itself.
+//	  # planner, an endpoint picker or a profiling Job. Cluster-wide mode only: in
+//	  # restricted mode the chart creates Roles and bindings itself.
 //	  plannerClusterRoleName: ""
 //	  eppClusterRoleName: ""
+//	  dgdrProfilingClusterRoleName: ""
 //	platform:
 //	  # ServiceAccounts and Secrets of the platform in namespaces that it may share
 //	  # with graphs. No graph may use them, nor the records of releases.
@@ -119,6 +120,10 @@
 //	  imagePullSecrets: []
 //	  # Image of the sidecar of services with nvidia.com/enable-debug-mode: "true".
 //	  debuggerImage: python:3.12-slim
+//	profiling:
+//	  # The operator's own image. In the pods of profiling Jobs it hands on what the
+//	  # profiler has written. Empty: DynamoGraphDeploymentRequests are refused.
+//	  publisherImage: ""
 //	orchestrators:
 //	  grove:
 //	    # Whether graphs may be deployed through the cluster's Grove.

@@ -128,7 +128,11 @@ func lastEnd(c corev1.ContainerStatus) *corev1.ContainerStateTerminated {
 }
 
 func crash(container string, end *corev1.ContainerStateTerminated) string {
-	reason := fmt.Sprintf("CrashLoopBackOff: container %s ended with exit code %d", container, end.ExitCode)
+	return "CrashLoopBackOff: " + ending(container, end)
+}
+
+func ending(container string, end *corev1.ContainerStateTerminated) string {
+	reason := fmt.Sprintf("container %s ended with exit code %d", container, end.ExitCode)
 	if end.Reason != "" && end.Reason != "Error" && end.Reason != "Completed" {
 		reason += " (" + end.Reason + ")"
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds/component"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds/graph"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds/model"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds/request"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds/unserved"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 )
@@ -18,7 +19,7 @@ func All() []lifecycle.Kind {
 		component.Kind(),
 		adapter.Kind(),
 		model.Kind(),
-		unserved.Request(),
+		request.Kind(),
 		unserved.Checkpoint(),
 	}
 }

@@ -32,6 +32,8 @@ func borrowed(path *field.Path, s *v1alpha1.DynamoComponentDeploymentSharedSpec,
 			errs = append(errs, field.Forbidden(at.path, fmt.Sprintf("Secret %s belongs to the platform or to Helm: name one of your own", name)))
 		case at.namesServiceAccount() && cfg.Platform.OwnsServiceAccount(name):
 			errs = append(errs, field.Forbidden(at.path, fmt.Sprintf("ServiceAccount %s belongs to the platform: name one of your own, or none", name)))
+		case at.namesServiceAccount() && name == render.ProfilingServiceAccount:
+			errs = append(errs, field.Forbidden(at.path, fmt.Sprintf("ServiceAccount %s is for profiling Jobs", name)))
 		case at.namesServiceAccount() && name == render.PlannerServiceAccount && s.ComponentType != v1alpha1.ComponentTypePlanner:
 			errs = append(errs, field.Forbidden(at.path, fmt.Sprintf("ServiceAccount %s is for services of componentType %s", name, v1alpha1.ComponentTypePlanner)))
 		}

@@ -77,7 +77,14 @@ func TestRequest(t *testing.T) {
 			"spec.profilingConfig.config.engine.backend is vllm, and is replaced by spec.backend, which is sglang",
 			"spec.profilingConfig.config.deployment.model is m, and is replaced by spec.model, which is big",
 		}},
-		"config of another shape": {"spec: {model: big, backend: sglang, profilingConfig: {profilerImage: x, config: {engine: vllm}}}", false, "", nil},
+		"config of another shape": {"spec: {model: big, backend: sglang, profilingConfig: {profilerImage: x, config: {engine: vllm}}}", false, "spec.profilingConfig.config.engine: Invalid value", nil},
+		"long name":               {"{metadata: {name: " + strings.Repeat("a", 52) + "}, spec: {model: m, backend: vllm, profilingConfig: " + good + "}}", false, "metadata.name: Invalid value", nil},
+		"large":                   {"spec: {model: m, backend: vllm, profilingConfig: {profilerImage: x, config: {a: " + strings.Repeat("a", largestRequest) + "}}}", false, "KiB is the most", nil},
+		"elsewhere":               {"{metadata: {namespace: a}, spec: {model: m, backend: vllm, deploymentOverrides: {namespace: b}, profilingConfig: " + good + "}}", false, "", nil},
+		"elsewhere, restricted":   {"{metadata: {namespace: a}, spec: {model: m, backend: vllm, deploymentOverrides: {namespace: b}, profilingConfig: " + good + "}}", true, "spec.deploymentOverrides.namespace: Forbidden", nil},
+		"here, restricted":        {"{metadata: {namespace: a}, spec: {model: m, backend: vllm, deploymentOverrides: {namespace: a}, profilingConfig: " + good + "}}", true, "", nil},
+		"wrong names":             {"spec: {model: m, backend: vllm, deploymentOverrides: {name: A_}, profilingConfig: " + good + "}", false, "spec.deploymentOverrides.name: Invalid value", nil},
+		"wrong labels":            {"spec: {model: m, backend: vllm, deploymentOverrides: {labels: {a: 'b c'}}, profilingConfig: " + good + "}", false, "spec.deploymentOverrides.labels[a]: Invalid value", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			errs, warnings := Request(decode[v1alpha1.DynamoGraphDeploymentRequest](t, tc.request), tc.restricted)

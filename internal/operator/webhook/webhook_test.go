@@ -165,14 +165,31 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-func TestKindsWithoutAControllerSaySo(t *testing.T) {
-	for path, object := range map[string]string{
-		validateRequests:    "spec: {model: m, backend: vllm, profilingConfig: {profilerImage: x, config: {a: b}}}",
-		validateCheckpoints: "spec: {}",
-	} {
-		response := ask(t, path, "", "", object)
-		if !response.Allowed || len(response.Warnings) != 1 || !strings.HasPrefix(response.Warnings[0], "this version of the operator does not act on Dynamo") {
-			t.Errorf("%s: allowed %t, warnings %q", path, response.Allowed, response.Warnings)
+func TestAKindWithoutAControllerSaysSo(t *testing.T) {
+	response := ask(t, validateCheckpoints, "", "", "spec: {}")
+	if !response.Allowed || len(response.Warnings) != 1 || !strings.HasPrefix(response.Warnings[0], "this version of the operator does not act on Dynamo") {
+		t.Errorf("allowed %t, warnings %q", response.Allowed, response.Warnings)
+	}
+}
+
+// TestARequestStaysAsItWasStarted: before, it may be corrected; afterwards, it is
+// only metadata that changes.
+func TestARequestStaysAsItWasStarted(t *testing.T) {
+	request := func(image, status string) string {
+		return "spec: {model: m, backend: vllm, profilingConfig: {profilerImage: " + image + ", config: {a: b}}}\nstatus: {" + status + "}"
+	}
+	const (
+		wrong    = "conditions: [{type: Validation, status: 'False', reason: ValidationFailed}]"
+		noJob    = "conditions: [{type: Profiling, status: 'False', reason: JobCreationFailed}]"
+		runs     = "conditions: [{type: Profiling, status: 'False', reason: ProfilingRunning}]"
+		profiled = "conditions: [{type: Profiling, status: 'True', reason: ProfilingCompleted}]"
+	)
+	for status, allowed := range map[string]bool{"": true, wrong: true, noJob: true, runs: false, profiled: false} {
+		if response := ask(t, validateRequests, "dana", request("x", status), request("z", status)); response.Allowed != allowed {
+			t.Errorf("%s: allowed %t: %+v", status, response.Allowed, response.Result)
+		}
+		if response := ask(t, validateRequests, "dana", request("x", status), "metadata: {labels: {a: b}}\n"+request("x", status)); !response.Allowed {
+			t.Errorf("%s: a label is refused: %+v", status, response.Result)
 		}
 	}
 }

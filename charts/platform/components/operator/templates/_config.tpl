@@ -37,6 +37,7 @@ ingress:
   allowedAnnotationPrefixes: {{ toJson .Values.dynamo.ingress.allowedAnnotationPrefixes }}
 rbac:
   plannerClusterRoleName: {{ include "dynamo-operator.restricted" . | eq "true" | ternary "" (include "dynamo-operator.name" (list . "planner")) | quote }}
+  dgdrProfilingClusterRoleName: {{ include "dynamo-operator.restricted" . | eq "true" | ternary "" (include "dynamo-operator.name" (list . "dgdr-profiling")) | quote }}
 platform:
   serviceAccounts: {{ prepend .Values.dynamo.reserved.serviceAccounts (include "dynamo-operator.name" (list . "controller-manager")) | toJson }}
   secrets: {{ concat (list .Values.webhook.certificateSecret.name (include "dynamo-operator.name" (list . "root-ca-secret"))) .Values.dynamo.reserved.secrets | toJson }}
@@ -44,6 +45,8 @@ components:
   serviceAccountAnnotations: {{ toJson .Values.dynamo.components.serviceAccount.annotations }}
   imagePullSecrets: [{{ with include "dynamo-operator.componentPullSecret" . }}{{ . | quote }}{{ end }}]
   debuggerImage: {{ include "dynamo-operator.mirrored" (list . .Values.dynamo.internalImages.debugger) | quote }}
+profiling:
+  publisherImage: {{ include "dynamo-operator.image" . | quote }}
 orchestrators:
   grove:
     enabled: {{ include "dynamo-operator.usesGrove" . | default "false" }}

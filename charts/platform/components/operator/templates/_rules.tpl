@@ -2,17 +2,17 @@
 {{- define "dynamo-operator.managerRules" -}}
 - apiGroups: [nvidia.com]
   resources: [dynamographdeployments]
-  verbs: [get, list, watch, patch]
+  verbs: [get, list, watch, create, patch]
 - apiGroups: [nvidia.com]
   resources: [dynamocomponentdeployments]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [nvidia.com]
   resources: [dynamographdeployments/status, dynamocomponentdeployments/status, dynamographdeploymentscalingadapters/status]
   verbs: [patch]
-# Nothing is done for these yet; they are told so, and let go.
 - apiGroups: [nvidia.com]
   resources: [dynamomodels, dynamographdeploymentrequests]
   verbs: [get, list, watch, patch]
+# Nothing is done for these yet; they are told so.
 - apiGroups: [nvidia.com]
   resources: [dynamocheckpoints]
   verbs: [get, list, watch]
@@ -24,8 +24,15 @@
   resources: [dynamographdeploymentscalingadapters]
   verbs: [get, list, watch, create, delete]
 - apiGroups: [nvidia.com]
-  resources: [dynamographdeployments/finalizers, dynamocomponentdeployments/finalizers]
+  resources: [dynamographdeployments/finalizers, dynamocomponentdeployments/finalizers, dynamographdeploymentrequests/finalizers]
   verbs: [update]
+# Jobs profile, and write what they find out into ConfigMaps.
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create]
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, create, patch]
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [get, list, watch, create, patch, delete]
@@ -60,7 +67,8 @@
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
-{{- if .Values.webhook.authorizeAuthors }}
+{{- if or .Values.webhook.authorizeAuthors (not (include "dynamo-operator.restricted" .)) }}
+# May an author do it himself; may requests of one namespace make graphs in another?
 - apiGroups: [authorization.k8s.io]
   resources: [localsubjectaccessreviews]
   verbs: [create]
@@ -87,6 +95,14 @@
   resources: [clusterroles]
   resourceNames: [{{ include "dynamo-operator.name" (list $ "planner") }}]
   verbs: [bind]
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [clusterroles]
+  resourceNames: [{{ include "dynamo-operator.name" (list $ "dgdr-profiling") }}]
+  verbs: [bind]
+# How many GPUs a profiler may count on.
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [list]
 {{- end }}
 # Nobody may grant what he has not got.
 {{ include "dynamo-operator.discoveryRules" . }}
@@ -102,6 +118,22 @@
 - apiGroups: [nvidia.com]
   resources: [dynamoworkermetadatas]
   verbs: [get, list, watch, create, update, patch, delete]
+{{- end -}}
+
+{{/* What a profiler may do: run graphs to measure them, and read what their pods say. */}}
+{{- define "dynamo-operator.profilingRules" -}}
+- apiGroups: [nvidia.com]
+  resources: [dynamographdeployments]
+  verbs: [get, list, watch, create, delete]
+- apiGroups: [nvidia.com]
+  resources: [dynamographdeploymentrequests]
+  verbs: [get]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list]
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
 {{- end -}}
 
 {{- define "dynamo-operator.plannerRules" -}}
