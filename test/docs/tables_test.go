@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -21,6 +22,7 @@ func TestTablesNameTestsThatExist(t *testing.T) {
 	for file, rows := range map[string][]string{
 		"defects.md": numbered("D-%02d", 34),
 		"pains.md":   numbered("P%02d", 25),
+		"compat.md":  slices.Concat(numbered("B%02d", 51), numbered("M%02d", 66), []string{"M38a", "M38b"}, numbered("U%02d", 28)),
 	} {
 		data, err := os.ReadFile(filepath.Join("..", "..", "docs", file))
 		if err != nil {
@@ -35,8 +37,8 @@ func TestTablesNameTestsThatExist(t *testing.T) {
 			row := strings.TrimSpace(cells[1])
 			found[row] = true
 			names := testName.FindAllStringSubmatch(line, -1)
-			if strings.ContainsAny(row, "0123456789") && len(names) == 0 {
-				t.Errorf("%s: %s names no test", file, row)
+			if strings.ContainsAny(row, "0123456789") && len(names) == 0 && !strings.Contains(line, "not yet") {
+				t.Errorf("%s: %s names no test, and does not say \"not yet\"", file, row)
 			}
 			for _, name := range names {
 				if !known[name[1]] {

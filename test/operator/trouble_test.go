@@ -169,6 +169,7 @@ func TestNothingIsCreatedForAGraphThatCannotRun(t *testing.T) {
 			"MultinodeOrchestratorNotAvailable: service B: multinode.nodeCount is above 1, and the operator has no API that runs groups of pods: install LeaderWorkerSet"},
 		"epp":     {"{E: {componentType: epp, eppConfig: {configMapRef: {name: a, key: b}}, extraPodSpec: *x}}", "Unsupported: service E: componentType epp needs"},
 		"invalid": {"{a: {extraPodSpec: *x}, A: {extraPodSpec: *x}}", "ValidationFailed: spec.services[a]"},
+		"policy":  {`{S: {extraPodSpec: {restartPolicy: Never, mainContainer: {image: "registry.example.com/runtime:1"}}}}`, "ValidationFailed: spec.services[S].extraPodSpec.restartPolicy"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			create(t, parse[v1alpha1.DynamoGraphDeployment](t, ns, "metadata: {name: "+name+"}\nspec: {services: "+strings.ReplaceAll(tc.services, "*x", `{mainContainer: {image: "registry.example.com/runtime:1"}}`)+"}"))
@@ -177,6 +178,8 @@ func TestNothingIsCreatedForAGraphThatCannotRun(t *testing.T) {
 			if get(t, ns, name, dgd); dgd.Status.State != v1alpha1.GraphStateFailed {
 				t.Errorf("state %q, want failed", dgd.Status.State)
 			}
+			reason, text, _ := strings.Cut(tc.want, ": ")
+			warned(t, dgd, reason, text)
 		})
 	}
 	absent(t, &v1alpha1.DynamoComponentDeploymentList{}, ns)

@@ -126,9 +126,14 @@ func TestGraphReportsEveryMistake(t *testing.T) {
 }
 
 func TestWarnings(t *testing.T) {
-	_, warnings := Graph(graphFrom(t, "spec: {services: {S: {dynamoNamespace: x, autoscaling: {enabled: true}}}}"), config.Default())
-	if len(warnings) != 2 || !strings.Contains(warnings[0], "spec.services[S].dynamoNamespace is ignored") {
-		t.Errorf("got %q, want one warning for dynamoNamespace and one for autoscaling", warnings)
+	_, warnings := Graph(graphFrom(t, "spec: {services: {S: {dynamoNamespace: x, autoscaling: {enabled: true}, envs: [{name: DYN_DEPLOYMENT_CONFIG, value: '{}'}]}}}"), config.Default())
+	if len(warnings) != 3 {
+		t.Errorf("got %q, want one warning for each of three fields", warnings)
+	}
+	for i, want := range []string{"spec.services[S].dynamoNamespace is ignored", "spec.services[S].autoscaling is ignored", "DYN_DEPLOYMENT_CONFIG reaches the container, but sets no workers"} {
+		if i < len(warnings) && !strings.Contains(warnings[i], want) {
+			t.Errorf("got %q, want %q", warnings[i], want)
+		}
 	}
 }
 
