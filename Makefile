@@ -121,7 +121,7 @@ bench-fleet: build charts ## Measure the manager against a floor and against hel
 	@go run ./bench/fleet
 
 .PHONY: bench-operator
-bench-operator: bin/drydock ## Measure the operator on 200 graphs against applying what comes of them
+bench-operator: bin/drydock ## Measure the operator on 1,000 graphs against applying what comes of them
 	@go run ./bench/operator
 
 .PHONY: lint

@@ -71,8 +71,8 @@ func (b *bench) printFresh(tenants int, walls [][]time.Duration, requests []floa
 		return err
 	}
 	fmt.Printf("the least a release can take: %d requests (its namespace, its objects, 2 for its record)\n", objects+3)
-	b.atMost("wheelhouse, × floor", median(ratios(walls[1], walls[0])), 1.5)
-	b.atLeast("helm ×8, × wheelhouse", median(ratios(walls[2], walls[1])), 6)
+	b.verdicts.AtMost("wheelhouse, × floor", median(ratios(walls[1], walls[0])), 1.5)
+	b.verdicts.AtLeast("helm ×8, × wheelhouse", median(ratios(walls[2], walls[1])), 6)
 	return nil
 }
 

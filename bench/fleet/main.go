@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/wheelhouse-dev/wheelhouse/bench/verdict"
 	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
 
@@ -36,7 +37,7 @@ type bench struct {
 	dir                string
 	bin                string
 	helm, floor, chart string
-	verdicts           []verdict
+	verdicts           verdict.Verdicts
 }
 
 func run(ctx context.Context, tenants, rounds, large int) (err error) {
@@ -63,7 +64,7 @@ func run(ctx context.Context, tenants, rounds, large int) (err error) {
 	if err := b.steady(ctx, large); err != nil {
 		return err
 	}
-	return b.judge()
+	return b.verdicts.Print(os.Stdout)
 }
 
 // findPrograms uses what `make bench-fleet` has built.

@@ -38,10 +38,10 @@ func (b *bench) steady(ctx context.Context, tenants int) error {
 			return err
 		}
 		peak = max(peak, run.Peak)
-		b.atMost(fmt.Sprintf("%s of %d tenants, s", m.what, tenants), run.Wall.Seconds(), m.limit)
-		b.atMost(fmt.Sprintf("%s of %d tenants, writes", m.what, tenants), float64(writes), 0)
+		b.verdicts.AtMost(fmt.Sprintf("%s of %d tenants, s", m.what, tenants), run.Wall.Seconds(), m.limit)
+		b.verdicts.AtMost(fmt.Sprintf("%s of %d tenants, writes", m.what, tenants), float64(writes), 0)
 	}
-	b.atMost(fmt.Sprintf("peak memory for %d tenants, MiB", tenants), float64(peak)/(1<<20), 300)
+	b.verdicts.AtMost(fmt.Sprintf("peak memory for %d tenants, MiB", tenants), float64(peak)/(1<<20), 300)
 	if err := b.oneChanged(ctx, namespaces); err != nil {
 		return err
 	}
@@ -104,8 +104,8 @@ func (b *bench) oneChanged(ctx context.Context, namespaces []string) error {
 			elsewhere++
 		}
 	}
-	b.atMost(fmt.Sprintf("one of %d tenants changed, s", len(namespaces)), run.Wall.Seconds(), 6)
-	b.atMost(fmt.Sprintf("one of %d tenants changed: writes to other tenants (to its own: %d)", len(namespaces), own), float64(elsewhere), 0)
+	b.verdicts.AtMost(fmt.Sprintf("one of %d tenants changed, s", len(namespaces)), run.Wall.Seconds(), 6)
+	b.verdicts.AtMost(fmt.Sprintf("one of %d tenants changed: writes to other tenants (to its own: %d)", len(namespaces), own), float64(elsewhere), 0)
 	return nil
 }
 
@@ -119,6 +119,6 @@ func (b *bench) start(ctx context.Context) error {
 		}
 		walls = append(walls, run.Wall)
 	}
-	b.atMost("wheelhouse version, ms", median(walls).Seconds()*1000, 50)
+	b.verdicts.AtMost("wheelhouse version, ms", median(walls).Seconds()*1000, 50)
 	return nil
 }

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"text/tabwriter"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -20,7 +22,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
-	"github.com/wheelhouse-dev/wheelhouse/internal/operator/scope"
 )
 
 const configuration = `apiVersion: operator.config.dynamo.nvidia.com/v1alpha1
@@ -28,12 +29,122 @@ kind: OperatorConfiguration
 namespace: {restricted: %s}
 leaderElection: {enabled: false}
 server:
-  metrics: {bindAddress: "0"}
+  metrics: {bindAddress: %s, secure: false}
   healthProbe: {bindAddress: "0"}
 `
 
 // patience bounds each wait.
-const patience = 10 * time.Minute
+const patience = 15 * time.Minute
+
+// deployed are graphs with all that comes of them.
+type deployed struct {
+	namespace   string
+	graphs      int
+	took, floor time.Duration
+	// writes per graph, until the operator has nothing to do.
+	writes   float64
+	operator *operator
+}
+
+func (d *deployed) perGraph() float64 { return d.took.Seconds() / float64(d.graphs) }
+
+// children are the objects that come of one graph: three components, each with a
+// Deployment and a Service, and an account with its role.
+const children = 3*3 + 3
+
+func name(i int) string { return fmt.Sprintf("graph-%04d", i) }
+
+// deploy is the time from the start of an operator, for which graphs wait, to the
+// last Deployment; and then what the floor takes for the same objects.
+func (b *bench) deploy(ctx context.Context, graphs int) (*deployed, error) {
+	fmt.Printf("==> %d graphs\n", graphs)
+	d := &deployed{namespace: fmt.Sprintf("graphs-%d", graphs), graphs: graphs}
+	copied := d.namespace + "-floor"
+	if err := b.createNamespaces(ctx, d.namespace, copied); err != nil {
+		return nil, err
+	}
+	group, grouped := errgroup.WithContext(ctx)
+	group.SetLimit(32)
+	for i := range graphs {
+		group.Go(func() error { return b.admin.Create(grouped, graph(d.namespace, name(i))) })
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	var err error
+	if d.operator, err = b.startOperator(ctx, d.namespace); err != nil {
+		return nil, err
+	}
+	if err := b.await(ctx, d.namespace, appsv1.SchemeGroupVersion.WithKind("Deployment"), 3*graphs); err != nil {
+		return nil, err
+	}
+	d.took = time.Since(began)
+	// The controllers of Kubernetes are idle when the floor is measured.
+	if err := b.await(ctx, d.namespace, corev1.SchemeGroupVersion.WithKind("Pod"), 3*graphs); err != nil {
+		return nil, err
+	}
+	if err := b.settled(ctx); err != nil {
+		return nil, err
+	}
+	writes, err := b.writes(began)
+	if err != nil {
+		return nil, err
+	}
+	d.writes = float64(writes) / float64(graphs)
+	d.floor, err = b.floor(ctx, d.namespace, copied)
+	return d, err
+}
+
+// settled waits until the operator writes no more.
+func (b *bench) settled(ctx context.Context) error {
+	for began := time.Now(); time.Since(began) < patience && ctx.Err() == nil; {
+		quiet := time.Now()
+		time.Sleep(10 * time.Second)
+		if writes, err := b.writes(quiet); err != nil || writes == 0 {
+			return err
+		}
+	}
+	return errors.New("the operator never ends to write")
+}
+
+// writes are the operator's, but for Leases.
+func (b *bench) writes(since time.Time) (n int, err error) {
+	requests, err := b.cluster.Requests("operator/", since)
+	for _, request := range requests {
+		if request.Writes() && request.ObjectRef.Resource != "leases" {
+			n++
+		}
+	}
+	return n, err
+}
+
+// floor applies the children of the graphs of one namespace in another.
+func (b *bench) floor(ctx context.Context, from, to string) (time.Duration, error) {
+	objects, err := b.export(ctx, from, to)
+	if err != nil {
+		return 0, err
+	}
+	file := filepath.Join(b.dir, to+".json")
+	if err := os.WriteFile(file, objects, 0o600); err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	out, err := exec.CommandContext(ctx, filepath.Join(b.dir, "floor"), b.cluster.Kubeconfig, file).CombinedOutput()
+	if err != nil {
+		return 0, fmt.Errorf("the floor: %w\n%s", err, out)
+	}
+	return time.Since(began), nil
+}
+
+func printDeployed(all ...*deployed) {
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(table, "\nGRAPHS\tOPERATOR, UNTIL ALL DEPLOYMENTS ARE THERE\tAPPLIED IN PARALLEL\tRATIO\tWRITES PER GRAPH")
+	for _, d := range all {
+		fmt.Fprintf(table, "%d\t%.1f s\t%.1f s\t%.1f\t%.1f\n", d.graphs, d.took.Seconds(), d.floor.Seconds(), d.took.Seconds()/d.floor.Seconds(), d.writes)
+	}
+	_ = table.Flush() // to the terminal
+}
 
 func (b *bench) createNamespaces(ctx context.Context, names ...string) error {
 	for _, name := range names {
@@ -44,53 +155,31 @@ func (b *bench) createNamespaces(ctx context.Context, names ...string) error {
 	return nil
 }
 
-// deploy is the time from the first graph to the last Deployment, with an
-// operator that was ready for them. Their pods are awaited besides, so that the
-// controllers of Kubernetes are idle when the next is measured.
-func (b *bench) deploy(ctx context.Context, namespace string, graphs int) (took time.Duration, err error) {
-	stop, err := b.startOperator(ctx, namespace)
-	if err != nil {
+// editOne changes the frontend of a graph, and waits for its Deployment.
+func (b *bench) editOne(ctx context.Context, namespace, name string) (time.Duration, error) {
+	dgd := &v1alpha1.DynamoGraphDeployment{}
+	if err := b.admin.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, dgd); err != nil {
 		return 0, err
 	}
-	defer stop()
+	before := dgd.DeepCopy()
+	dgd.Spec.Services["Frontend"].Envs = []corev1.EnvVar{{Name: "EDITED", Value: "yes"}}
 	began := time.Now()
-	group, grouped := errgroup.WithContext(ctx)
-	group.SetLimit(32)
-	for i := range graphs {
-		group.Go(func() error { return b.admin.Create(grouped, graph(namespace, fmt.Sprintf("graph-%03d", i))) })
-	}
-	if err := group.Wait(); err != nil {
+	if err := b.admin.Patch(ctx, dgd, client.MergeFrom(before)); err != nil {
 		return 0, err
 	}
-	if err := b.await(ctx, namespace, appsv1.SchemeGroupVersion.WithKind("Deployment"), 3*graphs); err != nil {
-		return 0, err
+	deployment := &appsv1.Deployment{}
+	for time.Since(began) < patience {
+		if err := b.admin.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name + "-frontend"}, deployment); err != nil {
+			return 0, err
+		}
+		for _, variable := range deployment.Spec.Template.Spec.Containers[0].Env {
+			if variable.Name == "EDITED" {
+				return time.Since(began), nil
+			}
+		}
+		time.Sleep(2 * time.Millisecond)
 	}
-	took = time.Since(began)
-	return took, b.await(ctx, namespace, corev1.SchemeGroupVersion.WithKind("Pod"), 3*graphs)
-}
-
-// startOperator runs one with an administrator's rights, until stop.
-func (b *bench) startOperator(ctx context.Context, namespace string) (stop func(), err error) {
-	config := filepath.Join(b.dir, namespace+".yaml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, configuration, namespace), 0o600); err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	process := exec.CommandContext(ctx, filepath.Join(b.dir, "operator"), "--config", config)
-	process.Env = append(os.Environ(), "KUBECONFIG="+b.cluster.Kubeconfig)
-	if err := process.Start(); err != nil {
-		cancel()
-		return nil, err
-	}
-	stop = func() {
-		cancel()
-		_ = process.Wait() // it was killed
-	}
-	if err := b.await(ctx, namespace, schema.GroupVersionKind{Group: "coordination.k8s.io", Version: "v1", Kind: "Lease"}, 1); err != nil {
-		stop()
-		return nil, fmt.Errorf("the operator's Lease %s: %w", scope.MarkerName, err)
-	}
-	return stop, nil
+	return 0, fmt.Errorf("the edit of graph %s never reaches its Deployment", name)
 }
 
 func graph(namespace, name string) *v1alpha1.DynamoGraphDeployment {
@@ -129,7 +218,7 @@ func (b *bench) await(ctx context.Context, namespace string, kind schema.GroupVe
 func (b *bench) export(ctx context.Context, from, to string) ([]byte, error) {
 	var out bytes.Buffer
 	for _, kind := range []schema.GroupVersionKind{
-		v1alpha1.GroupVersion.WithKind(v1alpha1.KindGraphDeployment), v1alpha1.GroupVersion.WithKind(v1alpha1.KindComponentDeployment),
+		v1alpha1.GroupVersion.WithKind(v1alpha1.KindComponentDeployment),
 		corev1.SchemeGroupVersion.WithKind("ServiceAccount"), rbacv1.SchemeGroupVersion.WithKind("Role"), rbacv1.SchemeGroupVersion.WithKind("RoleBinding"),
 		corev1.SchemeGroupVersion.WithKind("Service"), appsv1.SchemeGroupVersion.WithKind("Deployment"),
 	} {

@@ -1,6 +1,6 @@
-// Command operator measures the operator on a real API server of drydock's: how
-// long many graphs take until all their Deployments are there, beside the least
-// that any operator has to do, which is to apply the same objects in parallel.
+// Command operator measures the operator on a real API server of drydock's, beside
+// the least that any operator has to do, which is to apply the same objects in
+// parallel. A table of figures with their bounds comes last.
 package main
 
 import (
@@ -11,31 +11,33 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/go-logr/logr"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/wheelhouse-dev/wheelhouse/bench/verdict"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/manager"
 	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
 
-// mostTimes is how much longer than the floor the operator may take. It writes
-// what the floor writes, one object of a graph after the other and each only
-// once it knows that nobody else has one of that name, and then events and statuses.
-const mostTimes = 6
+const (
+	// watched is how long an operator with nothing to do is watched.
+	watched = 30 * time.Second
+	// edits are made one after the other.
+	edits = 100
+)
 
 func main() {
-	graphs := flag.Int("graphs", 200, "graphs of three services each")
-	rounds := flag.Int("rounds", 3, "rounds, each in namespaces of its own")
+	graphs := flag.Int("graphs", 1000, "graphs of three services each")
 	flag.Parse()
 	ctrl.SetLogger(logr.Discard())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, *graphs, *rounds)
+	err := run(ctx, *graphs)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -44,12 +46,13 @@ func main() {
 }
 
 type bench struct {
-	cluster *cluster.Cluster
-	admin   client.Client
-	dir     string
+	cluster  *cluster.Cluster
+	admin    client.Client
+	dir      string
+	verdicts verdict.Verdicts
 }
 
-func run(ctx context.Context, graphs, rounds int) (err error) {
+func run(ctx context.Context, graphs int) (err error) {
 	b := &bench{}
 	if b.dir, err = os.MkdirTemp("", "bench-operator-"); err != nil {
 		return err
@@ -69,24 +72,30 @@ func run(ctx context.Context, graphs, rounds int) (err error) {
 	if err := b.connect(); err != nil {
 		return err
 	}
-	fmt.Printf("%d graphs of 3 services, until all %d Deployments are there\n\nROUND   OPERATOR   APPLIED IN PARALLEL   RATIO\n", graphs, 3*graphs)
-	var ratios []float64
-	for round := range rounds {
-		operator, floor, err := b.round(ctx, fmt.Sprintf("round-%d", round+1), graphs)
-		if err != nil {
-			return err
-		}
-		ratio := operator.Seconds() / floor.Seconds()
-		ratios = append(ratios, ratio)
-		fmt.Printf("%-5d   %7.1fs   %18.1fs   %5.1f\n", round+1, operator.Seconds(), floor.Seconds(), ratio)
+	few, err := b.deploy(ctx, graphs/4)
+	if err != nil {
+		return err
 	}
-	slices.Sort(ratios)
-	median := ratios[len(ratios)/2]
-	fmt.Printf("\nmedian ratio %.1f, bound %d\n", median, mostTimes)
-	if median > mostTimes {
-		return errors.New("the bound is broken")
+	few.operator.stop()
+	many, err := b.deploy(ctx, graphs)
+	if err != nil {
+		return err
 	}
-	return nil
+	defer func() { many.operator.stop() }()
+	printDeployed(few, many)
+	b.verdicts.AtMost(fmt.Sprintf("%d graphs, × floor", graphs), many.took.Seconds()/many.floor.Seconds(), 2)
+	b.verdicts.AtMost("writes per graph", many.writes, float64(children+2))
+	b.verdicts.AtMost(fmt.Sprintf("time per graph, %d beside %d", graphs, graphs/4), many.perGraph()/few.perGraph(), 1.25)
+	if err := b.rest(ctx, many); err != nil {
+		return err
+	}
+	if err := b.edit(ctx, many); err != nil {
+		return err
+	}
+	if err := b.restart(ctx, many); err != nil {
+		return err
+	}
+	return b.verdicts.Print(os.Stdout)
 }
 
 func (b *bench) connect() (err error) {
@@ -94,34 +103,72 @@ func (b *bench) connect() (err error) {
 	if err := apiextensionsv1.AddToScheme(scheme); err != nil {
 		return err
 	}
-	if b.admin, err = client.New(b.cluster.Config, client.Options{Scheme: scheme}); err != nil {
+	config := rest.CopyConfig(b.cluster.Config)
+	config.UserAgent = "bench" // the operator's is counted
+	if b.admin, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
 		return err
 	}
 	return cluster.InstallKinds(b.admin)
 }
 
-// round lets the operator deploy graphs in one namespace, and the floor apply
-// what came of them in another.
-func (b *bench) round(ctx context.Context, name string, graphs int) (operator, floor time.Duration, err error) {
-	served, copied := name+"-operator", name+"-floor"
-	if err := b.createNamespaces(ctx, served, copied); err != nil {
-		return 0, 0, err
-	}
-	if operator, err = b.deploy(ctx, served, graphs); err != nil {
-		return 0, 0, err
-	}
-	objects, err := b.export(ctx, served, copied)
-	if err != nil {
-		return 0, 0, err
-	}
-	file := filepath.Join(b.dir, name+".json")
-	if err := os.WriteFile(file, objects, 0o600); err != nil {
-		return 0, 0, err
-	}
+// rest watches an operator with nothing to do.
+func (b *bench) rest(ctx context.Context, d *deployed) error {
+	fmt.Printf("==> %s of rest\n", watched)
 	began := time.Now()
-	out, err := exec.CommandContext(ctx, filepath.Join(b.dir, "floor"), b.cluster.Kubeconfig, file).CombinedOutput()
-	if err != nil {
-		return 0, 0, fmt.Errorf("the floor: %w\n%s", err, out)
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(watched):
 	}
-	return operator, time.Since(began), nil
+	writes, err := b.writes(began)
+	if err != nil {
+		return err
+	}
+	b.verdicts.AtMost("writes at rest", float64(writes), 0)
+	return nil
+}
+
+// edit changes one graph after the other, and waits each time for its Deployment.
+func (b *bench) edit(ctx context.Context, d *deployed) error {
+	fmt.Printf("==> %d edits\n", edits)
+	took := make([]time.Duration, edits)
+	for i := range took {
+		var err error
+		if took[i], err = b.editOne(ctx, d.namespace, name(i*d.graphs/edits)); err != nil {
+			return err
+		}
+	}
+	slices.Sort(took)
+	fmt.Printf("    half of them took less than %s\n", took[edits/2].Round(time.Millisecond))
+	b.verdicts.AtMost("one edit, 99 of 100, ms", float64(took[edits-2].Milliseconds()), 200)
+	peak, err := d.operator.peak()
+	b.verdicts.AtMost("peak memory of the operator, MiB", float64(peak)/(1<<20), 250)
+	return err
+}
+
+// restart starts another operator, which finds all as it should be.
+func (b *bench) restart(ctx context.Context, d *deployed) (err error) {
+	fmt.Println("==> a restart")
+	d.operator.stop()
+	began := time.Now()
+	if d.operator, err = b.startOperator(ctx, d.namespace); err != nil {
+		return err
+	}
+	for _, looked := range []struct {
+		kind string
+		want int
+	}{{"graph", d.graphs}, {"component", 3 * d.graphs}} {
+		if err := d.operator.awaitLooks(ctx, looked.kind, looked.want); err != nil {
+			return err
+		}
+	}
+	b.verdicts.AtMost("a restart until all are looked at, s", time.Since(began).Seconds(), 10)
+	writes, err := b.writes(began)
+	if err != nil {
+		return err
+	}
+	b.verdicts.AtMost("writes of a restart", float64(writes), 0)
+	peak, err := d.operator.peak()
+	b.verdicts.AtMost("peak memory after a restart, MiB", float64(peak)/(1<<20), 250)
+	return err
 }

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -16,16 +17,23 @@ import (
 // those from 32768 on.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
+	address, err := FindAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
+// FindAddress is FreeAddress outside of tests.
+func FindAddress() (string, error) {
 	for range 100 {
 		address := fmt.Sprintf("127.0.0.1:%d", 25000+rand.IntN(7000))
 		listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
 		if err == nil {
-			_ = listener.Close()
-			return address
+			return address, listener.Close()
 		}
 	}
-	t.Fatal("no free port between 25000 and 32000")
-	return ""
+	return "", errors.New("no free port between 25000 and 32000")
 }
 
 // Fetch returns a page; an answer other than 200 is an error.
