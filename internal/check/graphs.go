@@ -36,14 +36,14 @@ func servedBy(set *fleet.Set, namespace string) (fleet.Release, bool) {
 var severalNodesHaveAnOrchestrator = Rule{
 	ID:       "C-33",
 	Severity: Warning,
-	Says:     "A graph over several nodes has Grove, or LeaderWorkerSet together with Volcano.",
-	Why: "Neither Deployments nor LeaderWorkerSet alone start the nodes of one worker together. The graph waits and says so in its status; the platform " +
+	Says:     "A graph over several nodes has Grove or LeaderWorkerSet.",
+	Why: "Deployments do not make groups of pods. The graph waits and says so in its status; the platform " +
 		"and other graphs do not suffer, hence a warning.",
-	Fix:   "install Grove, or LeaderWorkerSet and Volcano",
+	Fix:   "install LeaderWorkerSet, or Grove with global.grove.enabled in the values",
 	When:  isPlatform,
 	Needs: []Fact{FactGraphs, FactAPIs},
 	Live: func(in Input) (problems []fleet.Problem) {
-		if in.Cluster.serves(groupGrove) || in.Cluster.serves(groupLeaderWorkerSet) && in.Cluster.serves(groupVolcano) {
+		if in.Cluster.serves(groupGrove) || in.Cluster.serves(groupLeaderWorkerSet) {
 			return nil
 		}
 		for _, g := range servedGraphs(in) {
@@ -58,14 +58,14 @@ var severalNodesHaveAnOrchestrator = Rule{
 	Fails: []Example{{
 		Fleet: "platforms: [{namespace: team-a}]",
 		Cluster: &Cluster{
-			APIs:   []string{"leaderworkerset.x-k8s.io/v1"},
+			APIs:   []string{"apps/v1"},
 			Graphs: []Graph{{Namespace: "team-a", Name: "large", Services: []Service{{Name: "decode", Nodes: 2}}}},
 		},
 	}},
 	Passes: []Example{{
 		Fleet: "platforms: [{namespace: team-a}]",
 		Cluster: &Cluster{
-			APIs:   []string{"leaderworkerset.x-k8s.io/v1", "scheduling.volcano.sh/v1beta1"},
+			APIs:   []string{"leaderworkerset.x-k8s.io/v1"},
 			Graphs: []Graph{{Namespace: "team-a", Name: "large", Services: []Service{{Name: "decode", Nodes: 2}}}},
 		},
 	}},

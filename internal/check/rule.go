@@ -129,7 +129,6 @@ var (
 		claimsCanBeServed,
 		namespacesAdmitAgents,
 		webhooksAnswer,
-		operatorsSeeTheirSchedulers,
 		queuesExist,
 		kindsAreServed,
 		monitorsAreServed,

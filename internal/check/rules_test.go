@@ -55,6 +55,9 @@ func says(rule check.Rule) bool { return rule.ID == "W-00" }
 func TestRulesAreAllThere(t *testing.T) {
 	want := []string{"C-29a", "C-43a"}
 	for n := 1; n <= 44; n++ {
+		if n == 29 {
+			continue // it is gone, and its number is not given again
+		}
 		want = append(want, fmt.Sprintf("C-%02d", n))
 	}
 	seen := map[string]int{}

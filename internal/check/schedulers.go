@@ -12,7 +12,6 @@ const (
 	groupGrove           = "grove.io"
 	groupKAI             = "scheduling.run.ai"
 	groupLeaderWorkerSet = "leaderworkerset.x-k8s.io"
-	groupVolcano         = "scheduling.volcano.sh"
 )
 
 // once are the programs that a cluster has once, with the key that installs them.
@@ -22,8 +21,6 @@ var once = []struct{ program, group string }{{ProgramGrove, groupGrove}, {Progra
 func uses(rel fleet.Release, program string) bool {
 	return isPlatform(rel) && (installs(rel, program) || isTrue(rel.Values.At("global", program, "enabled")))
 }
-
-func usesAny(rel fleet.Release) bool { return uses(rel, ProgramGrove) || uses(rel, ProgramKAI) }
 
 var schedulersAreInstalledOnce = Rule{
 	ID:       "C-28",
@@ -80,49 +77,6 @@ var schedulersAreInstalledOnce = Rule{
 		Cluster: &Cluster{Installations: []Installation{{
 			Program: ProgramGrove, Release: fleet.Key{Namespace: "team-a", Name: "dynamo-platform"}, Found: "Deployment team-a/grove-operator",
 		}}},
-	}},
-}
-
-var operatorsSeeTheirSchedulers = Rule{
-	ID:       "C-29",
-	Severity: Warning,
-	Says:     "An operator that is to work with Grove or KAI starts after their APIs are there.",
-	Why: "The operator asks once, when it starts, what the cluster has. One that runs already goes on without Grove or KAI until it is restarted. Nothing breaks " +
-		"meanwhile, hence a warning.",
-	When:  usesAny,
-	Needs: []Fact{FactAPIs, FactOperators},
-	Live: func(in Input) (problems []fleet.Problem) {
-		for _, rel := range in.Set.Platforms() {
-			runs := slices.ContainsFunc(in.Cluster.Operators, func(o Operator) bool { return o.Release == rel.Key })
-			for _, o := range once {
-				if !runs || !uses(rel, o.program) || in.Cluster.serves(o.group) {
-					continue
-				}
-				problems = append(problems, fleet.Problem{
-					Origin:  originOf(rel, o.program),
-					Message: fmt.Sprintf("platform %s is to work with %s, which the cluster does not have yet, and its operator runs already", rel.Key, o.program),
-					Fix:     fmt.Sprintf("restart it once %s is there: kubectl -n %s rollout restart deployment -l app.kubernetes.io/part-of=dynamo-operator", o.program, rel.Namespace),
-				})
-			}
-		}
-		return problems
-	},
-	Fails: []Example{{
-		Fleet: "values: [{platform: {global: {grove: {enabled: true}}}}]\nplatforms: [{namespace: team-a}]",
-		Cluster: &Cluster{
-			APIs:      []string{"apps/v1"},
-			Operators: []Operator{{Release: fleet.Key{Namespace: "team-a", Name: "dynamo-platform"}, Scope: fleet.ScopeNamespace, Found: "Deployment team-a/x"}},
-		},
-	}},
-	Passes: []Example{{
-		Fleet: "values: [{platform: {global: {grove: {enabled: true}}}}]\nplatforms: [{namespace: team-a}]",
-		Cluster: &Cluster{
-			APIs:      []string{"apps/v1", "grove.io/v1alpha1"},
-			Operators: []Operator{{Release: fleet.Key{Namespace: "team-a", Name: "dynamo-platform"}, Scope: fleet.ScopeNamespace, Found: "Deployment team-a/x"}},
-		},
-	}, {
-		Fleet:   "values: [{platform: {grove: {enabled: true}}}]\nplatforms: [{namespace: team-a}]",
-		Cluster: &Cluster{APIs: []string{"apps/v1"}},
 	}},
 }
 

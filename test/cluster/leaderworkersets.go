@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -42,7 +41,7 @@ func (c *Cluster) StartLeaderWorkerSets(t testing.TB, admin client.Client) *Lead
 	l := &LeaderWorkerSets{client: admin}
 	leaving.Delete("leaderworkersets")
 	t.Cleanup(func() { l.Remove(t) })
-	folder := inModule(t, "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/lws")
+	folder := inModule(t, lwsModule, "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/lws")
 	data, err := os.ReadFile(filepath.Join(folder, "config/crd/bases/leaderworkerset.x-k8s.io_leaderworkersets.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +112,7 @@ metrics: {bindAddress: "0"}
 	l.configure(t, fmt.Sprintf("https://%s:%s", host, port), material.Bundle())
 
 	binary := filepath.Join(dir, "lws")
-	inModule(t, "go", "build", "-o", binary, "sigs.k8s.io/lws/cmd")
+	inModule(t, lwsModule, "go", "build", "-o", binary, "sigs.k8s.io/lws/cmd")
 	l.controller = exec.CommandContext(context.Background(), binary, "--config", configuration, "--leader-elect=false", "--kubeconfig", c.Kubeconfig)
 	if l.log, err = os.Create(filepath.Join(dir, "controller.log")); err != nil {
 		t.Fatal(err)
@@ -168,25 +167,4 @@ func (l *LeaderWorkerSets) run(t testing.TB) {
 			t.Logf("the controller of LeaderWorkerSet says:\n%s", text[max(0, len(text)-4000):])
 		}
 	})
-}
-
-// inModule runs a command where the version of LeaderWorkerSet is decided.
-func inModule(t testing.TB, command ...string) string {
-	t.Helper()
-	root := output(t, ".", "go", "list", "-m", "-f", "{{.Dir}}")
-	return output(t, filepath.Join(root, lwsModule), command...)
-}
-
-func output(t testing.TB, dir string, command ...string) string {
-	t.Helper()
-	cmd := exec.CommandContext(context.Background(), command[0], command[1:]...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOFLAGS=-trimpath -buildvcs=false", "CGO_ENABLED=0")
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", strings.Join(command, " "), err, stderr.String())
-	}
-	return strings.TrimSpace(string(out))
 }

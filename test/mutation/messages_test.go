@@ -25,8 +25,8 @@ func TestMessagesTellWhatIsMeant(t *testing.T) {
 			"values.yaml:1:19: chrek.storage.signalHostPath: unknown key (storage without signalHostPath: the agent mounts no such path of the node)",
 		},
 		"refused with a reason": {
-			`platform: {dynamo-operator: {dynamo: {groveTerminationDelay: 1h}}}`,
-			"values.yaml:1:39: platform.dynamo-operator needs dynamo.groveTerminationDelay=4h: this version of the operator does not deploy graphs through Grove yet",
+			`platform: {dynamo-operator: {dynamo: {virtualServiceSupportsHTTPS: true}}}`,
+			"values.yaml:1:39: platform.dynamo-operator needs dynamo.virtualServiceSupportsHTTPS=false: no operator has ever used it",
 		},
 		"unit of a duration": {
 			`platform: {dynamo-operator: {namespaceRestriction: {lease: {duration: 1d}}}}`,

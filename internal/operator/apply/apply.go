@@ -219,6 +219,9 @@ func (a *Applier) mayWrite(live, owner client.Object, owned bool) error {
 	if owned && metav1.IsControlledBy(live, owner) {
 		return nil
 	}
+	if owned && sameGraph(live, owner) {
+		return nil
+	}
 	foreign := &NotOursError{Kind: a.kind(live), Namespace: live.GetNamespace(), Name: live.GetName(), Owner: "nobody"}
 	if controller := metav1.GetControllerOf(live); controller != nil {
 		foreign.Owner = controller.Kind + " " + controller.Name
@@ -228,6 +231,24 @@ func (a *Applier) mayWrite(live, owner client.Object, owned bool) error {
 		return foreign
 	}
 	return nil
+}
+
+// sameGraph reports whether an object moves between a graph and a component of
+// its own: the graph is run in another way than before, and what stays of it has
+// the same name.
+func sameGraph(live, owner client.Object) bool {
+	was := metav1.GetControllerOf(live)
+	if was == nil || live.GetLabels()[render.ManagedByLabel] != render.Manager {
+		return false
+	}
+	switch owner := owner.(type) {
+	case *v1alpha1.DynamoGraphDeployment:
+		return was.Kind == v1alpha1.KindComponentDeployment && live.GetLabels()[v1alpha1.LabelGraphDeploymentName] == owner.Name
+	case *v1alpha1.DynamoComponentDeployment:
+		graph := metav1.GetControllerOf(owner)
+		return graph != nil && graph.UID == was.UID
+	}
+	return false
 }
 
 // rendering is what is sent: the fields that were set, and the hash of them.

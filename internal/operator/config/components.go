@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -26,9 +27,12 @@ type Orchestrators struct {
 	KAIScheduler    KAIScheduler    `json:"kaiScheduler"`
 }
 
-// Grove runs workloads that span nodes.
+// Grove runs graphs as gangs of pods.
 type Grove struct {
 	Enabled bool `json:"enabled"`
+	// TerminationDelay is how long a gang may lack pods before Grove ends it; 0
+	// leaves it to Grove.
+	TerminationDelay metav1.Duration `json:"terminationDelay"`
 }
 
 // LeaderWorkerSet runs services over several nodes.
@@ -58,4 +62,11 @@ func (c Components) validate(path *field.Path) field.ErrorList {
 		errs = append(errs, field.Required(path.Child("debuggerImage"), "an image with a shell's sleep"))
 	}
 	return errs
+}
+
+func (o Orchestrators) validate(path *field.Path) field.ErrorList {
+	if delay := o.Grove.TerminationDelay.Duration; delay < 0 {
+		return field.ErrorList{field.Invalid(path.Child("grove", "terminationDelay"), delay.String(), "must not be negative")}
+	}
+	return nil
 }

@@ -126,11 +126,14 @@ func Default() *OperatorConfiguration {
 			HealthProbe: HealthProbe{BindAddress: ":8081"},
 			Webhook:     defaultWebhook(),
 		},
-		Discovery:     Discovery{Backend: DiscoveryKubernetes},
-		Ingress:       Ingress{HostSuffix: "local", AllowedAnnotationPrefixes: streamingAnnotations()},
-		Components:    Components{DebuggerImage: "python:3.12-slim"},
-		Orchestrators: Orchestrators{LeaderWorkerSet: LeaderWorkerSet{Enabled: true}},
-		Logging:       Logging{Level: "info"},
+		Discovery:  Discovery{Backend: DiscoveryKubernetes},
+		Ingress:    Ingress{HostSuffix: "local", AllowedAnnotationPrefixes: streamingAnnotations()},
+		Components: Components{DebuggerImage: "python:3.12-slim"},
+		Orchestrators: Orchestrators{
+			Grove:           Grove{TerminationDelay: metav1.Duration{Duration: 15 * time.Minute}},
+			LeaderWorkerSet: LeaderWorkerSet{Enabled: true},
+		},
+		Logging: Logging{Level: "info"},
 	}
 }
 

@@ -126,8 +126,12 @@
 //	  publisherImage: ""
 //	orchestrators:
 //	  grove:
-//	    # Whether graphs may be deployed through the cluster's Grove.
+//	    # Whether graphs are run through the cluster's Grove, where the cluster has
+//	    # or gets it. Needs rights on it.
 //	    enabled: false
+//	    # How long a gang may lack pods before Grove ends it and makes it anew; 0
+//	    # leaves it to Grove.
+//	    terminationDelay: 15m0s
 //	  leaderWorkerSet:
 //	    # Whether services over several nodes may be run as LeaderWorkerSets, where
 //	    # the cluster has or gets them. Needs rights on them.

@@ -29,6 +29,7 @@ func (c *OperatorConfiguration) validate() field.ErrorList {
 	errs = append(errs, oneOf(field.NewPath("logging", "level"), c.Logging.Level, logLevels...)...)
 	errs = append(errs, c.Ingress.validate(field.NewPath("ingress"))...)
 	errs = append(errs, c.Platform.validate(field.NewPath("platform"))...)
+	errs = append(errs, c.Orchestrators.validate(field.NewPath("orchestrators"))...)
 	return append(errs, c.Components.validate(field.NewPath("components"))...)
 }
 

@@ -51,10 +51,10 @@ var (
 )
 
 // find looks for the call of an engine.
-func find(engine string, given Command) (*call, error) {
+func find(engine string, names Names, given Command) (*call, error) {
 	words := slices.Concat(given.Command, given.Args)
 	if at := lineOf(words); at > 0 {
-		return findInLine(engine, words, at)
+		return findInLine(engine, names, words, at)
 	}
 	literal := make([]word, len(words))
 	for i, text := range words {
@@ -62,7 +62,7 @@ func find(engine string, given Command) (*call, error) {
 	}
 	behind := behindModule(engine, literal)
 	if behind < 0 {
-		return nil, notFound(engine)
+		return nil, notFound(engine, names)
 	}
 	return &call{flags: flags{words: literal[behind:]}, edit: func(e edit) Command {
 		switch {
@@ -87,9 +87,9 @@ func arguments(e edit, words []string) []string {
 	return append([]string{"sh"}, words...)
 }
 
-func notFound(engine string) error {
+func notFound(engine string, names Names) error {
 	return fmt.Errorf("the command does not itself call python3 -m dynamo.%s, so its flags for several nodes cannot be added: "+
-		"call it in the command or in the line of a shell, not in a script, or set no backendFramework and start each pod by $%s and $%s", engine, leaderAddress, workerIndex)
+		"call it in the command or in the line of a shell, not in a script, or set no backendFramework and start each pod by %s", engine, names.variables())
 }
 
 // lineOf is where the line of a shell is among the words, 0 if they run none.
@@ -112,7 +112,7 @@ func lineOf(words []string) int {
 }
 
 // findInLine looks for the call in a line of shell text.
-func findInLine(engine string, words []string, at int) (*call, error) {
+func findInLine(engine string, names Names, words []string, at int) (*call, error) {
 	line := words[at]
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(line), "")
 	if err != nil {
@@ -133,7 +133,7 @@ func findInLine(engine string, words []string, at int) (*call, error) {
 	})
 	switch {
 	case len(found) == 0:
-		return nil, notFound(engine)
+		return nil, notFound(engine, names)
 	case len(found) > 1:
 		return nil, fmt.Errorf("the line of the shell calls dynamo.%s %d times, and a group has one engine: call it once", engine, len(found))
 	}

@@ -93,7 +93,7 @@ func (f flags) hidden() (string, bool) {
 }
 
 // ofEachPod tells whether a flag's value is another in each pod of a group.
-func (f flags) ofEachPod(name string) bool {
+func (f flags) ofEachPod(name string, names Names) bool {
 	value, _ := f.find(name)
-	return strings.Contains(value.text, workerIndex)
+	return strings.Contains(value.text, names.number)
 }

@@ -12,13 +12,6 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 )
 
-// The variables that LeaderWorkerSet gives every container. In a container's
-// command the kubelet puts their values in place of $(NAME).
-const (
-	leaderAddress = "LWS_LEADER_ADDRESS"
-	workerIndex   = "LWS_WORKER_INDEX"
-)
-
 // Command is that of a container.
 type Command struct{ Command, Args []string }
 
@@ -27,6 +20,8 @@ type Group struct {
 	Nodes int32
 	// GPUs of each node.
 	GPUs int64
+	// Names are by what its pods find each other.
+	Names Names
 }
 
 func (g Group) total() int64 { return int64(g.Nodes) * g.GPUs }
@@ -46,7 +41,7 @@ func For(engine v1alpha1.BackendFramework, group Group, given Command) (Launch, 
 	if !known {
 		return Launch{Leader: given, Worker: given}, nil
 	}
-	call, err := find(string(engine), given)
+	call, err := find(string(engine), group.Names, given)
 	if err != nil {
 		return Launch{}, err
 	}

@@ -77,7 +77,7 @@ func TestFor(t *testing.T) {
 			Command{Command: []string{"bash", "-euo", "pipefail", "-c"}, Args: []string{"{ " + joins + "; }"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := For(tc.engine, Group{Nodes: 2, GPUs: tc.gpus}, tc.given)
+			got, err := For(tc.engine, Group{Nodes: 2, GPUs: tc.gpus, Names: InLeaderWorkerSet}, tc.given)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -87,6 +87,47 @@ func TestFor(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// In Grove the number of a worker's pod begins at 0 anew, and hosts are made of
+// several variables.
+func TestForInGrove(t *testing.T) {
+	const host = "$(GROVE_PCSG_NAME)-$(GROVE_PCSG_INDEX)-w-ldr-0.$(GROVE_HEADLESS_SERVICE)"
+	const shell = `"$GROVE_PCSG_NAME-$GROVE_PCSG_INDEX-w-ldr-0.$GROVE_HEADLESS_SERVICE:6379"`
+	for name, tc := range map[string]struct {
+		engine         v1alpha1.BackendFramework
+		gpus           int64
+		given          Command
+		leader, worker Command
+	}{
+		"sglang": {"sglang", 4, list("dynamo.sglang"),
+			list("dynamo.sglang", "--dist-init-addr", host+":29500", "--nnodes", "2", "--node-rank", "0"),
+			script(`exec "$@" --dist-init-addr `+host+`:29500 --nnodes 2 --node-rank $((GROVE_PCLQ_POD_INDEX+1))`, "dynamo.sglang")},
+		"vllm, one large model": {"vllm", 4, list("dynamo.vllm", "-tp", "8"),
+			script(heads+`exec "$@" --distributed-executor-backend ray`, "dynamo.vllm", "-tp", "8"),
+			script(`until ray health-check --address ` + shell + ` >/dev/null 2>&1; do sleep 1; done; exec ray start --address=` + shell + ` --block`)},
+		"vllm, copies": {"vllm", 8, list("dynamo.vllm", "-tp", "2", "-dp=8"),
+			list(slices.Concat([]string{"dynamo.vllm", "-tp", "2", "-dp=8"}, strings.Fields(ranks+"0 --data-parallel-address "+host+" --data-parallel-rpc-port 13445"))...),
+			script(`exec "$@"`+ranks+"$((4*(GROVE_PCLQ_POD_INDEX+1))) --data-parallel-address "+host+" --data-parallel-rpc-port 13445", "dynamo.vllm", "-tp", "2", "-dp=8")},
+		"by itself": {"sglang", 4,
+			line("python3 -m dynamo.sglang --dist-init-addr $A --nnodes 2 --node-rank $GROVE_PCLQ_POD_INDEX"),
+			line("python3 -m dynamo.sglang --dist-init-addr $A --nnodes 2 --node-rank $GROVE_PCLQ_POD_INDEX"),
+			line("python3 -m dynamo.sglang --dist-init-addr $A --nnodes 2 --node-rank $GROVE_PCLQ_POD_INDEX")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := For(tc.engine, Group{Nodes: 2, GPUs: tc.gpus, Names: InGrove("w-ldr")}, tc.given)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]Command{tc.leader, tc.worker}, []Command{got.Leader, got.Worker}, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("leader, worker: -want +got:\n%s", diff)
+			}
+		})
+	}
+	ofAnother := line("python3 -m dynamo.sglang --dist-init-addr $A --nnodes 2 --node-rank $LWS_WORKER_INDEX")
+	if _, err := For("sglang", Group{Nodes: 2, GPUs: 4, Names: InGrove("w-ldr")}, ofAnother); err == nil {
+		t.Error("a rank that no pod of Grove has is accepted")
 	}
 }
 
@@ -119,7 +160,7 @@ func TestForRefuses(t *testing.T) {
 		"half of the copies":     {"vllm", 8, list("dynamo.vllm", "-dp", "16", "--data-parallel-address", "x"), "--data-parallel-address is added for each pod"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := For(tc.engine, Group{Nodes: 2, GPUs: tc.gpus}, tc.given)
+			_, err := For(tc.engine, Group{Nodes: 2, GPUs: tc.gpus, Names: InLeaderWorkerSet}, tc.given)
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v, want %q", err, tc.want)
 			}
@@ -128,7 +169,7 @@ func TestForRefuses(t *testing.T) {
 }
 
 func TestAConfigFileIsLeftAloneAndSaid(t *testing.T) {
-	got, err := For("vllm", Group{Nodes: 2, GPUs: 4}, list("dynamo.vllm", "--config", "/etc/vllm.yaml", "-tp", "8"))
+	got, err := For("vllm", Group{Nodes: 2, GPUs: 4, Names: InLeaderWorkerSet}, list("dynamo.vllm", "--config", "/etc/vllm.yaml", "-tp", "8"))
 	if err != nil || len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "--config is left alone") {
 		t.Errorf("got %v, %v, want a note on --config", got.Notes, err)
 	}
@@ -141,7 +182,7 @@ func FuzzFor(f *testing.F) {
 	f.Add("sglang", "--x $(A) \"", "a || python3 -m dynamo.sglang <<EOF\nx\nEOF", int64(1))
 	f.Add("vllm", "--data-parallel-size=4", "if python3 -m dynamo.vllm -dp 4; then :; fi", int64(2))
 	f.Fuzz(func(t *testing.T, engine, words, text string, gpus int64) {
-		group := Group{Nodes: 2, GPUs: gpus & 0xff}
+		group := Group{Nodes: 2, GPUs: gpus & 0xff, Names: InLeaderWorkerSet}
 		given := list(slices.Concat([]string{"dynamo." + engine}, strings.Split(words, " "))...)
 		if got, err := For(v1alpha1.BackendFramework(engine), group, given); err == nil {
 			want := strings.Join(slices.Concat(given.Command, given.Args), "\x00")
@@ -153,7 +194,7 @@ func FuzzFor(f *testing.F) {
 		if err != nil || plans[v1alpha1.BackendFramework(engine)] == nil {
 			return
 		}
-		if _, err := find(engine, got.Leader); err != nil {
+		if _, err := find(engine, group.Names, got.Leader); err != nil {
 			t.Errorf("%q became %q: %v", text, got.Leader, err)
 		}
 		if _, err := syntax.NewParser().Parse(strings.NewReader(got.Worker.Args[0]), ""); err != nil {

@@ -13,10 +13,10 @@ func sglang(group Group, engine *call) (leader, worker edit, notes []string, err
 	}
 	rank := func(rank string) edit {
 		return edit{flags: []string{
-			"--dist-init-addr", "$(" + leaderAddress + "):29500", "--nnodes", strconv.Itoa(int(group.Nodes)), "--node-rank", rank,
+			"--dist-init-addr", group.Names.leader + ":29500", "--nnodes", strconv.Itoa(int(group.Nodes)), "--node-rank", rank,
 		}}
 	}
-	return rank("0"), rank("$(" + workerIndex + ")"), nil, nil
+	return rank("0"), rank(group.Names.rank), nil, nil
 }
 
 // byItself tells whether a command says itself how its pods meet, by these
@@ -31,8 +31,8 @@ func byItself(group Group, given flags, address, rank string) (bool, error) {
 		return false, fmt.Errorf("--nnodes is %d, and multinode.nodeCount %d: leave --nnodes out", nodes, group.Nodes)
 	case !hasAddress && !hasRank && !given.has("nnodes"):
 		return false, nil
-	case hasAddress && hasRank && given.ofEachPod(rank):
+	case hasAddress && hasRank && given.ofEachPod(rank, group.Names):
 		return true, nil
 	}
-	return false, fmt.Errorf("--%s, --%s and --nnodes are added for each pod: leave them out, or give all of them, with $(%s) as the rank", address, rank, workerIndex)
+	return false, fmt.Errorf("--%s, --%s and --nnodes are added for each pod: leave them out, or give all of them, with %s as the rank", address, rank, group.Names.rank)
 }

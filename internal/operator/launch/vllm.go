@@ -31,7 +31,7 @@ func vllm(group Group, engine *call) (leader, worker edit, notes []string, err e
 	case needed > group.total():
 		err = fmt.Errorf("%s is %d GPUs, and %d nodes with %d each have %d", sizes, needed, group.Nodes, group.GPUs, group.total())
 	case sizes.model > group.GPUs:
-		leader, worker, err = ray(engine.flags)
+		leader, worker, err = ray(group, engine.flags)
 	case needed > group.GPUs:
 		leader, worker, err = dataParallel(group, engine.flags, sizes)
 	default:
@@ -76,7 +76,7 @@ func vllmSizes(given flags) (s sizes, err error) {
 
 // ray: the workers wait for the leader's Ray. Without, they would end at once,
 // and each end of a container starts the whole group anew.
-func ray(given flags) (leader, worker edit, err error) {
+func ray(group Group, given flags) (leader, worker edit, err error) {
 	leader = edit{before: "ray start --head --port=" + rayPort}
 	backend, said := given.find("distributed-executor-backend")
 	switch {
@@ -85,7 +85,7 @@ func ray(given flags) (leader, worker edit, err error) {
 	case backend.text != "ray":
 		return edit{}, edit{}, fmt.Errorf("--distributed-executor-backend is %s, and only ray spreads one model over nodes: leave it out", backend.text)
 	}
-	address := `"$` + leaderAddress + ":" + rayPort + `"`
+	address := group.Names.inShell(rayPort)
 	worker = edit{instead: "until ray health-check --address " + address + " >/dev/null 2>&1; do sleep 1; done; exec ray start --address=" + address + " --block"}
 	return leader, worker, nil
 }
@@ -103,12 +103,12 @@ func dataParallel(group Group, given flags, s sizes) (leader, worker edit, err e
 	from := func(rank string) edit {
 		flags := []string{
 			"--data-parallel-size-local", strconv.FormatInt(local, 10), "--data-parallel-start-rank", rank,
-			"--data-parallel-address", "$(" + leaderAddress + ")", "--data-parallel-rpc-port", rpcPort,
+			"--data-parallel-address", group.Names.leader, "--data-parallel-rpc-port", rpcPort,
 		}
 		if !given.has("data-parallel-hybrid-lb") {
 			flags = append([]string{"--data-parallel-hybrid-lb"}, flags...)
 		}
 		return edit{flags: flags}
 	}
-	return from("0"), from("$((" + strconv.FormatInt(local, 10) + "*" + workerIndex + "))"), nil
+	return from("0"), from("$((" + strconv.FormatInt(local, 10) + "*" + group.Names.index + "))"), nil
 }

@@ -7,6 +7,7 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -21,6 +22,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/certs"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/grove"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/istio"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
@@ -33,7 +35,7 @@ func Scheme() *runtime.Scheme {
 	for _, add := range []func(*runtime.Scheme) error{
 		v1alpha1.AddToScheme, corev1.AddToScheme, appsv1.AddToScheme, networkingv1.AddToScheme,
 		rbacv1.AddToScheme, coordinationv1.AddToScheme, admissionv1.AddToScheme, istio.AddToScheme,
-		authorizationv1.AddToScheme, lwsv1.AddToScheme, batchv1.AddToScheme,
+		authorizationv1.AddToScheme, autoscalingv1.AddToScheme, batchv1.AddToScheme, lwsv1.AddToScheme, grove.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			// Only a type registered twice gets here, which no input can cause.

@@ -3,10 +3,12 @@ package manager
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
@@ -14,12 +16,11 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/grove"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/istio"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/queues"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 )
-
-const groveGroup = "grove.io"
 
 // lookAgain is how often the API server is asked which APIs it has. The answer
 // is one document that it keeps ready; to be told of definitions instead needs
@@ -53,8 +54,9 @@ func newCapabilities(restConfig *rest.Config, cfg *config.OperatorConfiguration,
 		return nil, fmt.Errorf("the cluster does not know the kinds of %s: install the chart dynamo-crds first", v1alpha1.GroupName)
 	}
 	c.complain(has)
-	c.known.Store(c.of(has))
-	return c, nil
+	found, err := c.of(has)
+	c.known.Store(found)
+	return c, err
 }
 
 func (c *capabilities) now() render.Capabilities { return *c.known.Load() }
@@ -80,27 +82,44 @@ func (c *capabilities) Start(ctx context.Context) error {
 // look believes what it knows as long as the API server does not answer.
 func (c *capabilities) look() {
 	has, err := c.groups()
+	var found *render.Capabilities
+	if err == nil {
+		found, err = c.of(has)
+	}
 	if err != nil {
 		c.logger.Error(err, "what the cluster has stays as last seen")
 		return
 	}
-	found := c.of(has)
 	if *found == c.now() {
 		return
 	}
 	c.known.Store(found)
-	c.logger.Info("the cluster has other APIs than before", "leaderWorkerSets", found.LeaderWorkerSets, "virtualServices", found.VirtualServices)
+	c.logger.Info("the cluster has other APIs than before", "leaderWorkerSets", found.LeaderWorkerSets, "grove", found.Grove, "kai", found.KAI, "virtualServices", found.VirtualServices)
 	select {
 	case c.changed <- struct{}{}:
 	default:
 	}
 }
 
-func (c *capabilities) of(has map[string]bool) *render.Capabilities {
-	return &render.Capabilities{
+func (c *capabilities) of(has map[string]bool) (*render.Capabilities, error) {
+	orchestrators := c.config.Orchestrators
+	found := &render.Capabilities{
 		VirtualServices:  c.config.Ingress.VirtualServiceGateway != "" && has[istio.GroupVersion.String()],
-		LeaderWorkerSets: c.config.Orchestrators.LeaderWorkerSet.Enabled && has[lwsv1.GroupVersion.String()],
+		LeaderWorkerSets: orchestrators.LeaderWorkerSet.Enabled && has[lwsv1.GroupVersion.String()],
+		KAI:              orchestrators.KAIScheduler.Enabled && has[queues.GroupVersion.Group],
 	}
+	if !orchestrators.Grove.Enabled || !has[grove.GroupVersion.String()] {
+		return found, nil
+	}
+	// Its kinds come and go one after the other, and are of use together.
+	resources, err := c.discovery.ServerResourcesForGroupVersion(grove.GroupVersion.String())
+	if err != nil && !apierrors.IsNotFound(err) {
+		return found, fmt.Errorf("ask the API server for the kinds of %s: %w", grove.GroupVersion, err)
+	}
+	found.Grove = err == nil && !slices.ContainsFunc(grove.Resources(), func(name string) bool {
+		return !slices.ContainsFunc(resources.APIResources, func(r metav1.APIResource) bool { return r.Name == name })
+	})
+	return found, nil
 }
 
 func (c *capabilities) complain(has map[string]bool) {
@@ -108,7 +127,7 @@ func (c *capabilities) complain(has map[string]bool) {
 		on         bool
 		group, key string
 	}{
-		{c.config.Orchestrators.Grove.Enabled, groveGroup, "orchestrators.grove.enabled"},
+		{c.config.Orchestrators.Grove.Enabled, grove.GroupVersion.Group, "orchestrators.grove.enabled"},
 		{c.config.Orchestrators.KAIScheduler.Enabled, queues.GroupVersion.Group, "orchestrators.kaiScheduler.enabled"},
 		{c.config.Ingress.VirtualServiceGateway != "", istio.GroupVersion.Group, "ingress.virtualServiceGateway"},
 	} {

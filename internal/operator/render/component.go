@@ -23,7 +23,12 @@ type ComponentObjects struct {
 	// for one that is not.
 	Deployment      *appsv1.Deployment
 	LeaderWorkerSet *lwsv1.LeaderWorkerSet
-	Service         *corev1.Service
+	Exposure
+}
+
+// Exposure is how a component is reached.
+type Exposure struct {
+	Service *corev1.Service
 	// Ingress and VirtualService are nil for a component that is not exposed,
 	// and one of them for one that is.
 	Ingress        *networkingv1.Ingress
@@ -61,14 +66,17 @@ func Component(dcd *v1alpha1.DynamoComponentDeployment, cfg *config.OperatorConf
 	if err != nil {
 		return nil, err
 	}
-	ports, err := c.servicePorts(mainContainer(objects.pods().Spec).Ports)
+	objects.Exposure, err = c.exposure(objects.pods())
+	return objects, err
+}
+
+// exposure is how the pods of a template are reached.
+func (c *component) exposure(pods *corev1.PodTemplateSpec) (Exposure, error) {
+	ports, err := c.servicePorts(mainContainer(pods.Spec).Ports)
 	if err != nil {
-		return nil, err
+		return Exposure{}, err
 	}
-	objects.Service = c.networkService(ports)
-	objects.Ingress = c.ingress(ports[0].Name)
-	objects.VirtualService = c.virtualService(ports[0].Port)
-	return objects, nil
+	return Exposure{Service: c.networkService(ports), Ingress: c.ingress(ports[0].Name), VirtualService: c.virtualService(ports[0].Port)}, nil
 }
 
 // pods is the template of those that serve.

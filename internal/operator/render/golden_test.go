@@ -46,22 +46,55 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden := filepath.Join("testdata", name+".golden.yaml")
-			got := renderDocuments(t, parseGraph(t, data), Current)
-			if *update {
-				if err := os.WriteFile(golden, got, 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("%s (update with -update) -want +got:\n%s", golden, diff)
+			isGolden(t, name, renderDocuments(t, parseGraph(t, data), Current))
+			if fitsGrove(parseGraph(t, data)) == nil {
+				isGolden(t, name+".grove", renderForGrove(t, parseGraph(t, data)))
 			}
 		})
 	}
+}
+
+func isGolden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	golden := filepath.Join("testdata", name+".golden.yaml")
+	if *update {
+		if err := os.WriteFile(golden, got, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (update with -update) -want +got:\n%s", golden, diff)
+	}
+}
+
+// renderForGrove renders what runs a graph through Grove, with the KAI scheduler.
+func renderForGrove(t *testing.T, dgd *v1alpha1.DynamoGraphDeployment) []byte {
+	t.Helper()
+	objects, err := Grove(dgd, testConfig(), Capabilities{Grove: true, KAI: true}, nil, Current)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	write := func(object any) {
+		data, err := yaml.Marshal(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.WriteString("---\n")
+		out.Write(data)
+	}
+	write(objects.Set)
+	for _, exposure := range objects.Exposures {
+		write(exposure.Service)
+		if exposure.Ingress != nil {
+			write(exposure.Ingress)
+		}
+	}
+	return out.Bytes()
 }
 
 func parseGraph(t *testing.T, data []byte) *v1alpha1.DynamoGraphDeployment {

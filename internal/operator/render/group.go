@@ -24,9 +24,9 @@ const (
 	roleWorker = "worker"
 )
 
-// TemplateLabel is, on a group's pods, the hash of the templates that they were
-// made of: the status of a LeaderWorkerSet does not say of which of its specs it
-// speaks. It is a label because the caches keep no annotations of pods.
+// TemplateLabel is, on the pods of groups and of Grove, the hash of the templates
+// that they were made of: the status of a LeaderWorkerSet does not say of which of
+// its specs it speaks, and that of a PodClique not of which of the graph's. It is a label because the caches keep no annotations of pods.
 const TemplateLabel = "wheelhouse.dev/template"
 
 // LongestGroupName is how long the name of a component over several nodes may
@@ -35,8 +35,20 @@ const TemplateLabel = "wheelhouse.dev/template"
 const LongestGroupName = 48
 
 // Launch is how the pods of a group start a service over several nodes. It
-// fails where its command cannot be spread over them.
+// fails where its command cannot be spread over them. What a command says itself
+// of how pods meet may be right in one kind of workload alone, and is right if it
+// is so in any.
 func Launch(declared v1alpha1.BackendFramework, spec *v1alpha1.DynamoComponentDeploymentSharedSpec) (launch.Launch, error) {
+	started, err := launched(declared, spec, launch.InLeaderWorkerSet)
+	if err != nil {
+		if other, otherErr := launched(declared, spec, launch.InGrove(leaderClique("service"))); otherErr == nil {
+			return other, nil
+		}
+	}
+	return started, err
+}
+
+func launched(declared v1alpha1.BackendFramework, spec *v1alpha1.DynamoComponentDeploymentSharedSpec, names launch.Names) (launch.Launch, error) {
 	engine, err := Engine(declared, spec)
 	if err != nil {
 		return launch.Launch{}, err
@@ -48,7 +60,7 @@ func Launch(declared v1alpha1.BackendFramework, spec *v1alpha1.DynamoComponentDe
 	c := &component{spec: spec, kind: typeOf(spec.ComponentType)}
 	main := c.userMainContainer()
 	c.fillCommand(&main)
-	return launch.For(engine, launch.Group{Nodes: spec.NodeCount(), GPUs: gpus}, launch.Command{Command: main.Command, Args: main.Args})
+	return launch.For(engine, launch.Group{Nodes: spec.NodeCount(), GPUs: gpus, Names: names}, launch.Command{Command: main.Command, Args: main.Args})
 }
 
 // gpusOf are those of one pod.
@@ -70,24 +82,13 @@ func gpusOf(spec *v1alpha1.DynamoComponentDeploymentSharedSpec) (int64, error) {
 // leaderWorkerSet has a group of pods per replica. Each group has a subdomain
 // of its own: the set's own name is that of the component's Service.
 func (c *component) leaderWorkerSet() (*lwsv1.LeaderWorkerSet, error) {
-	template, err := c.podTemplate()
+	leader, worker, err := c.groupTemplates(launch.InLeaderWorkerSet)
 	if err != nil {
 		return nil, err
 	}
-	started, err := Launch(c.object.Spec.BackendFramework, c.spec)
-	if err != nil {
-		return nil, fmt.Errorf("service %s: %w", c.service, err)
-	}
-	leader := groupMember(template, roleLeader, started.Leader)
-	worker := groupMember(template, roleWorker, started.Worker)
-	if c.engine != "" {
-		// It answers to its leader, which is ready only with all.
-		main := mainContainer(worker.Spec)
-		main.LivenessProbe, main.ReadinessProbe, main.StartupProbe = nil, nil, nil
-	}
 	mark(&leader, &worker)
 	return &lwsv1.LeaderWorkerSet{
-		TypeMeta:   metav1.TypeMeta{APIVersion: lwsv1.GroupVersion.String(), Kind: pathLeaderWorkerSet},
+		TypeMeta:   metav1.TypeMeta{APIVersion: lwsv1.GroupVersion.String(), Kind: PathLeaderWorkerSet},
 		ObjectMeta: c.objectMeta(mergeMaps(free(c.spec.Annotations), free(c.extraPodMetadata().Annotations))),
 		Spec: lwsv1.LeaderWorkerSetSpec{
 			Replicas: ptr.To(c.spec.DesiredReplicas()),
@@ -102,6 +103,26 @@ func (c *component) leaderWorkerSet() (*lwsv1.LeaderWorkerSet, error) {
 			NetworkConfig:   &lwsv1.NetworkConfig{SubdomainPolicy: ptr.To(lwsv1.SubdomainUniquePerReplica)},
 		},
 	}, nil
+}
+
+// groupTemplates are those of a group's leader and of its workers.
+func (c *component) groupTemplates(names launch.Names) (leader, worker corev1.PodTemplateSpec, err error) {
+	template, err := c.podTemplate()
+	if err != nil {
+		return leader, worker, err
+	}
+	started, err := launched(c.object.Spec.BackendFramework, c.spec, names)
+	if err != nil {
+		return leader, worker, fmt.Errorf("service %s: %w", c.service, err)
+	}
+	leader = groupMember(template, roleLeader, started.Leader)
+	worker = groupMember(template, roleWorker, started.Worker)
+	if c.engine != "" {
+		// It answers to its leader, which is ready only with all.
+		main := mainContainer(worker.Spec)
+		main.LivenessProbe, main.ReadinessProbe, main.StartupProbe = nil, nil, nil
+	}
+	return leader, worker, nil
 }
 
 func groupMember(template corev1.PodTemplateSpec, role string, started launch.Command) corev1.PodTemplateSpec {

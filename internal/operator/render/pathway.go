@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 )
 
@@ -15,11 +18,16 @@ type Capabilities struct {
 	VirtualServices bool
 	// LeaderWorkerSets: the cluster has the API of LeaderWorkerSet.
 	LeaderWorkerSets bool
+	// Grove: the cluster has its API, and the configuration lets graphs use it.
+	Grove bool
+	// KAI: the same for the KAI scheduler.
+	KAI bool
 }
 
 // UnsupportedError says what a graph needs that this operator, or the cluster,
 // has not got. Nothing of such a graph is created.
 type UnsupportedError struct {
+	// Service is "" where it is the whole graph.
 	Service string
 	// Need is the rest of the sentence that begins with the service.
 	Need string
@@ -29,6 +37,9 @@ type UnsupportedError struct {
 }
 
 func (e *UnsupportedError) Error() string {
+	if e.Service == "" {
+		return e.Need
+	}
 	return fmt.Sprintf("service %s: %s", e.Service, e.Need)
 }
 
@@ -36,16 +47,20 @@ const missingLeaderWorkerSets = "multinode.nodeCount is above 1, and the operato
 	"install LeaderWorkerSet (leaderworkerset.x-k8s.io/v1), and the graph goes on by itself; " +
 	"an operator of one namespace needs leaderWorkerSet.enabled in its values, too"
 
-// Kinds of workloads, as reasons of the condition PathwayChosen.
+const missingGrove = "the graph is to run through Grove, whose API (grove.io/v1alpha1) the operator has not got: " +
+	"install Grove, and the graph goes on by itself; the operator needs global.grove.enabled in its values, too. " +
+	"Or set the annotation " + v1alpha1.AnnotationEnableGrove + `: "false"`
+
+// Names of paths, as reasons of the condition PathwayChosen.
 const (
-	pathDeployment      = string(v1alpha1.ComponentKindDeployment)
-	pathLeaderWorkerSet = string(v1alpha1.ComponentKindLeaderWorkerSet)
+	PathDeployment      = string(v1alpha1.ComponentKindDeployment)
+	PathLeaderWorkerSet = string(v1alpha1.ComponentKindLeaderWorkerSet)
+	PathGrove           = "Grove"
 )
 
-// Path is how a graph is run. It follows from the graph alone; the cluster only
-// decides whether it can be gone.
+// Path is how a graph is run.
 type Path struct {
-	// Name is the workload of the services that decide it.
+	// Name is Grove, or the workload of the services that decide it.
 	Name string
 	// Why is a sentence for the graph's author.
 	Why string
@@ -53,35 +68,101 @@ type Path struct {
 	Loose []string
 }
 
-// PathwayOf is the one place that decides how a graph is run. The error names
-// the first service that cannot be.
-func PathwayOf(dgd *v1alpha1.DynamoGraphDeployment, cluster Capabilities) (Path, error) {
-	var groups []string
+// PathwayOf is the one place that decides how a graph is run. running is the name
+// of the path on which it runs already, "" for none: nothing that comes to the
+// cluster moves it, only its own annotation does. The error names the first
+// service that cannot be run.
+func PathwayOf(dgd *v1alpha1.DynamoGraphDeployment, cluster Capabilities, running string) (Path, error) {
 	for _, name := range slices.Sorted(maps.Keys(dgd.Spec.Services)) {
-		service := dgd.Spec.Services[name]
-		if err := CheckService(name, dgd.Spec.BackendFramework, service, cluster); err != nil {
+		if err := checkFeatures(name, dgd.Spec.BackendFramework, dgd.Spec.Services[name], cluster); err != nil {
 			return Path{}, err
 		}
-		if service.NodeCount() > 1 {
-			groups = append(groups, name)
+	}
+	wish, asked := dgd.Annotations[v1alpha1.AnnotationEnableGrove]
+	switch {
+	case strings.EqualFold(wish, "false"):
+		return byComponents(dgd, cluster, "")
+	case running == PathGrove, asked && cluster.Grove:
+		return byGrove(dgd, cluster)
+	case running != "" && cluster.Grove:
+		return byComponents(dgd, cluster, fmt.Sprintf(`; it has begun so, and the annotation %s: "true" moves it to Grove`, v1alpha1.AnnotationEnableGrove))
+	case !cluster.Grove:
+		return byComponents(dgd, cluster, "")
+	}
+	path, unfit := byGrove(dgd, cluster)
+	if unfit == nil {
+		return path, nil
+	}
+	if path, err := byComponents(dgd, cluster, "; Grove cannot run it: "+unfit.Error()); err == nil {
+		return path, nil
+	}
+	return Path{}, unfit
+}
+
+func byGrove(dgd *v1alpha1.DynamoGraphDeployment, cluster Capabilities) (Path, error) {
+	if !cluster.Grove {
+		return Path{}, &UnsupportedError{Need: missingGrove, MissingAPI: true}
+	}
+	if err := fitsGrove(dgd); err != nil {
+		return Path{}, err
+	}
+	path := Path{Name: PathGrove, Why: "the graph is one PodCliqueSet of Grove"}
+	for _, name := range groupsOf(dgd) {
+		if !cluster.KAI || schedulerOf(dgd.Spec.Services[name]) != "" {
+			path.Loose = append(path.Loose, name)
 		}
 	}
+	return path, nil
+}
+
+// byComponents runs each service for itself. more goes on with the sentence why.
+func byComponents(dgd *v1alpha1.DynamoGraphDeployment, cluster Capabilities, more string) (Path, error) {
+	groups := groupsOf(dgd)
 	if len(groups) == 0 {
-		return Path{Name: pathDeployment, Why: "each service is a Deployment: none needs several nodes"}, nil
+		return Path{Name: PathDeployment, Why: "each service is a Deployment: none needs several nodes" + more}, nil
+	}
+	if !cluster.LeaderWorkerSets {
+		return Path{}, &UnsupportedError{Service: groups[0], Need: missingLeaderWorkerSets, MissingAPI: true}
 	}
 	return Path{
-		Name: pathLeaderWorkerSet, Loose: groups,
-		Why: fmt.Sprintf("several nodes are needed by %s, each a LeaderWorkerSet; every other service is a Deployment", strings.Join(groups, ", ")),
+		Name: PathLeaderWorkerSet, Loose: groups,
+		Why: fmt.Sprintf("several nodes are needed by %s, each a LeaderWorkerSet; every other service is a Deployment", strings.Join(groups, ", ")) + more,
 	}, nil
 }
 
-// CheckService returns why a service, or a component, cannot be run, nil if it can.
+// groupsOf are the services over several nodes.
+func groupsOf(dgd *v1alpha1.DynamoGraphDeployment) (groups []string) {
+	for _, name := range slices.Sorted(maps.Keys(dgd.Spec.Services)) {
+		if dgd.Spec.Services[name].NodeCount() > 1 {
+			groups = append(groups, name)
+		}
+	}
+	return groups
+}
+
+// ChosenPath is the name of the path that the status of a graph records, "" where
+// none was chosen.
+func ChosenPath(dgd *v1alpha1.DynamoGraphDeployment) string {
+	if chosen := meta.FindStatusCondition(dgd.Status.Conditions, v1alpha1.ConditionPathwayChosen); chosen != nil && chosen.Status == metav1.ConditionTrue {
+		return chosen.Reason
+	}
+	return ""
+}
+
+// CheckService returns why a component cannot be run for itself, nil if it can.
 func CheckService(name string, declared v1alpha1.BackendFramework, service *v1alpha1.DynamoComponentDeploymentSharedSpec, cluster Capabilities) error {
+	if service.NodeCount() > 1 && !cluster.LeaderWorkerSets {
+		return &UnsupportedError{Service: name, Need: missingLeaderWorkerSets, MissingAPI: true}
+	}
+	return checkFeatures(name, declared, service, cluster)
+}
+
+// checkFeatures returns what a service needs that the operator has not got,
+// whatever way it is run.
+func checkFeatures(name string, declared v1alpha1.BackendFramework, service *v1alpha1.DynamoComponentDeploymentSharedSpec, cluster Capabilities) error {
 	engine, _ := Engine(declared, service) // what is wrong with it is a matter of validation
 	need := func(sentence string) error { return &UnsupportedError{Service: name, Need: sentence} }
 	switch {
-	case service.NodeCount() > 1 && !cluster.LeaderWorkerSets:
-		return &UnsupportedError{Service: name, Need: missingLeaderWorkerSets, MissingAPI: true}
 	case service.NodeCount() > 1 && engine == v1alpha1.BackendFrameworkTRTLLM:
 		return need("multinode.nodeCount is above 1, and this version of the operator does not start TensorRT-LLM over several nodes: use one node with enough GPUs")
 	case service.ComponentType == v1alpha1.ComponentTypeEPP:

@@ -478,7 +478,7 @@ func TestPathwayOf(t *testing.T) {
 		"an Istio route":    {"{ingress: {enabled: true, host: x, useVirtualService: true}}", Capabilities{}, "service S: ingress.useVirtualService needs"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := PathwayOf(parseGraph(t, []byte("spec: {services: {S: "+tc.service+"}}")), tc.cluster)
+			_, err := PathwayOf(parseGraph(t, []byte("spec: {services: {S: "+tc.service+"}}")), tc.cluster, "")
 			if tc.want == "" && err != nil {
 				t.Errorf("got %v, want none", err)
 			}
@@ -486,6 +486,68 @@ func TestPathwayOf(t *testing.T) {
 				t.Errorf("got %v, want %q", err, tc.want)
 			}
 		})
+	}
+}
+
+// What comes to the cluster moves no graph; its author does.
+func TestWhetherAGraphRunsThroughGrove(t *testing.T) {
+	all := Capabilities{Grove: true, LeaderWorkerSets: true, KAI: true}
+	for name, tc := range map[string]struct {
+		service string
+		wish    string
+		cluster Capabilities
+		running string
+		want    string
+		says    string
+	}{
+		"a new graph":                       {service: "{}", cluster: all, want: PathGrove},
+		"a new graph, and no Grove":         {service: "{}", cluster: Capabilities{LeaderWorkerSets: true}, want: PathDeployment},
+		"told not to":                       {service: "{}", wish: "False", cluster: all, want: PathDeployment},
+		"it runs another way":               {service: "{}", cluster: all, running: PathDeployment, want: PathDeployment, says: "moves it to Grove"},
+		"it runs another way, told to":      {service: "{}", wish: "true", cluster: all, running: PathDeployment, want: PathGrove},
+		"told to, and no Grove":             {service: "{}", wish: "true", want: PathDeployment},
+		"it runs so, and Grove has gone":    {service: "{}", running: PathGrove, says: "whose API"},
+		"it runs so, told not to":           {service: "{}", wish: "false", cluster: all, running: PathGrove, want: PathDeployment},
+		"no replicas":                       {service: "{replicas: 0}", cluster: all, want: PathDeployment, says: "Grove cannot run it: service S: replicas is 0"},
+		"no replicas any more":              {service: "{replicas: 0}", cluster: all, running: PathGrove, says: "service S: replicas is 0"},
+		"a node of its own":                 {service: "{extraPodSpec: {nodeName: a}}", cluster: all, want: PathDeployment, says: "extraPodSpec.nodeName"},
+		"spread":                            {service: "{extraPodSpec: {topologySpreadConstraints: [{maxSkew: 1}]}}", cluster: all, want: PathDeployment, says: "extraPodSpec.topologySpreadConstraints"},
+		"several nodes":                     {service: "{multinode: {nodeCount: 2}}", cluster: all, want: PathGrove},
+		"several nodes, a schedule":         {service: "{multinode: {nodeCount: 2}, replicas: 0}", cluster: Capabilities{Grove: true}, says: "service S: replicas is 0"},
+		"several nodes, and Grove came":     {service: "{multinode: {nodeCount: 2}}", cluster: all, running: PathLeaderWorkerSet, want: PathLeaderWorkerSet, says: "moves it to Grove"},
+		"several nodes, neither of the two": {service: "{multinode: {nodeCount: 2}}", says: "no API that runs groups of pods"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dgd := parseGraph(t, []byte("metadata: {name: g}\nspec: {services: {S: "+tc.service+"}}"))
+			if tc.wish != "" {
+				dgd.Annotations = map[string]string{v1alpha1.AnnotationEnableGrove: tc.wish}
+			}
+			path, err := PathwayOf(dgd, tc.cluster, tc.running)
+			said := path.Why
+			if err != nil {
+				said = err.Error()
+			}
+			if path.Name != tc.want || (err != nil) != (tc.want == "") || !strings.Contains(said, tc.says) {
+				t.Errorf("got %q: %s, want %q: %s", path.Name, said, tc.want, tc.says)
+			}
+		})
+	}
+}
+
+func TestFitsGrove(t *testing.T) {
+	for name, tc := range map[string]struct{ services, want string }{
+		"as long as can be": {"{a: {}}", ""},
+		"names too long":    {"{a2345678901234567890123456789012345678901234: {}}", "1 characters too long"},
+		"a group's":         {"{a23456789012345678901: {multinode: {nodeCount: 2}}}", "3 characters too long"},
+		"the same clique":   {"{A: {multinode: {nodeCount: 2}}, a-ldr: {}}", "service a-ldr: is called a-ldr in Grove, as service A is"},
+		"Grove's Service":   {`{"0": {}}`, "name of Grove's own"},
+		"two schedulers":    {"{A: {extraPodSpec: {schedulerName: x}}, B: {}}", "service B: has another scheduler than service A"},
+		"no command":        {"{A: {componentType: worker, multinode: {nodeCount: 2}, extraPodSpec: {mainContainer: {command: [python3, -m, dynamo.vllm]}}}}", "resources.limits.gpu is not set"},
+	} {
+		err := fitsGrove(parseGraph(t, []byte("metadata: {name: gg}\nspec: {services: "+tc.services+"}")))
+		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: %v, want %q", name, err, tc.want)
+		}
 	}
 }
 

@@ -75,7 +75,7 @@ func rights(cfg *config.OperatorConfiguration) []rbacv1.PolicyRule {
 
 func cached(cluster render.Capabilities) map[client.Object]cache.ByObject {
 	observed := lifecycle.Labelled(v1alpha1.LabelSelector)
-	observed.Transform = observable
+	observed.Transform = workload.Observable
 	limited := map[client.Object]cache.ByObject{&corev1.Pod{}: observed}
 	for _, kind := range owned(cluster) {
 		limited[kind] = lifecycle.Ours()

@@ -67,7 +67,7 @@ func (l *life) run(ctx context.Context) error {
 // observe writes into the status how the workload does and, if it is not
 // ready, why.
 func (l *life) observe(ctx context.Context) error {
-	seen, err := l.runs.Observe(ctx, pods{l.Client, l.Live})
+	seen, err := l.runs.Observe(ctx, workload.PodsOf(l.Client, l.Live))
 	if err != nil {
 		return err
 	}

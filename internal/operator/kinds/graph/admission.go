@@ -26,7 +26,7 @@ func refuse(w lifecycle.Writing) field.ErrorList {
 func warn(w lifecycle.Writing) []string {
 	var warnings []string
 	dgd := w.Object.(*v1alpha1.DynamoGraphDeployment)
-	if _, _, err := pathway.Choose(pathways, dgd, w.Cluster); err != nil {
+	if _, _, err := pathway.Choose(pathways, dgd, w.Cluster, render.ChosenPath(dgd)); err != nil {
 		warnings = append(warnings, "the graph will not be deployed: "+err.Error())
 	}
 	if missing := render.MissingNATS(dgd, w.Config.Infrastructure.NATSAddress); len(missing) > 0 {

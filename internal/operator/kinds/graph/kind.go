@@ -3,6 +3,7 @@ package graph
 import (
 	"cmp"
 	"context"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -19,13 +20,15 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/pathway"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/pathway/components"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/pathway/grove"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/validate"
 )
 
-// pathways are the ways to run a graph; the first that it can go is taken.
+// pathways are the ways to run a graph; render.PathwayOf decides.
 var pathways = []pathway.Pathway{
 	components.Pathway{},
+	grove.Pathway{},
 }
 
 // Kind is the kind DynamoGraphDeployment.
@@ -71,16 +74,20 @@ func rights(cfg *config.OperatorConfiguration) []rbacv1.PolicyRule {
 		rules = append(rules, lifecycle.Named(lifecycle.Rule(rbacv1.GroupName, "clusterroles", "bind"), planner))
 	}
 	for _, way := range pathways {
-		rules = append(rules, way.Rights()...)
+		rules = append(rules, way.Rights(cfg)...)
 	}
 	return rules
 }
 
-func cached(render.Capabilities) map[client.Object]cache.ByObject {
-	return map[client.Object]cache.ByObject{
+func cached(cluster render.Capabilities) map[client.Object]cache.ByObject {
+	limited := map[client.Object]cache.ByObject{
 		&rbacv1.Role{}:        lifecycle.Ours(),
 		&rbacv1.RoleBinding{}: lifecycle.Ours(),
 	}
+	for _, way := range pathways {
+		maps.Copy(limited, way.Cached(cluster))
+	}
+	return limited
 }
 
 // accessKinds are what the pods' access consists of; it is taken back from the
@@ -89,10 +96,10 @@ func accessKinds() []client.Object {
 	return []client.Object{&rbacv1.RoleBinding{}, &rbacv1.Role{}, &corev1.ServiceAccount{}}
 }
 
-func owned(render.Capabilities) []client.Object {
+func owned(cluster render.Capabilities) []client.Object {
 	kinds := append(accessKinds(), &v1alpha1.DynamoGraphDeploymentScalingAdapter{})
 	for _, way := range pathways {
-		kinds = append(kinds, way.Kinds()...)
+		kinds = append(kinds, way.Kinds(cluster)...)
 	}
 	return kinds
 }
@@ -105,6 +112,9 @@ func watch(operator *lifecycle.Operator, build *builder.Builder) {
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(graphs.withClaim)).
 		Watches(&corev1.ServiceAccount{}, handler.EnqueueRequestsFromMapFunc(graphs.sharing)).
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(graphs.sharing))
+	for _, way := range pathways {
+		way.Watch(operator.Cluster, build)
+	}
 }
 
 // finder finds the graphs that an object concerns.

@@ -10,12 +10,14 @@ import (
 	"slices"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/pathway"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/workload"
 )
 
 // life is one look at a graph.
@@ -45,12 +47,16 @@ func (l *life) Phases() []lifecycle.Phase {
 }
 
 // choosePathway refuses, before anything is created, what would end half-made.
-func (l *life) choosePathway(context.Context) error {
-	way, path, err := pathway.Choose(pathways, l.dgd, l.Cluster)
+func (l *life) choosePathway(ctx context.Context) error {
+	running, err := l.running(ctx)
+	if err != nil {
+		return err
+	}
+	way, path, err := pathway.Choose(pathways, l.dgd, l.Cluster, running)
 	var unsupported *render.UnsupportedError
 	switch {
 	case errors.As(err, &unsupported) && unsupported.MissingAPI:
-		l.noPathway(err.Error())
+		l.noPathway(running, err.Error())
 		return lifecycle.Refuse(v1alpha1.ReasonMultinodeNotAvailable, err.Error())
 	case err != nil:
 		return lifecycle.Refuse(reasonUnsupported, err.Error())
@@ -60,6 +66,26 @@ func (l *life) choosePathway(context.Context) error {
 	l.way = way
 	l.pathway(path)
 	return nil
+}
+
+// running is the path on which the graph runs already, "" for none. A status that
+// was lost, or is of an older operator, is made good by what is there.
+func (l *life) running(ctx context.Context) (string, error) {
+	if chosen := render.ChosenPath(l.dgd); chosen != "" {
+		return chosen, nil
+	}
+	for _, path := range []string{render.PathGrove, render.PathDeployment} {
+		for _, way := range pathways {
+			if !way.Runs(path) {
+				continue
+			}
+			existing, err := l.Apply.Children(ctx, l.dgd, way.Kinds(l.Cluster)...)
+			if err != nil || len(existing) > 0 {
+				return path, err
+			}
+		}
+	}
+	return "", nil
 }
 
 // checkMessaging tells of services that miss NATS. They may run all the same, so
@@ -72,31 +98,67 @@ func (l *life) checkMessaging(context.Context) error {
 // run applies what runs the services and removes what no longer does. A restart
 // goes on from the ids that the services carry.
 func (l *life) run(ctx context.Context) error {
-	existing, err := l.Apply.Children(ctx, l.dgd, l.way.Kinds()...)
+	if err := l.leaveOthers(ctx); err != nil {
+		return err
+	}
+	kinds := l.way.Kinds(l.Cluster)
+	existing, err := l.Apply.Children(ctx, l.dgd, kinds...)
+	if err != nil {
+		return err
+	}
+	seen, err := l.way.Observe(ctx, pathway.Cluster{Reader: l.Client}, l.scaled, existing)
 	if err != nil {
 		return err
 	}
 	services := slices.Sorted(maps.Keys(l.dgd.Spec.Services))
-	seen := l.way.Observe(existing)
 	progress, ids := restart(l.dgd, services, seen)
 	l.dgd.Status.Restart = progress
 	if l.unseen, err = l.missed(ctx, seen); err != nil {
 		return err
 	}
-	l.runs = l.way.Objects(l.scaled, l.Config, pathway.Now{Objects: existing, Restarts: ids, Unseen: l.unseen})
-	return l.Apply.Sync(ctx, l.dgd, l.runs, l.way.Kinds()...)
+	now := pathway.Now{Objects: existing, Restarts: ids, Unseen: l.unseen, Cluster: l.Cluster}
+	if l.runs, err = l.way.Objects(l.scaled, l.Config, now); err != nil {
+		return lifecycle.Refuse(reasonUnsupported, err.Error())
+	}
+	err = l.Apply.Sync(ctx, l.dgd, l.runs, kinds...)
+	if apierrors.IsInvalid(err) {
+		return lifecycle.Refuse(v1alpha1.ReasonValidationFailed, err.Error())
+	}
+	if err != nil {
+		return err
+	}
+	return l.way.Scale(ctx, l.Client, l.scaled)
+}
+
+// leaveOthers deletes what ran the graph on another way.
+func (l *life) leaveOthers(ctx context.Context) error {
+	for _, way := range pathways {
+		if way == l.way {
+			continue
+		}
+		if err := l.Apply.Prune(ctx, l.dgd, nil, way.Kinds(l.Cluster)...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // observe takes over what the services report.
-func (l *life) observe(context.Context) error {
-	services := l.way.Observe(l.runs)
+func (l *life) observe(ctx context.Context) error {
+	cluster := pathway.Cluster{Reader: l.Client, Pods: workload.PodsOf(l.Client, l.Live)}
+	services, err := l.way.Observe(ctx, cluster, l.scaled, l.runs)
+	if err != nil {
+		return err
+	}
 	for name, service := range services {
 		if service.Former > 0 && l.unseen != "" {
 			service.Message += ": " + l.unseen
 			services[name] = service
 		}
 	}
-	l.services(services)
+	if again := l.services(services); again > 0 {
+		l.LookAgain(again)
+	}
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -61,8 +62,12 @@ func (s *status) pathway(path render.Path) {
 		"the pods of a group of "+strings.Join(path.Loose, ", ")+" are scheduled one by one, so where there is no room for all of them some hold their GPUs and wait")
 }
 
-// noPathway: the cluster has no API by which the graph could be run.
-func (s *status) noPathway(why string) {
+// noPathway: the cluster has no API by which the graph could be run. That one runs
+// through Grove stays on record: it waits for its API to come back.
+func (s *status) noPathway(running, why string) {
+	if running == render.PathGrove {
+		return
+	}
 	s.note(v1alpha1.ConditionPathwayChosen, metav1.ConditionFalse, "MissingAPI", why)
 	meta.RemoveStatusCondition(&s.dgd.Status.Conditions, v1alpha1.ConditionGroupsScheduledAsOne)
 }
@@ -94,12 +99,16 @@ func (s *status) unless(well bool, condition, reason, message string) {
 }
 
 // services reports on the services as one: first on those that somebody has to
-// do something about, which others may only be waiting for.
-func (s *status) services(services map[string]pathway.Service) {
+// do something about, which others may only be waiting for. It returns when to
+// look again, 0 for never.
+func (s *status) services(services map[string]pathway.Service) (again time.Duration) {
 	s.dgd.Status.Services = map[string]v1alpha1.ServiceReplicaStatus{}
 	var refused, blocked, waiting []string
 	for _, name := range slices.Sorted(maps.Keys(services)) {
 		service := services[name]
+		if service.Again > 0 {
+			again = service.Again
+		}
 		if service.Status != nil {
 			s.dgd.Status.Services[name] = *service.Status
 		}
@@ -118,9 +127,10 @@ func (s *status) services(services map[string]pathway.Service) {
 			state, reason = v1alpha1.GraphStateFailed, v1alpha1.ReasonValidationFailed
 		}
 		s.set(state, metav1.ConditionFalse, reason, strings.Join(troubles, "; "))
-		return
+		return again
 	}
 	s.set(v1alpha1.GraphStateSuccessful, metav1.ConditionTrue, v1alpha1.ReasonAllResourcesReady, "All resources are ready")
+	return 0
 }
 
 // set keeps the time of the last transition unless the status changes.

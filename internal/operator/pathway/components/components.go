@@ -2,12 +2,15 @@
 package components
 
 import (
+	"context"
 	"fmt"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
@@ -20,23 +23,38 @@ import (
 // Pathway implements pathway.Pathway.
 type Pathway struct{}
 
-// Check implements pathway.Pathway.
-func (Pathway) Check(dgd *v1alpha1.DynamoGraphDeployment, cluster render.Capabilities) (render.Path, error) {
-	return render.PathwayOf(dgd, cluster)
+// Runs implements pathway.Pathway.
+func (Pathway) Runs(path string) bool {
+	return path == render.PathDeployment || path == render.PathLeaderWorkerSet
 }
 
 // Kinds implements pathway.Pathway.
-func (Pathway) Kinds() []client.Object {
+func (Pathway) Kinds(render.Capabilities) []client.Object {
 	return []client.Object{&v1alpha1.DynamoComponentDeployment{}}
 }
 
 // Rights implements pathway.Pathway.
-func (Pathway) Rights() []rbacv1.PolicyRule {
+func (Pathway) Rights(*config.OperatorConfiguration) []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{lifecycle.Rule(v1alpha1.GroupName, "dynamocomponentdeployments", lifecycle.Full...)}
 }
 
+// Cached implements pathway.Pathway.
+func (Pathway) Cached(render.Capabilities) map[client.Object]cache.ByObject { return nil }
+
+// Watch implements pathway.Pathway.
+func (Pathway) Watch(render.Capabilities, *builder.Builder) {}
+
+// Scale implements pathway.Pathway: components have their replicas in their spec.
+func (Pathway) Scale(context.Context, client.Client, *v1alpha1.DynamoGraphDeployment) error {
+	return nil
+}
+
 // Objects implements pathway.Pathway.
-func (Pathway) Objects(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration, now pathway.Now) []client.Object {
+func (Pathway) Objects(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration, now pathway.Now) ([]client.Object, error) {
+	return next(dgd, cfg, now), nil
+}
+
+func next(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration, now pathway.Now) []client.Object {
 	live := componentsOf(now.Objects)
 	wanted := render.Components(dgd, cfg, version(dgd, cfg, live))
 	for _, component := range wanted {
@@ -69,7 +87,11 @@ func setAnnotation(annotations *map[string]string, key, value string) {
 }
 
 // Observe implements pathway.Pathway.
-func (Pathway) Observe(objects []client.Object) map[string]pathway.Service {
+func (Pathway) Observe(_ context.Context, _ pathway.Cluster, _ *v1alpha1.DynamoGraphDeployment, objects []client.Object) (map[string]pathway.Service, error) {
+	return seen(objects), nil
+}
+
+func seen(objects []client.Object) map[string]pathway.Service {
 	services := map[string]pathway.Service{}
 	var former []*v1alpha1.DynamoComponentDeployment
 	for _, component := range componentsOf(objects) {

@@ -39,7 +39,7 @@ type cluster struct{ objects []client.Object }
 
 // apply asks for the next objects, and says what they are.
 func (c *cluster) apply(dgd *v1alpha1.DynamoGraphDeployment, unseen string) string {
-	c.objects = Pathway{}.Objects(dgd, config.Default(), pathway.Now{Objects: c.objects, Unseen: unseen})
+	c.objects = next(dgd, config.Default(), pathway.Now{Objects: c.objects, Unseen: unseen})
 	var said strings.Builder
 	for _, object := range c.objects {
 		component := object.(*v1alpha1.DynamoComponentDeployment)
@@ -83,7 +83,7 @@ func TestAGenerationStaysUntilFrontendsSeeTheNext(t *testing.T) {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 	}
-	service := Pathway{}.Observe(c.objects)["decode"]
+	service := seen(c.objects)["decode"]
 	if !service.Ready || service.Former != 0 {
 		t.Errorf("%+v", service)
 	}
@@ -93,7 +93,7 @@ func TestBothGenerationsAreCounted(t *testing.T) {
 	c := &cluster{}
 	c.apply(pair(t, "r:1"), "")
 	c.apply(pair(t, "r:2"), "")
-	service := Pathway{}.Observe(c.objects)["decode"]
+	service := seen(c.objects)["decode"]
 	if service.Ready || service.Former != 1 || service.Status.Replicas != 2 || *service.Status.ReadyReplicas != 2 || service.Status.UpdatedReplicas != 1 {
 		t.Errorf("%+v, status %+v", service, service.Status)
 	}

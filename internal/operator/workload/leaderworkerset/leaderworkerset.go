@@ -95,18 +95,10 @@ func (r running) Observe(ctx context.Context, pods workload.Pods) (workload.Obse
 
 // cause names what the groups wait for.
 func cause(ctx context.Context, pods workload.Pods, groups diagnose.Groups, seen *workload.Observation) (string, error) {
-	finding := diagnose.Blocking(groups.Newest)
-	if finding == nil {
-		return groups.Missing(), nil
+	finding, again, err := workload.Blame(ctx, pods, groups.Newest)
+	if err != nil || finding == nil {
+		return groups.Missing(), err
 	}
-	if finding.AsksEvents() {
-		events, err := pods.Warnings(ctx, finding.Pod)
-		if err != nil {
-			return "", err
-		}
-		*finding = finding.Told(events)
-		seen.Again = workload.AskEventsAgain
-	}
-	seen.Blocked = finding.NeedsAPerson()
+	seen.Again, seen.Blocked = again, finding.NeedsAPerson()
 	return finding.String(), nil
 }

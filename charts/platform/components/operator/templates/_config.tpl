@@ -50,6 +50,7 @@ profiling:
 orchestrators:
   grove:
     enabled: {{ include "dynamo-operator.usesGrove" . | default "false" }}
+    terminationDelay: {{ .Values.dynamo.groveTerminationDelay | default "0s" | quote }}
   kaiScheduler:
     enabled: {{ include "dynamo-operator.usesKAI" . | default "false" }}
     createQueues: {{ include "dynamo-operator.createsQueues" . | default "false" }}

@@ -42,6 +42,18 @@
   resources: [leaderworkersets]
   verbs: [get, list, watch, create, patch, delete]
 {{- end }}
+{{- if include "dynamo-operator.usesGrove" . }}
+- apiGroups: [grove.io]
+  resources: [podcliquesets]
+  verbs: [get, list, watch, create, patch, delete]
+# Grove makes these; the operator looks at them and says how many.
+- apiGroups: [grove.io]
+  resources: [podcliques, podcliquescalinggroups]
+  verbs: [get, list, watch]
+- apiGroups: [grove.io]
+  resources: [podcliques/scale, podcliquescalinggroups/scale]
+  verbs: [patch]
+{{- end }}
 - apiGroups: [""]
   resources: [services]
   verbs: [get, list, watch, create, patch]

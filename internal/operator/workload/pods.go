@@ -1,17 +1,20 @@
-package component
+package workload
 
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/diagnose"
 )
 
-// observable is what a pod is kept for: how it does. What it runs stands in what
+// Observable is what a pod is kept for: how it does. What it runs stands in what
 // made it, and every replica would be a further copy of it.
-func observable(object any) (any, error) {
+func Observable(object any) (any, error) {
 	pod, is := object.(*corev1.Pod)
 	if !is {
 		return object, nil
@@ -25,12 +28,16 @@ func observable(object any) (any, error) {
 	return pod, nil
 }
 
-// pods implements workload.Pods.
+// PodsOf reads pods from a cache, which holds of them what Observable leaves, and
+// their events from the API server.
+func PodsOf(cached, live client.Reader) Pods { return pods{cached, live} }
+
 type pods struct {
 	cached client.Reader
 	live   client.Reader
 }
 
+// Matching implements Pods.
 func (p pods) Matching(ctx context.Context, namespace string, labels map[string]string) ([]corev1.Pod, error) {
 	var list corev1.PodList
 	if err := p.cached.List(ctx, &list, client.InNamespace(namespace), client.MatchingLabels(labels)); err != nil {
@@ -39,6 +46,7 @@ func (p pods) Matching(ctx context.Context, namespace string, labels map[string]
 	return list.Items, nil
 }
 
+// Warnings implements Pods.
 func (p pods) Warnings(ctx context.Context, pod *corev1.Pod) ([]corev1.Event, error) {
 	var events corev1.EventList
 	err := p.live.List(ctx, &events, client.InNamespace(pod.Namespace), client.MatchingFieldsSelector{
@@ -50,4 +58,19 @@ func (p pods) Warnings(ctx context.Context, pod *corev1.Pod) ([]corev1.Event, er
 		return nil, fmt.Errorf("list the events of pod %s/%s: %w", pod.Namespace, pod.Name, err)
 	}
 	return events.Items, nil
+}
+
+// Blame finds the pod that best explains why a workload is not ready, nil if none
+// does, and when to look again at what nothing wakes up for.
+func Blame(ctx context.Context, cluster Pods, pods []corev1.Pod) (finding *diagnose.Finding, again time.Duration, err error) {
+	finding = diagnose.Blocking(pods)
+	if finding == nil || !finding.AsksEvents() {
+		return finding, 0, nil
+	}
+	events, err := cluster.Warnings(ctx, finding.Pod)
+	if err != nil {
+		return nil, 0, err
+	}
+	*finding = finding.Told(events)
+	return finding, AskEventsAgain, nil
 }
