@@ -154,12 +154,13 @@ func (o *observer) ending(ctx context.Context) (map[string]bool, error) {
 }
 
 // has tells whether an object belongs to the fleet. Those of the cluster are
-// called after its namespaces, or after the group of its CRDs.
+// called after its namespaces, or after the group of its CRDs, or carry the marks
+// of its releases.
 func (f *fleet) has(item *unstructured.Unstructured) bool {
 	if namespace := item.GetNamespace(); namespace != "" {
 		return strings.HasPrefix(namespace, f.name+"-")
 	}
-	return strings.Contains(item.GetName(), f.name+"-") || strings.HasSuffix(item.GetName(), "."+f.crdGroup())
+	return strings.Contains(item.GetName(), f.name+"-") || strings.HasPrefix(item.GetAnnotations()["meta.helm.sh/release-namespace"], f.name+"-") || strings.HasSuffix(item.GetName(), "."+f.crdGroup())
 }
 
 // remove deletes what a fleet has in the cluster, and of CRDs whose names others

@@ -114,8 +114,17 @@ func TestLifeOfAGraph(t *testing.T) {
 	}
 	const person = "kubernetes-admin"
 	refused(t, change(person, func(dgd *v1alpha1.DynamoGraphDeployment) {
+		dgd.Spec.BackendFramework = v1alpha1.BackendFrameworkSGLang
+	}), "spec.backendFramework: Forbidden: cannot change")
+	more := func(dgd *v1alpha1.DynamoGraphDeployment) {
 		dgd.Spec.Services["More"] = dgd.Spec.Services["Frontend"].DeepCopy()
-	}), "spec.services[More]: Forbidden: services cannot be added")
+	}
+	if err := change(person, more); err != nil {
+		t.Errorf("a service is added: %v", err)
+	}
+	if err := change(person, func(dgd *v1alpha1.DynamoGraphDeployment) { delete(dgd.Spec.Services, "More") }); err != nil {
+		t.Errorf("a service goes: %v", err)
+	}
 
 	replicas := func(n int32) func(*v1alpha1.DynamoGraphDeployment) {
 		return func(dgd *v1alpha1.DynamoGraphDeployment) {

@@ -17,16 +17,12 @@ import (
 func GraphUpdate(old, updated *v1alpha1.DynamoGraphDeployment, mayScale bool) field.ErrorList {
 	errs := framework(old.Spec.BackendFramework, updated.Spec.BackendFramework)
 	services := specPath.Child("services")
-	errs = append(errs, topology(services, old, updated)...)
 	for _, name := range slices.Sorted(maps.Keys(updated.Spec.Services)) {
 		before, after := old.Spec.Services[name], updated.Spec.Services[name]
 		if before == nil || after == nil {
 			continue
 		}
 		path := services.Key(name)
-		if (before.NodeCount() > 1) != (after.NodeCount() > 1) {
-			errs = append(errs, field.Forbidden(path.Child("multinode"), "a service cannot change between one node and several: delete the graph and create it anew"))
-		}
 		// An adapter that is only now turned on starts from the replicas given
 		// with it, and a graph that leaves them out says nothing against it.
 		unsaid := after.Replicas == nil
@@ -51,19 +47,4 @@ func framework(old, updated v1alpha1.BackendFramework) field.ErrorList {
 	}
 	return field.ErrorList{field.Forbidden(specPath.Child("backendFramework"),
 		fmt.Sprintf("cannot change from %q to %q: delete the object and create it anew", old, updated))}
-}
-
-func topology(path *field.Path, old, updated *v1alpha1.DynamoGraphDeployment) field.ErrorList {
-	var errs field.ErrorList
-	for _, name := range slices.Sorted(maps.Keys(old.Spec.Services)) {
-		if _, kept := updated.Spec.Services[name]; !kept {
-			errs = append(errs, field.Forbidden(path.Key(name), "services cannot be removed: delete the graph and create it anew"))
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(updated.Spec.Services)) {
-		if _, existed := old.Spec.Services[name]; !existed {
-			errs = append(errs, field.Forbidden(path.Key(name), "services cannot be added: delete the graph and create it anew"))
-		}
-	}
-	return errs
 }
