@@ -88,6 +88,14 @@ func TestAGraphRunsThroughGrove(t *testing.T) {
 	}
 
 	t.Run("a settled graph is not written", func(t *testing.T) {
+		cluster.Eventually(t, "the adapter has seen it, too", func() error {
+			adapter := &v1alpha1.DynamoGraphDeploymentScalingAdapter{}
+			get(t, ns, "gang-worker", adapter)
+			if adapter.Status.Replicas != 1 || adapter.Status.Selector == "" {
+				return fmt.Errorf("%+v", adapter.Status)
+			}
+			return nil
+		})
 		before := operator.writes.Load()
 		change(t, gang, func(d *v1alpha1.DynamoGraphDeployment) { d.Annotations = map[string]string{"example.com/note": "a"} })
 		condition(t, ns, "gang", isReady)

@@ -98,7 +98,7 @@ func (f *fakeGrove) group(ctx context.Context, set *grove.PodCliqueSet, config g
 	}
 	available, updated := 0, 0
 	for i := range int(group.Spec.Replicas) {
-		whole, new := true, true
+		whole, fresh := true, true
 		for _, member := range config.CliqueNames {
 			labels := map[string]string{grove.LabelScalingGroup: name}
 			pods, err := f.clique(ctx, set, group, fmt.Sprintf("%s-%d-%s", name, i, member), labels, templates[member])
@@ -106,9 +106,9 @@ func (f *fakeGrove) group(ctx context.Context, set *grove.PodCliqueSet, config g
 				return err
 			}
 			whole = whole && pods.ready == int(templates[member].Spec.MinAvailable)
-			new = new && pods.updated == pods.all
+			fresh = fresh && pods.updated == pods.all
 		}
-		available, updated = available+count(whole), updated+count(new)
+		available, updated = available+count(whole), updated+count(fresh)
 	}
 	return f.status(ctx, group, map[string]any{
 		"observedGeneration": group.Generation, "replicas": group.Spec.Replicas, "availableReplicas": available, "updatedReplicas": updated, "scheduledReplicas": available,

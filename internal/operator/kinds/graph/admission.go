@@ -29,10 +29,33 @@ func warn(w lifecycle.Writing) []string {
 	if _, _, err := pathway.Choose(pathways, dgd, w.Cluster, render.ChosenPath(dgd)); err != nil {
 		warnings = append(warnings, "the graph will not be deployed: "+err.Error())
 	}
+	if old, isUpdate := w.Old.(*v1alpha1.DynamoGraphDeployment); isUpdate {
+		if err := fixedByGrove(old, dgd, w); err != nil {
+			warnings = append(warnings, "the change will not be carried out: "+err.Error())
+		}
+	}
 	if missing := render.MissingNATS(dgd, w.Config.Infrastructure.NATSAddress); len(missing) > 0 {
 		warnings = append(warnings, render.NoNATS(missing))
 	}
 	return warnings
+}
+
+// fixedByGrove returns what of a change Grove would not let happen to a graph that
+// runs through it and goes on doing so.
+func fixedByGrove(old, updated *v1alpha1.DynamoGraphDeployment, w lifecycle.Writing) error {
+	chosen := render.ChosenPath(old)
+	if path, _ := render.PathwayOf(updated, w.Cluster, chosen); chosen != render.PathGrove || path.Name != render.PathGrove {
+		return nil
+	}
+	before, err := render.Grove(old, w.Config, w.Cluster, nil, render.Current)
+	if err != nil {
+		return err
+	}
+	after, err := render.Grove(updated, w.Config, w.Cluster, nil, render.Current)
+	if err != nil {
+		return err
+	}
+	return render.Fixed(before.Set, after.Set)
 }
 
 // needs: a change of replicas alone is the business of autoscalers, which create
