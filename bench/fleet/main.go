@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/wheelhouse-dev/wheelhouse/bench/verdict"
 	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
@@ -22,7 +23,7 @@ func main() {
 	rounds := flag.Int("rounds", 3, "rounds of fresh installs")
 	large := flag.Int("large", 200, "tenants of the large fleet")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, *tenants, *rounds, *large)
 	stop()
 	if err != nil {
