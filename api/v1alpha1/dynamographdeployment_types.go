@@ -30,7 +30,7 @@ type DynamoGraphDeploymentSpec struct {
 	Restart *Restart `json:"restart,omitempty"`
 
 	// Services are the parts of the graph: frontend, workers, planner and so on. The key is the
-	// service's name; objects are named after it in lower case.
+	// service's name; objects are named after it in lower case. A graph has 25 of them at most.
 	// +kubebuilder:validation:MaxProperties=25
 	Services map[string]*DynamoComponentDeploymentSharedSpec `json:"services,omitempty"`
 }

@@ -1,6 +1,7 @@
 package crds
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -26,6 +27,11 @@ func testRejected(t *testing.T, users client.Client) {
 			kind: v1alpha1.KindGraphDeployment,
 			spec: `services: {W: {componentTyp: worker}}`,
 			want: []string{`unknown field "spec.services.W.componentTyp"`},
+		},
+		"a service too many": {
+			kind: v1alpha1.KindGraphDeployment,
+			spec: "services: {" + strings.Join(numbered("s%d: {}", 26), ", ") + "}",
+			want: []string{"spec.services", "must have at most 25 items"},
 		},
 		"claim to create without a size": {
 			kind: v1alpha1.KindGraphDeployment,
@@ -245,4 +251,12 @@ func checkRejected(t *testing.T, err error, want []string) {
 			t.Errorf("the rejection does not say %q:\n%v", text, err)
 		}
 	}
+}
+
+func numbered(format string, n int) []string {
+	texts := make([]string, n)
+	for i := range texts {
+		texts[i] = fmt.Sprintf(format, i)
+	}
+	return texts
 }

@@ -212,7 +212,7 @@ func TestObjectsOfOthersAreLeftAlone(t *testing.T) {
 	create(t, theirs)
 	start(t, within(ns))
 	dgd := chatGraph(t, ns)
-	condition(t, ns, "chat", says("Frontend: apply Service "+ns+"/chat-frontend: Service "+ns+"/chat-frontend exists already and belongs to nobody"))
+	condition(t, ns, "chat", says("Frontend: apply Service "+ns+"/chat-frontend: Service "+ns+"/chat-frontend exists already and belongs to nobody: delete it or choose another name; looked for again every 10s"))
 	now := &corev1.Service{}
 	if get(t, ns, "chat-frontend", now); now.ResourceVersion != theirs.ResourceVersion {
 		t.Error("the operator wrote to a Service that is not its own")

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -17,6 +18,10 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/metrics"
 	"github.com/wheelhouse-dev/wheelhouse/internal/plain"
 )
+
+// nameAgain is how often a name that is taken is looked for: the caches have
+// nothing of others, so nothing tells that it is free.
+const nameAgain = 10 * time.Second
 
 // reasonError is that of warnings about what is tried again.
 const reasonError = "ReconcileError"
@@ -92,6 +97,9 @@ func (r *reconciler) visit(ctx context.Context, object client.Object) (ctrl.Resu
 		wait = 0
 	}
 	wait, statusErr := r.statuses.write(ctx, before, object, wait)
+	if taken(err) {
+		visit.again = sooner(visit.again, nameAgain)
+	}
 	if err := errors.Join(again(err), statusErr); err != nil {
 		return ctrl.Result{}, err
 	}
@@ -131,15 +139,24 @@ func report(life Life, err error) *Refusal {
 		life.Failed(refusal.Reason, refusal.Message)
 		return refusal
 	}
+	if taken(err) {
+		err = fmt.Errorf("%w; looked for again every %s", err, nameAgain)
+	}
 	life.Failed("", err.Error())
 	return &Refusal{Reason: reasonError, Message: err.Error()}
 }
 
-// again is what is tried again: neither a refusal, nor what the API server found
-// invalid.
+// taken reports whether an object of somebody else has a name that is wanted.
+func taken(err error) bool {
+	var notOurs *apply.NotOursError
+	return errors.As(err, &notOurs)
+}
+
+// again is what is tried again at once and ever more slowly: neither a refusal,
+// nor a name that is taken, nor what the API server found invalid.
 func again(err error) error {
 	var refusal *Refusal
-	if errors.As(err, &refusal) {
+	if errors.As(err, &refusal) || taken(err) {
 		return nil
 	}
 	return apply.Lasting(err)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -14,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/apply"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/metrics"
@@ -23,6 +26,12 @@ import (
 // workers is how many objects of one kind are looked after at a time. A look
 // waits for the API server most of its time.
 const workers = 8
+
+// What failed is tried again after a pause, which doubles.
+const (
+	firstPause   = 5 * time.Millisecond
+	longestPause = time.Minute
+)
 
 // noticed are the changes of an object of ours that wake it up; those of its
 // status are the operator's own.
@@ -64,6 +73,7 @@ func (k Kind) setup(mgr ctrl.Manager, operator *Operator) error {
 		For(k.newObject(), builder.WithPredicates(noticed)).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: workers,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstPause, longestPause),
 			// Names are unique per process otherwise, and tests run several operators in one.
 			SkipNameValidation: ptr.To(true),
 		})

@@ -24,8 +24,6 @@ var directives = []string{
 	v1alpha1.AnnotationRollingUpdateMaxSurge,
 	v1alpha1.AnnotationRollingUpdateMaxUnavailable,
 	v1alpha1.AnnotationEnableDebugMode,
-	"nvidia.com/enable-stealing-traffic-debug-mode",
-	"nvidia.com/enable-debug-pod-receive-production-traffic",
 }
 
 // reservedDomains are those of the labels and annotations by which the platform

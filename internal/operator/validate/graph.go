@@ -208,15 +208,16 @@ func sameHosts(path *field.Path, dgd *v1alpha1.DynamoGraphDeployment) field.Erro
 func serviceNames(path *field.Path, dgd *v1alpha1.DynamoGraphDeployment, name string, service *v1alpha1.DynamoComponentDeploymentSharedSpec) field.ErrorList {
 	var errs field.ErrorList
 	component := render.ComponentName(dgd.Name, name)
-	for _, msg := range validation.IsDNS1035Label(component) {
-		errs = append(errs, field.Invalid(path, name, fmt.Sprintf("its objects would be named %s: %s", component, lengthHint(component, msg))))
-	}
-	if excess := len(component) - render.LongestGroupName; service.NodeCount() > 1 && excess > 0 {
+	excess := len(component) - render.LongestGroupName
+	// One sentence for one name: what is wrong with it as another is not asked.
+	switch asName, asLabel := validation.IsDNS1035Label(component), validation.IsValidLabelValue(name); {
+	case service.NodeCount() > 1 && excess > 0:
 		errs = append(errs, field.Invalid(path, name, fmt.Sprintf("its LeaderWorkerSet would be named %s: %d characters too long, %d are allowed over several nodes",
 			component, excess, render.LongestGroupName)))
-	}
-	for _, msg := range validation.IsValidLabelValue(name) {
-		errs = append(errs, field.Invalid(path, name, "becomes a label: "+msg))
+	case len(asName) > 0:
+		errs = append(errs, field.Invalid(path, name, fmt.Sprintf("its objects would be named %s: %s", component, lengthHint(component, asName[0]))))
+	case len(asLabel) > 0:
+		errs = append(errs, field.Invalid(path, name, "becomes a label: "+asLabel[0]))
 	}
 	namespace := render.LogicalNamespace(dgd, service)
 	for _, msg := range validation.IsValidLabelValue(namespace) {

@@ -130,6 +130,7 @@ func TestReservedMetadata(t *testing.T) {
 		},
 		"a restart":       {service: "annotations: {nvidia.com/restartAt: x}", errs: []string{"spec.services[S].annotations[nvidia.com/restartAt]: Forbidden"}},
 		"a chart's habit": {service: "labels: {app.kubernetes.io/name: chat, helm.sh/chart: chat-1}", warns: []string{"spec.services[S].labels[app.kubernetes.io/name] is left out", "spec.services[S].labels[helm.sh/chart] is left out"}},
+		"of the past":     {service: `annotations: {nvidia.com/enable-stealing-traffic-debug-mode: "true"}`, warns: []string{"spec.services[S].annotations[nvidia.com/enable-stealing-traffic-debug-mode] is left out"}},
 		"of the future":   {service: "annotations: {nvidia.com/not-yet: x}", warns: []string{"spec.services[S].annotations[nvidia.com/not-yet] is left out"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -55,6 +55,7 @@ func TestGraph(t *testing.T) {
 		"order: unknown":          {"spec: {restart: {id: a, strategy: {order: [S, T]}}, services: {S: {}}}", `spec.restart.strategy.order[1]: Invalid value: "T"`},
 		"order: incomplete":       {"spec: {restart: {id: a, strategy: {order: [S]}}, services: {S: {}, T: {}}}", "and lacks T"},
 		"names by case":           {"spec: {services: {decode: {}, Decode: {}}}", "both would be named chat-decode"},
+		"letters":                 {"spec: {services: {'a!': {}}}", "spec.services[a!]: Invalid value"},
 		"underscore":              {"spec: {services: {de_code: {}}}", "spec.services[de_code]: Invalid value"},
 		"name too long":           {"spec: {services: {" + strings.Repeat("s", 60) + ": {}}}", "2 characters too long, 63 are allowed"},
 		"dot in the graph's name": {"metadata: {name: a.b}\n" + service(""), "its objects would be named a.b-s"},
@@ -122,6 +123,17 @@ func TestGraphReportsEveryMistake(t *testing.T) {
 	errs, _ := Graph(graphFrom(t, "spec: {services: {A: {replicas: -1}, B: null, C: {sharedMemory: {}}}}"), config.Default())
 	if len(errs) != 3 {
 		t.Errorf("got %v, want one error for each of A, B and C", errs.ToAggregate())
+	}
+}
+
+func TestAWrongNameIsOneMistake(t *testing.T) {
+	for _, graph := range []string{
+		"spec: {services: {'a b!': {}}}",
+		"spec: {services: {" + strings.Repeat("s", 70) + ": {multinode: {nodeCount: 2}}}}",
+	} {
+		if errs, _ := Graph(graphFrom(t, graph), config.Default()); len(errs) != 1 {
+			t.Errorf("got %v, want one error", errs.ToAggregate())
+		}
 	}
 }
 

@@ -2,9 +2,11 @@ package webhook
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
@@ -32,9 +34,8 @@ func (v *validator) Handle(ctx context.Context, request admission.Request) admis
 	if err != nil {
 		return admission.Errored(http.StatusBadRequest, err)
 	}
-	// Taking off a finalizer must be possible whatever else is wrong.
 	if w.Old != nil && w.Object.GetDeletionTimestamp() != nil {
-		return admission.Allowed("")
+		return v.leaving(request, w)
 	}
 	began := time.Now()
 	warnings, err := v.answer(ctx, request, w)
@@ -48,6 +49,28 @@ func (v *validator) Handle(ctx context.Context, request admission.Request) admis
 		return admission.Response{AdmissionResponse: admissionv1.AdmissionResponse{Result: &status}}.WithWarnings(warnings...)
 	}
 	return admission.Errored(http.StatusInternalServerError, err)
+}
+
+// leaving answers for an object that is being deleted. Taking off a finalizer
+// must be possible whatever else is wrong, but nobody would act on another spec.
+func (v *validator) leaving(request admission.Request, w lifecycle.Writing) admission.Response {
+	if w.ByOperator || !specDiffers(request.OldObject.Raw, request.Object.Raw) {
+		return admission.Allowed("")
+	}
+	status := apierrors.NewInvalid(v1alpha1.GroupVersion.WithKind(v.kindName()).GroupKind(), w.Object.GetName(), field.ErrorList{
+		field.Forbidden(field.NewPath("spec"), "the object is being deleted, and its spec has no effect any more: create it anew when it is gone"),
+	}).Status()
+	return admission.Response{AdmissionResponse: admissionv1.AdmissionResponse{Result: &status}}
+}
+
+func specDiffers(old, object []byte) bool {
+	var before, after struct {
+		Spec any `json:"spec"`
+	}
+	if json.Unmarshal(old, &before) != nil || json.Unmarshal(object, &after) != nil {
+		return true
+	}
+	return !reflect.DeepEqual(before, after)
 }
 
 // read takes the objects out of a request.

@@ -129,8 +129,18 @@ func (s *status) services(services map[string]pathway.Service) (again time.Durat
 		s.set(state, metav1.ConditionFalse, reason, strings.Join(troubles, "; "))
 		return again
 	}
-	s.set(v1alpha1.GraphStateSuccessful, metav1.ConditionTrue, v1alpha1.ReasonAllResourcesReady, "All resources are ready")
+	s.set(v1alpha1.GraphStateSuccessful, metav1.ConditionTrue, v1alpha1.ReasonAllResourcesReady, s.allReady())
 	return 0
+}
+
+// allReady: of a graph that is scaled to nothing it is true, and not all.
+func (s *status) allReady() string {
+	for _, service := range s.dgd.Spec.Services {
+		if service.DesiredReplicas() > 0 {
+			return "All resources are ready"
+		}
+	}
+	return "All resources are ready, and no service has replicas: nothing serves"
 }
 
 // set keeps the time of the last transition unless the status changes.
