@@ -212,7 +212,7 @@ type VolumeMount struct {
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.enabled) || !self.enabled || (has(self.host) && size(self.host) > 0)",message="host is required when ingress is enabled"
 type IngressSpec struct {
-	// Enabled creates the Ingress or VirtualService.
+	// Enabled creates the Ingress, VirtualService or HTTPRoute.
 	Enabled bool `json:"enabled,omitempty"`
 
 	// Host is the host name or the first part of it.
@@ -233,10 +233,10 @@ type IngressSpec struct {
 	// +kubebuilder:validation:MaxLength=253
 	HostSuffix *string `json:"hostSuffix,omitempty"`
 
-	// Annotations for the Ingress or VirtualService.
+	// Annotations for the Ingress, VirtualService or HTTPRoute.
 	Annotations map[string]string `json:"annotations,omitempty"`
 
-	// Labels for the Ingress or VirtualService.
+	// Labels for the Ingress, VirtualService or HTTPRoute.
 	Labels map[string]string `json:"labels,omitempty"`
 
 	// TLS makes the Ingress serve HTTPS.

@@ -8,6 +8,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -118,6 +119,44 @@ func TestTheGraphDoesNotFightItsAdapter(t *testing.T) {
 	if get(t, ns, "chat-worker", deployment); deployment.Generation != generation || *deployment.Spec.Replicas != 4 {
 		t.Errorf("the Deployment went from generation %d to %d and has %d replicas: a file must not stop pods", generation, deployment.Generation, *deployment.Spec.Replicas)
 	}
+}
+
+// TestAHorizontalPodAutoscalerIsNotFought has Kubernetes' own autoscaler hold its
+// bounds, for which it needs no metrics, while the graph's file is applied again.
+func TestAHorizontalPodAutoscalerIsNotFought(t *testing.T) {
+	ns := namespace(t)
+	start(t, within(ns))
+	dgd := scaledGraph(t, ns)
+	hasReplicas(t, ns, 2)
+	hpa := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "chat-worker"}}
+	hpa.Spec = autoscalingv2.HorizontalPodAutoscalerSpec{
+		ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{
+			APIVersion: v1alpha1.GroupVersion.String(), Kind: v1alpha1.KindScalingAdapter, Name: "chat-worker",
+		},
+		MinReplicas: ptr.To[int32](3), MaxReplicas: 5,
+	}
+	create(t, hpa)
+	cluster.Eventually(t, "the autoscaler finds its target", func() error {
+		get(t, ns, hpa.Name, hpa)
+		for _, c := range hpa.Status.Conditions {
+			if c.Type == autoscalingv2.AbleToScale && c.Status == "True" {
+				return nil
+			}
+		}
+		return fmt.Errorf("%+v", hpa.Status)
+	})
+	hasReplicas(t, ns, 3)
+
+	scaled := adapterOf(t, ns).Generation
+	change(t, dgd, func(d *v1alpha1.DynamoGraphDeployment) { d.Spec.Services["Worker"].Replicas = ptr.To[int32](1) })
+	hasReplicas(t, ns, 3)
+	if now := adapterOf(t, ns).Generation; now != scaled {
+		t.Errorf("the adapter went from generation %d to %d: the file reached what the autoscaler owns", scaled, now)
+	}
+	change(t, hpa, func(h *autoscalingv2.HorizontalPodAutoscaler) {
+		h.Spec.MinReplicas, h.Spec.MaxReplicas = ptr.To[int32](1), 2
+	})
+	hasReplicas(t, ns, 2)
 }
 
 func TestAnAdapterGoesWithWhatAskedForIt(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"github.com/go-logr/logr"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -50,7 +51,7 @@ const plannerRole = "test-planner"
 var admin = sync.OnceValues(func() (client.Client, error) {
 	scheme := manager.Scheme()
 	if err := errors.Join(apiextensionsv1.AddToScheme(scheme), authenticationv1.AddToScheme(scheme),
-		autoscalingv1.AddToScheme(scheme), eventsv1.AddToScheme(scheme)); err != nil {
+		autoscalingv1.AddToScheme(scheme), autoscalingv2.AddToScheme(scheme), eventsv1.AddToScheme(scheme)); err != nil {
 		return nil, err
 	}
 	c, err := client.New(shared.Config, client.Options{Scheme: scheme})

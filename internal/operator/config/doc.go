@@ -86,11 +86,15 @@
 //	  # about ingress, and of those that ask for a VirtualService without naming
 //	  # one. Empty: the operator makes no VirtualServices.
 //	  virtualServiceGateway: ""
+//	  # Gateway of the Gateway API, as namespace/name: what is exposed and asks
+//	  # neither for an IngressClass, a TLS Secret nor a VirtualService gets an
+//	  # HTTPRoute to it. Empty: the operator makes none.
+//	  httpRouteGateway: ""
 //	  # Domains below which graphs may choose hosts, besides hostSuffix. In one,
 //	  # {namespace} stands for the namespace of the graph; "*" allows every host.
 //	  allowedHostSuffixes: []
 //	  # Beginnings of the annotations that graphs may put on Ingresses,
-//	  # VirtualServices and Services. Controllers obey annotations for more than
+//	  # VirtualServices, HTTPRoutes and Services. Controllers obey annotations for more than
 //	  # the one Ingress, so only those for streaming are allowed at first.
 //	  allowedAnnotationPrefixes:
 //	    - nginx.ingress.kubernetes.io/proxy-body-size

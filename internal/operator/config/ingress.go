@@ -17,6 +17,10 @@ type Ingress struct {
 	// VirtualServiceGateway is the Istio gateway of frontends, as
 	// namespace/name or name; empty means that Istio is not used.
 	VirtualServiceGateway string `json:"virtualServiceGateway"`
+	// HTTPRouteGateway is the Gateway of the Gateway API, as namespace/name or
+	// name, to which HTTPRoutes lead what asks neither for a class of Ingress nor
+	// for a VirtualService; empty means that there are none.
+	HTTPRouteGateway string `json:"httpRouteGateway"`
 	// AllowedHostSuffixes are domains besides HostSuffix below which graphs may
 	// choose hosts.
 	AllowedHostSuffixes []string `json:"allowedHostSuffixes"`
@@ -73,8 +77,13 @@ func (i Ingress) validate(path *field.Path) field.ErrorList {
 	if i.HostSuffix != "" {
 		errs = append(errs, matches(path.Child("hostSuffix"), i.HostSuffix, validation.IsDNS1123Subdomain)...)
 	}
-	if gateway := i.VirtualServiceGateway; gateway != "" {
-		errs = append(errs, matches(path.Child("virtualServiceGateway"), gateway, isGateway)...)
+	for key, gateway := range map[string]string{"virtualServiceGateway": i.VirtualServiceGateway, "httpRouteGateway": i.HTTPRouteGateway} {
+		if gateway != "" {
+			errs = append(errs, matches(path.Child(key), gateway, isGateway)...)
+		}
+	}
+	if i.HTTPRouteGateway != "" && (i.VirtualServiceGateway != "" || i.ClassName != "") {
+		errs = append(errs, field.Forbidden(path.Child("httpRouteGateway"), "a frontend that says nothing is exposed in one way: leave className and virtualServiceGateway empty, or this"))
 	}
 	for n, suffix := range i.AllowedHostSuffixes {
 		if suffix != anyHost {
@@ -89,7 +98,7 @@ func (i Ingress) validate(path *field.Path) field.ErrorList {
 	return errs
 }
 
-// isGateway: a name refers to the namespace of the VirtualService.
+// isGateway: a name refers to the namespace of the VirtualService or HTTPRoute.
 func isGateway(gateway string) []string {
 	namespace, name, qualified := strings.Cut(gateway, "/")
 	if !qualified {

@@ -22,6 +22,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/certs"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/gatewayapi"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/grove"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/istio"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds"
@@ -34,7 +35,7 @@ func Scheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
 		v1alpha1.AddToScheme, corev1.AddToScheme, appsv1.AddToScheme, networkingv1.AddToScheme,
-		rbacv1.AddToScheme, coordinationv1.AddToScheme, admissionv1.AddToScheme, istio.AddToScheme,
+		rbacv1.AddToScheme, coordinationv1.AddToScheme, admissionv1.AddToScheme, istio.AddToScheme, gatewayapi.AddToScheme,
 		authorizationv1.AddToScheme, autoscalingv1.AddToScheme, batchv1.AddToScheme, lwsv1.AddToScheme, grove.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/gatewayapi"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/grove"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/istio"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/queues"
@@ -94,7 +95,7 @@ func (c *capabilities) look() {
 		return
 	}
 	c.known.Store(found)
-	c.logger.Info("the cluster has other APIs than before", "leaderWorkerSets", found.LeaderWorkerSets, "grove", found.Grove, "kai", found.KAI, "virtualServices", found.VirtualServices)
+	c.logger.Info("the cluster has other APIs than before", "leaderWorkerSets", found.LeaderWorkerSets, "grove", found.Grove, "kai", found.KAI, "virtualServices", found.VirtualServices, "httpRoutes", found.HTTPRoutes)
 	select {
 	case c.changed <- struct{}{}:
 	default:
@@ -105,6 +106,7 @@ func (c *capabilities) of(has map[string]bool) (*render.Capabilities, error) {
 	orchestrators := c.config.Orchestrators
 	found := &render.Capabilities{
 		VirtualServices:  c.config.Ingress.VirtualServiceGateway != "" && has[istio.GroupVersion.String()],
+		HTTPRoutes:       c.config.Ingress.HTTPRouteGateway != "" && has[gatewayapi.GroupVersion.String()],
 		LeaderWorkerSets: orchestrators.LeaderWorkerSet.Enabled && has[lwsv1.GroupVersion.String()],
 		KAI:              orchestrators.KAIScheduler.Enabled && has[queues.GroupVersion.Group],
 	}
@@ -130,6 +132,7 @@ func (c *capabilities) complain(has map[string]bool) {
 		{c.config.Orchestrators.Grove.Enabled, grove.GroupVersion.Group, "orchestrators.grove.enabled"},
 		{c.config.Orchestrators.KAIScheduler.Enabled, queues.GroupVersion.Group, "orchestrators.kaiScheduler.enabled"},
 		{c.config.Ingress.VirtualServiceGateway != "", istio.GroupVersion.Group, "ingress.virtualServiceGateway"},
+		{c.config.Ingress.HTTPRouteGateway != "", gatewayapi.GroupVersion.Group, "ingress.httpRouteGateway"},
 	} {
 		if wanted.on && !has[wanted.group] {
 			c.logger.Error(nil, "the configuration turns on what the cluster has not got: install it", "key", wanted.key, "missing", wanted.group)

@@ -15,6 +15,7 @@ func TestPermissionsAreTheLeast(t *testing.T) {
 		"restricted":   func(cfg *config.OperatorConfiguration) { cfg.Namespace.Restricted = "team-a" },
 		"planner":      func(cfg *config.OperatorConfiguration) { cfg.RBAC.PlannerClusterRoleName = "planner" },
 		"istio":        func(cfg *config.OperatorConfiguration) { cfg.Ingress.VirtualServiceGateway = "edge/public" },
+		"a gateway":    func(cfg *config.OperatorConfiguration) { cfg.Ingress.HTTPRouteGateway = "edge/public" },
 		"queues": func(cfg *config.OperatorConfiguration) {
 			cfg.Orchestrators.KAIScheduler = config.KAIScheduler{Enabled: true, CreateQueues: true}
 		},

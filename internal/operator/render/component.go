@@ -14,6 +14,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/gatewayapi"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/istio"
 )
 
@@ -29,10 +30,11 @@ type ComponentObjects struct {
 // Exposure is how a component is reached.
 type Exposure struct {
 	Service *corev1.Service
-	// Ingress and VirtualService are nil for a component that is not exposed,
-	// and one of them for one that is.
+	// Ingress, VirtualService and HTTPRoute are nil for a component that is not
+	// exposed, and all but one of them for one that is.
 	Ingress        *networkingv1.Ingress
 	VirtualService *istio.VirtualService
+	HTTPRoute      *gatewayapi.HTTPRoute
 }
 
 // component is a DynamoComponentDeployment with everything that follows from
@@ -76,7 +78,10 @@ func (c *component) exposure(pods *corev1.PodTemplateSpec) (Exposure, error) {
 	if err != nil {
 		return Exposure{}, err
 	}
-	return Exposure{Service: c.networkService(ports), Ingress: c.ingress(ports[0].Name), VirtualService: c.virtualService(ports[0].Port)}, nil
+	return Exposure{
+		Service: c.networkService(ports), Ingress: c.ingress(ports[0].Name),
+		VirtualService: c.virtualService(ports[0].Port), HTTPRoute: c.httpRoute(ports[0].Port),
+	}, nil
 }
 
 // pods is the template of those that serve.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/gatewayapi"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/istio"
 )
 
@@ -17,7 +18,7 @@ import (
 // that, and a frontend that says nothing where the operator has a class for it.
 func (c *component) ingress(port string) *networkingv1.Ingress {
 	spec := c.ingressSpec()
-	if spec == nil || !spec.Enabled || spec.UseVirtualService {
+	if spec == nil || !spec.Enabled || spec.UseVirtualService || RoutedByGateway(spec, c.config) {
 		return nil
 	}
 	host := Host(spec, c.config)
@@ -71,7 +72,41 @@ func (c *component) virtualService(port int32) *istio.VirtualService {
 	}
 }
 
-// exposedMeta is that of an Ingress or VirtualService.
+// RoutedByGateway reports whether what is exposed gets an HTTPRoute: the
+// configuration has a Gateway, and nothing is asked for that only others have.
+func RoutedByGateway(spec *v1alpha1.IngressSpec, cfg *config.OperatorConfiguration) bool {
+	return cfg.Ingress.HTTPRouteGateway != "" && !spec.UseVirtualService &&
+		(spec.IngressControllerClassName == nil || *spec.IngressControllerClassName == "") &&
+		(spec.TLS == nil || spec.TLS.SecretName == "")
+}
+
+// httpRoute exposes the component through the Gateway of the configuration, which
+// also says how requests are encrypted.
+func (c *component) httpRoute(port int32) *gatewayapi.HTTPRoute {
+	spec := c.ingressSpec()
+	if spec == nil || !spec.Enabled || !RoutedByGateway(spec, c.config) {
+		return nil
+	}
+	var parent gatewayapi.ParentReference
+	var qualified bool
+	if parent.Namespace, parent.Name, qualified = strings.Cut(c.config.Ingress.HTTPRouteGateway, "/"); !qualified {
+		parent = gatewayapi.ParentReference{Name: c.config.Ingress.HTTPRouteGateway}
+	}
+	return &gatewayapi.HTTPRoute{
+		TypeMeta:   metav1.TypeMeta{APIVersion: gatewayapi.GroupVersion.String(), Kind: gatewayapi.Kind},
+		ObjectMeta: c.exposedMeta(spec),
+		Spec: gatewayapi.HTTPRouteSpec{
+			ParentRefs: []gatewayapi.ParentReference{parent},
+			Hostnames:  []string{Host(spec, c.config)},
+			Rules: []gatewayapi.HTTPRouteRule{{
+				Matches:     []gatewayapi.HTTPRouteMatch{{Path: gatewayapi.PathMatch{Type: "PathPrefix", Value: "/"}}},
+				BackendRefs: []gatewayapi.BackendRef{{Name: c.object.Name, Port: port}},
+			}},
+		},
+	}
+}
+
+// exposedMeta is that of an Ingress, VirtualService or HTTPRoute.
 func (c *component) exposedMeta(spec *v1alpha1.IngressSpec) metav1.ObjectMeta {
 	meta := c.objectMeta(c.allowed(spec.Annotations))
 	meta.Labels = mergeMaps(free(spec.Labels), meta.Labels)
@@ -101,8 +136,11 @@ func (c *component) ingressSpec() *v1alpha1.IngressSpec {
 // defaultIngress is that of a frontend which says nothing; nil where the
 // configuration has neither a class nor a gateway for it.
 func defaultIngress(defaults config.Ingress, host string) *v1alpha1.IngressSpec {
-	if defaults.ClassName == "" && defaults.VirtualServiceGateway == "" {
+	if defaults.ClassName == "" && defaults.VirtualServiceGateway == "" && defaults.HTTPRouteGateway == "" {
 		return nil
+	}
+	if defaults.HTTPRouteGateway != "" {
+		return &v1alpha1.IngressSpec{Enabled: true, Host: host}
 	}
 	return &v1alpha1.IngressSpec{
 		Enabled: true, Host: host,

@@ -50,7 +50,7 @@ func free(metadata map[string]string) map[string]string {
 }
 
 // allowed is what of them may reach objects that controllers beyond the
-// namespace obey: Services, Ingresses and VirtualServices.
+// namespace obey: Services, Ingresses, VirtualServices and HTTPRoutes.
 func (c *component) allowed(annotations map[string]string) map[string]string {
 	kept := free(annotations)
 	maps.DeleteFunc(kept, func(key, _ string) bool { return !c.config.Ingress.AllowsAnnotation(key) })

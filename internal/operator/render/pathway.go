@@ -16,6 +16,8 @@ import (
 type Capabilities struct {
 	// VirtualServices: the cluster has Istio and the configuration a gateway.
 	VirtualServices bool
+	// HTTPRoutes: the cluster has the Gateway API and the configuration a Gateway.
+	HTTPRoutes bool
 	// LeaderWorkerSets: the cluster has the API of LeaderWorkerSet.
 	LeaderWorkerSets bool
 	// Grove: the cluster has its API, and the configuration lets graphs use it.

@@ -440,6 +440,36 @@ func TestIngressHost(t *testing.T) {
 	}
 }
 
+func TestAGatewayRoutesWhatAsksForNothingElse(t *testing.T) {
+	cfg := testConfig()
+	cfg.Ingress.ClassName, cfg.Ingress.HTTPRouteGateway, cfg.Ingress.HostSuffix = "", "edge/public", "example.com"
+	for name, tc := range map[string]struct{ service, route, ingress string }{
+		"a frontend":     {"componentType: frontend", "g.example.com", ""},
+		"a host":         {"ingress: {enabled: true, host: x}", "x.example.com", ""},
+		"a class":        {"ingress: {enabled: true, host: x, ingressControllerClassName: nginx}", "", "x.example.com"},
+		"a certificate":  {"ingress: {enabled: true, host: x, tls: {secretName: s}}", "", "x.example.com"},
+		"nothing":        {"componentType: worker", "", ""},
+		"kept inside":    {"componentType: frontend, ingress: {}", "", ""},
+		"through a mesh": {"ingress: {enabled: true, host: x, useVirtualService: true, virtualServiceGateway: a/b}", "", ""},
+	} {
+		dgd := parseGraph(t, []byte("metadata: {name: g, namespace: ns}\nspec: {services: {S: {"+tc.service+", extraPodSpec: {mainContainer: {image: r}}}}}"))
+		objects, err := Component(owned(dgd, Components(dgd, cfg, Current)[0]), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		route, ingress := "", ""
+		if objects.HTTPRoute != nil {
+			route = objects.HTTPRoute.Spec.Hostnames[0]
+		}
+		if objects.Ingress != nil {
+			ingress = objects.Ingress.Spec.Rules[0].Host
+		}
+		if route != tc.route || ingress != tc.ingress {
+			t.Errorf("%s: route %q and Ingress %q, want %q and %q", name, route, ingress, tc.route, tc.ingress)
+		}
+	}
+}
+
 func TestRestrictedModeLeavesThePlannersAccessToTheChart(t *testing.T) {
 	cfg := testConfig()
 	cfg.Namespace.Restricted = "ns"

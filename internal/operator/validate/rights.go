@@ -9,7 +9,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/gatewayapi"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/istio"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 )
 
 // Right is what the author of an object would have to be allowed, had he to do
@@ -22,7 +25,7 @@ type Right struct {
 }
 
 // GraphRights are those that the author of a graph needs.
-func GraphRights(dgd *v1alpha1.DynamoGraphDeployment) []Right {
+func GraphRights(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration) []Right {
 	rights := []Right{createRight(specPath.Child("services"), "", "pods", "")}
 	for i, pvc := range dgd.Spec.PVCs {
 		if pvc.Create {
@@ -32,21 +35,23 @@ func GraphRights(dgd *v1alpha1.DynamoGraphDeployment) []Right {
 	rights = append(rights, namedRights(specPath.Child("envs"), dgd.Spec.Envs)...)
 	for _, name := range slices.Sorted(maps.Keys(dgd.Spec.Services)) {
 		if service := dgd.Spec.Services[name]; service != nil {
-			rights = append(rights, serviceRights(specPath.Child("services").Key(name), service)...)
+			rights = append(rights, serviceRights(specPath.Child("services").Key(name), service, cfg)...)
 		}
 	}
 	return rights
 }
 
 // ComponentRights are those that the author of a component needs.
-func ComponentRights(dcd *v1alpha1.DynamoComponentDeployment) []Right {
-	return append([]Right{createRight(specPath, "", "pods", "")}, serviceRights(specPath, &dcd.Spec.DynamoComponentDeploymentSharedSpec)...)
+func ComponentRights(dcd *v1alpha1.DynamoComponentDeployment, cfg *config.OperatorConfiguration) []Right {
+	return append([]Right{createRight(specPath, "", "pods", "")}, serviceRights(specPath, &dcd.Spec.DynamoComponentDeploymentSharedSpec, cfg)...)
 }
 
-func serviceRights(path *field.Path, s *v1alpha1.DynamoComponentDeploymentSharedSpec) []Right {
+func serviceRights(path *field.Path, s *v1alpha1.DynamoComponentDeploymentSharedSpec, cfg *config.OperatorConfiguration) []Right {
 	rights := namedRights(path, s)
 	switch ingress := s.Ingress; {
 	case ingress == nil || !ingress.Enabled:
+	case render.RoutedByGateway(ingress, cfg):
+		rights = append(rights, createRight(path.Child("ingress"), gatewayapi.GroupVersion.Group, "httproutes", ""))
 	case ingress.UseVirtualService:
 		rights = append(rights, createRight(path.Child("ingress"), istio.GroupVersion.Group, "virtualservices", ""))
 	default:

@@ -89,7 +89,7 @@ func componentBytes(dcd *v1alpha1.DynamoComponentDeployment, cfg *config.Operato
 	if err != nil {
 		return 0, err
 	}
-	return bytesOf(dcd.Labels) + bytesOf(dcd.Spec) + bytesOf(objects.Deployment) + bytesOf(objects.LeaderWorkerSet) + bytesOf(objects.Service) + bytesOf(objects.Ingress) + bytesOf(objects.VirtualService), nil
+	return bytesOf(dcd.Labels) + bytesOf(dcd.Spec) + bytesOf(objects.Deployment) + bytesOf(objects.LeaderWorkerSet) + bytesOf(objects.Service) + bytesOf(objects.Ingress) + bytesOf(objects.VirtualService) + bytesOf(objects.HTTPRoute), nil
 }
 
 // bytesOf counts nothing for what cannot be encoded: it cannot be sent either.

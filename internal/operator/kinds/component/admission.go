@@ -27,5 +27,5 @@ func needs(w lifecycle.Writing) []validate.Right {
 	if old, isUpdate := w.Old.(*v1alpha1.DynamoComponentDeployment); isUpdate && validate.ComponentOnlyScales(old, dcd) {
 		return nil
 	}
-	return validate.ComponentRights(dcd)
+	return validate.ComponentRights(dcd, w.Config)
 }

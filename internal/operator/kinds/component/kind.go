@@ -16,6 +16,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/gatewayapi"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/istio"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
@@ -67,6 +68,9 @@ func rights(cfg *config.OperatorConfiguration) []rbacv1.PolicyRule {
 	if cfg.Ingress.VirtualServiceGateway != "" {
 		rules = append(rules, lifecycle.Rule(istio.GroupVersion.Group, "virtualservices", lifecycle.Full...))
 	}
+	if cfg.Ingress.HTTPRouteGateway != "" {
+		rules = append(rules, lifecycle.Rule(gatewayapi.GroupVersion.Group, "httproutes", lifecycle.Full...))
+	}
 	for _, candidate := range workloads {
 		rules = append(rules, candidate.Rights(cfg)...)
 	}
@@ -101,6 +105,9 @@ func exposing(cluster render.Capabilities) []client.Object {
 	kinds := []client.Object{&networkingv1.Ingress{}}
 	if cluster.VirtualServices {
 		kinds = append(kinds, &istio.VirtualService{})
+	}
+	if cluster.HTTPRoutes {
+		kinds = append(kinds, &gatewayapi.HTTPRoute{})
 	}
 	return kinds
 }

@@ -57,6 +57,14 @@ func (l *life) run(ctx context.Context) error {
 	if objects.VirtualService != nil && l.Cluster.VirtualServices {
 		wanted = append(wanted, objects.VirtualService)
 	}
+	switch {
+	case objects.HTTPRoute == nil:
+	case l.Cluster.HTTPRoutes:
+		wanted = append(wanted, objects.HTTPRoute)
+	case l.dcd.Spec.Ingress != nil:
+		return lifecycle.Refuse(reasonUnsupported, "ingress.enabled needs the Gateway API (gateway.networking.k8s.io/v1) in the cluster, because the operator's configuration has a Gateway (dynamo.gateway): "+
+			"install it, and the component goes on by itself; or name an ingress.ingressControllerClassName")
+	}
 	err = l.Apply.Sync(ctx, l.dcd, wanted, replaceable(l.Cluster)...)
 	if apierrors.IsInvalid(err) {
 		return lifecycle.Refuse(v1alpha1.ReasonValidationFailed, objects.AuthorsWords(err))

@@ -65,5 +65,5 @@ func needs(w lifecycle.Writing) []validate.Right {
 	if old, isUpdate := w.Old.(*v1alpha1.DynamoGraphDeployment); isUpdate && validate.GraphOnlyScales(old, dgd) {
 		return nil
 	}
-	return validate.GraphRights(dgd)
+	return validate.GraphRights(dgd, w.Config)
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/gatewayapi"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/grove"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/istio"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
@@ -43,6 +44,9 @@ func (Pathway) Kinds(cluster render.Capabilities) []client.Object {
 	kinds := []client.Object{&grove.PodCliqueSet{}, &networkingv1.Ingress{}}
 	if cluster.VirtualServices {
 		kinds = append(kinds, &istio.VirtualService{})
+	}
+	if cluster.HTTPRoutes {
+		kinds = append(kinds, &gatewayapi.HTTPRoute{})
 	}
 	return kinds
 }
@@ -124,6 +128,9 @@ func (Pathway) Objects(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.Operator
 		}
 		if exposure.VirtualService != nil && now.Cluster.VirtualServices {
 			objects = append(objects, exposure.VirtualService)
+		}
+		if exposure.HTTPRoute != nil && now.Cluster.HTTPRoutes {
+			objects = append(objects, exposure.HTTPRoute)
 		}
 	}
 	return objects, nil

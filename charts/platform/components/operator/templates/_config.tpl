@@ -29,6 +29,7 @@ infrastructure:
 ingress:
   className: {{ .Values.dynamo.ingress.enabled | ternary (.Values.dynamo.ingress.className | default "") "" | quote }}
   virtualServiceGateway: {{ .Values.dynamo.istio.enabled | ternary (.Values.dynamo.istio.gateway | default "") "" | quote }}
+  httpRouteGateway: {{ .Values.dynamo.gateway.enabled | ternary (.Values.dynamo.gateway.gateway | default "") "" | quote }}
   tlsSecretName: {{ .Values.dynamo.ingress.tlsSecretName | default "" | quote }}
   {{- with .Values.dynamo.ingressHostSuffix }}
   hostSuffix: {{ . | quote }}

@@ -90,6 +90,11 @@
   resources: [virtualservices]
   verbs: [get, list, watch, create, patch, delete]
 {{- end }}
+{{- if .Values.dynamo.gateway.enabled }}
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes]
+  verbs: [get, list, watch, create, patch, delete]
+{{- end }}
 {{- if include "dynamo-operator.restricted" . }}
 - apiGroups: [coordination.k8s.io]
   resources: [leases]

@@ -18,6 +18,12 @@
 {{- if and .istio.enabled .ingress.enabled -}}
 {{- fail "dynamo.istio.enabled and dynamo.ingress.enabled are both true, but a frontend is exposed by one of them unless its graph says which. Set one of them to false." -}}
 {{- end -}}
+{{- if and .gateway.enabled (not .gateway.gateway) -}}
+{{- fail "dynamo.gateway.enabled is true, but dynamo.gateway.gateway is empty: name the Gateway that HTTPRoutes should lead to, as NAMESPACE/NAME." -}}
+{{- end -}}
+{{- if and .gateway.enabled (or .istio.enabled .ingress.enabled) -}}
+{{- fail (printf "dynamo.gateway.enabled and dynamo.%s.enabled are both true, but a frontend is exposed by one of them. Set one of them to false." (.istio.enabled | ternary "istio" "ingress")) -}}
+{{- end -}}
 {{- if and .dockerRegistry.useKubernetesSecret (not .dockerRegistry.existingSecretName) -}}
 {{- fail "dynamo.dockerRegistry.useKubernetesSecret is true, but dynamo.dockerRegistry.existingSecretName is empty: create a Secret (kubectl create secret docker-registry NAME ...) in the namespaces of your graphs and name it there." -}}
 {{- end -}}
