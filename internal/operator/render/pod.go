@@ -15,6 +15,9 @@ import (
 const (
 	terminationGraceSeconds = 60
 	filesystemGroup         = 1000
+	// farewellSeconds is how long a frontend that is to end still takes requests:
+	// until nobody sends it any.
+	farewellSeconds = 5
 )
 
 // podTemplate starts from the user's pod spec and fills in what it leaves open.
@@ -45,7 +48,23 @@ func (c *component) podTemplate() (corev1.PodTemplateSpec, error) {
 			FSGroup: ptr.To[int64](filesystemGroup), FSGroupChangePolicy: ptr.To(corev1.FSGroupChangeOnRootMismatch),
 		}
 	}
+	c.addFarewell(&pod)
 	return corev1.PodTemplateSpec{ObjectMeta: c.podMeta(sidecars), Spec: pod}, nil
+}
+
+// addFarewell has a frontend serve on for a moment after it is told to end, since
+// whoever sends requests learns of it later. A preStop hook of the user's stays,
+// and where the pod has no time for ours there is none.
+func (c *component) addFarewell(pod *corev1.PodSpec) {
+	main := mainContainer(*pod)
+	if c.spec.ComponentType != v1alpha1.ComponentTypeFrontend || VersionOf(c.object) < Generations ||
+		*pod.TerminationGracePeriodSeconds <= farewellSeconds || main.Lifecycle != nil && main.Lifecycle.PreStop != nil {
+		return
+	}
+	if main.Lifecycle == nil {
+		main.Lifecycle = &corev1.Lifecycle{}
+	}
+	main.Lifecycle.PreStop = &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: farewellSeconds}}
 }
 
 func (c *component) userPodSpec() corev1.PodSpec {

@@ -2,6 +2,7 @@ package render
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -228,6 +229,29 @@ func TestADeploymentWaitsAsLongAsItsProbes(t *testing.T) {
 	} {
 		if got := *renderService(t, "services: {S: {"+service+"}}").Deployment.Spec.ProgressDeadlineSeconds; got != want {
 			t.Errorf("%s: %d s, want %d", service, got, want)
+		}
+	}
+}
+
+func TestAFrontendServesOnForAMomentWhenItIsToEnd(t *testing.T) {
+	for service, want := range map[string]string{
+		"componentType: frontend": "5s",
+		"componentType: worker":   "",
+		"componentType: frontend, extraPodSpec: {terminationGracePeriodSeconds: 5}":                                   "",
+		"componentType: frontend, extraPodSpec: {mainContainer: {lifecycle: {preStop: {exec: {command: [mine]}}}}}":   "mine",
+		"componentType: frontend, extraPodSpec: {mainContainer: {lifecycle: {postStart: {exec: {command: [mine]}}}}}": "5s",
+	} {
+		got, main := "", mainOf(t, renderService(t, "services: {S: {"+service+"}}"))
+		if main.Lifecycle != nil && main.Lifecycle.PreStop != nil {
+			switch hook := main.Lifecycle.PreStop; {
+			case hook.Sleep != nil:
+				got = fmt.Sprintf("%ds", hook.Sleep.Seconds)
+			case hook.Exec != nil:
+				got = hook.Exec.Command[0]
+			}
+		}
+		if got != want {
+			t.Errorf("%s: preStop %q, want %q", service, got, want)
 		}
 	}
 }
