@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	patience = 60 * time.Second
+	patience = 2 * time.Minute
 	poll     = 20 * time.Millisecond
 )
 
-// Eventually waits, for a minute at most, until check returns nil, and returns
+// Eventually waits, for two minutes at most, until check returns nil, and returns
 // how long that took.
 func Eventually(t testing.TB, what string, check func() error) time.Duration {
 	t.Helper()
