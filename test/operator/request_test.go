@@ -310,10 +310,11 @@ func TestARequestMakesAGraphElsewhereWhereItMay(t *testing.T) {
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "gpu-" + ns, Labels: map[string]string{"nvidia.com/gpu.product": "H200", "nvidia.com/gpu.memory": "143771"}}}
 	create(t, node)
 	t.Cleanup(func() { _ = adminClient(t).Delete(context.Background(), node) }) // nobody else looks at it
-	node.Status.Allocatable = corev1.ResourceList{"nvidia.com/gpu": resource.MustParse("8")}
-	if err := adminClient(t).Status().Update(context.Background(), node); err != nil {
-		t.Fatal(err)
-	}
+	cluster.Eventually(t, "the node has GPUs", func() error {                   // others write its status, too
+		get(t, "", node.Name, node)
+		node.Status.Allocatable = corev1.ResourceList{"nvidia.com/gpu": resource.MustParse("8")}
+		return adminClient(t).Status().Update(context.Background(), node)
+	})
 	start(t, profiles(func(cfg *config.OperatorConfiguration) { cfg.RBAC.DGDRProfilingClusterRoleName = role.Name }))
 	request := parse[v1alpha1.DynamoGraphDeploymentRequest](t, ns, requested)
 	request.Spec.EnableGPUDiscovery = true

@@ -15,13 +15,13 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
 
-// TestAKindThatNothingIsDoneForSaysSo in a condition and an event.
-func TestAKindThatNothingIsDoneForSaysSo(t *testing.T) {
+// TestCheckpointsThatNobodyTakesSaySo in a condition and an event.
+func TestCheckpointsThatNobodyTakesSaySo(t *testing.T) {
 	ns := namespace(t)
 	start(t, within(ns))
 	checkpoint := parse[v1alpha1.DynamoCheckpoint](t, ns, "{metadata: {name: c}, spec: {identity: {model: m, backendFramework: vllm}, job: {podTemplateSpec: {spec: {containers: [{name: main, image: x}]}}}}}")
 	create(t, checkpoint)
-	const want = "this version of the operator does nothing for a DynamoCheckpoint"
+	const want = "this operator takes no checkpoints: its configuration does not turn them on"
 	cluster.Eventually(t, "a condition", func() error {
 		get(t, ns, "c", checkpoint)
 		ready := meta.FindStatusCondition(checkpoint.Status.Conditions, v1alpha1.ConditionReady)

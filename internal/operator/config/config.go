@@ -38,6 +38,7 @@ type OperatorConfiguration struct {
 	Platform       Platform       `json:"platform"`
 	Components     Components     `json:"components"`
 	Profiling      Profiling      `json:"profiling"`
+	Checkpoint     Checkpoint     `json:"checkpoint"`
 	Orchestrators  Orchestrators  `json:"orchestrators"`
 	Logging        Logging        `json:"logging"`
 }
@@ -107,6 +108,17 @@ type Profiling struct {
 	PublisherImage string `json:"publisherImage"`
 }
 
+// Checkpoint is where checkpoints of workers are, and whether there are any.
+type Checkpoint struct {
+	// Enabled needs agents on the nodes that take and restore them.
+	Enabled bool `json:"enabled"`
+	// PVCName is that of the claim in each namespace, BasePath where it is mounted.
+	PVCName  string `json:"pvcName"`
+	BasePath string `json:"basePath"`
+	// MostPerNamespace are kept; more than these go, the oldest first. 0 keeps all.
+	MostPerNamespace int `json:"mostPerNamespace"`
+}
+
 // Logging controls the operator's own log.
 type Logging struct {
 	Level string `json:"level"`
@@ -133,7 +145,8 @@ func Default() *OperatorConfiguration {
 			Grove:           Grove{TerminationDelay: metav1.Duration{Duration: 15 * time.Minute}},
 			LeaderWorkerSet: LeaderWorkerSet{Enabled: true},
 		},
-		Logging: Logging{Level: "info"},
+		Checkpoint: Checkpoint{PVCName: "chrek-pvc", BasePath: "/checkpoints"},
+		Logging:    Logging{Level: "info"},
 	}
 }
 

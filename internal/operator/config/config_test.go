@@ -88,6 +88,9 @@ func TestParseRefuses(t *testing.T) {
 		"pull secret":         {head + "components: {imagePullSecrets: [Bad_Name]}", "components.imagePullSecrets[0]: Invalid value"},
 		"annotation":          {head + "components: {serviceAccountAnnotations: {-: x}}", "components.serviceAccountAnnotations: Invalid value"},
 		"debugger":            {head + `components: {debuggerImage: ""}`, "components.debuggerImage: Required value"},
+		"checkpoint claim":    {head + "checkpoint: {pvcName: A_}", "checkpoint.pvcName: Invalid value"},
+		"checkpoint folder":   {head + "checkpoint: {basePath: checkpoints}", "checkpoint.basePath: Invalid value"},
+		"checkpoints to keep": {head + "checkpoint: {mostPerNamespace: -1}", "checkpoint.mostPerNamespace: Invalid value"},
 		"host suffix":         {head + "ingress: {hostSuffix: .local}", "ingress.hostSuffix: Invalid value"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -147,6 +147,16 @@
 //	    # never changes or deletes any. Needs get and create on queues, which
 //	    # only a ClusterRole can allow.
 //	    createQueues: false
+//	checkpoint:
+//	  # Whether checkpoints are taken of workers, and workers started from them. Needs
+//	  # agents on the nodes that do it.
+//	  enabled: false
+//	  # The claim in each namespace that holds them, and where it is mounted.
+//	  pvcName: chrek-pvc
+//	  basePath: /checkpoints
+//	  # How many a namespace keeps; the oldest that nobody uses or has pinned go
+//	  # first. 0 keeps all.
+//	  mostPerNamespace: 0
 //	logging:
 //	  # debug, info, warn or error.
 //	  level: info

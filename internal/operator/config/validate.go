@@ -2,6 +2,7 @@ package config
 
 import (
 	"net"
+	"path"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -30,7 +31,19 @@ func (c *OperatorConfiguration) validate() field.ErrorList {
 	errs = append(errs, c.Ingress.validate(field.NewPath("ingress"))...)
 	errs = append(errs, c.Platform.validate(field.NewPath("platform"))...)
 	errs = append(errs, c.Orchestrators.validate(field.NewPath("orchestrators"))...)
+	errs = append(errs, c.Checkpoint.validate(field.NewPath("checkpoint"))...)
 	return append(errs, c.Components.validate(field.NewPath("components"))...)
+}
+
+func (c Checkpoint) validate(at *field.Path) field.ErrorList {
+	errs := matches(at.Child("pvcName"), c.PVCName, validation.IsDNS1123Subdomain)
+	if !path.IsAbs(c.BasePath) {
+		errs = append(errs, field.Invalid(at.Child("basePath"), c.BasePath, "must be an absolute path"))
+	}
+	if c.MostPerNamespace < 0 {
+		errs = append(errs, field.Invalid(at.Child("mostPerNamespace"), c.MostPerNamespace, "must be at least 0"))
+	}
+	return errs
 }
 
 // validateRestricted: what belongs to the cluster is not for an operator of one

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -38,4 +39,15 @@ func tried(pod *corev1.Pod) string {
 		return fmt.Sprintf("pod %s: %s", pod.Name, finding.Reason)
 	}
 	return ""
+}
+
+// Ended is the condition with which a Job has ended, nil as long as it has not.
+func Ended(job *batchv1.Job) *batchv1.JobCondition {
+	for i := range job.Status.Conditions {
+		c := &job.Status.Conditions[i]
+		if c.Status == corev1.ConditionTrue && (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed) {
+			return c
+		}
+	}
+	return nil
 }

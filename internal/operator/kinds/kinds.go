@@ -4,11 +4,11 @@ package kinds
 
 import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds/adapter"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds/checkpoint"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds/component"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds/graph"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds/model"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds/request"
-	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds/unserved"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 )
 
@@ -20,6 +20,6 @@ func All() []lifecycle.Kind {
 		adapter.Kind(),
 		model.Kind(),
 		request.Kind(),
-		unserved.Checkpoint(),
+		checkpoint.Kind(),
 	}
 }

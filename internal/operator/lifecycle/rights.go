@@ -7,6 +7,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 )
 
 // Verbs that go together.
@@ -36,7 +37,7 @@ func (k Kind) Rules(cfg *config.OperatorConfiguration) []rbacv1.PolicyRule {
 	if k.Finalizer {
 		rules = append(rules, Rule(v1alpha1.GroupName, k.Resource, "patch"))
 	}
-	if k.Owned != nil {
+	if k.Owned != nil && len(k.Owned(render.Capabilities{Checkpoints: cfg.Checkpoint.Enabled})) > 0 {
 		// To own objects where OwnerReferencesPermissionEnforcement is on.
 		rules = append(rules, Rule(v1alpha1.GroupName, k.Resource+"/finalizers", "update"))
 	}

@@ -109,6 +109,7 @@ func (c *capabilities) of(has map[string]bool) (*render.Capabilities, error) {
 		HTTPRoutes:       c.config.Ingress.HTTPRouteGateway != "" && has[gatewayapi.GroupVersion.String()],
 		LeaderWorkerSets: orchestrators.LeaderWorkerSet.Enabled && has[lwsv1.GroupVersion.String()],
 		KAI:              orchestrators.KAIScheduler.Enabled && has[queues.GroupVersion.Group],
+		Checkpoints:      c.config.Checkpoint.Enabled,
 	}
 	if !orchestrators.Grove.Enabled || !has[grove.GroupVersion.String()] {
 		return found, nil

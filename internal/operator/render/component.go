@@ -135,6 +135,7 @@ func (c *component) deployment() (*appsv1.Deployment, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.restore(&template)
 	replicas := c.spec.DesiredReplicas()
 	return &appsv1.Deployment{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},

@@ -54,6 +54,9 @@ func serviceFitsGrove(dgd *v1alpha1.DynamoGraphDeployment, name string, service 
 	if name == "0" {
 		return unfit(name, "its Service would have the name of Grove's own")
 	}
+	if service.Checkpoint != nil && service.Checkpoint.Enabled {
+		return unfit(name, "checkpoint.enabled is for Deployments: pods of a clique do not start from checkpoints")
+	}
 	if service.DesiredReplicas() < 1 {
 		return unfit(name, "replicas is 0, and Grove keeps at least 1")
 	}

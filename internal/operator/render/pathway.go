@@ -24,6 +24,8 @@ type Capabilities struct {
 	Grove bool
 	// KAI: the same for the KAI scheduler.
 	KAI bool
+	// Checkpoints: the configuration says that there are agents that take them.
+	Checkpoints bool
 }
 
 // UnsupportedError says what a graph needs that this operator, or the cluster,
@@ -169,8 +171,10 @@ func checkFeatures(name string, declared v1alpha1.BackendFramework, service *v1a
 		return need("multinode.nodeCount is above 1, and this version of the operator does not start TensorRT-LLM over several nodes: use one node with enough GPUs")
 	case service.ComponentType == v1alpha1.ComponentTypeEPP:
 		return need("componentType epp needs the Gateway API inference extension, which this version of the operator does not support")
-	case service.Checkpoint != nil && service.Checkpoint.Enabled:
-		return need("checkpoint.enabled needs checkpoint support, which this version of the operator does not have")
+	case service.Checkpoint != nil && service.Checkpoint.Enabled && !cluster.Checkpoints:
+		return need("checkpoint.enabled needs agents that take checkpoints, which the operator's configuration does not turn on")
+	case service.Checkpoint != nil && service.Checkpoint.Enabled && service.NodeCount() > 1:
+		return need("checkpoint.enabled is for one node: no checkpoint is taken of a group of pods")
 	case service.Ingress != nil && service.Ingress.Enabled && service.Ingress.UseVirtualService && !cluster.VirtualServices:
 		return need("ingress.useVirtualService needs Istio in the cluster and a gateway in the operator's configuration (dynamo.istio): use an Ingress")
 	}

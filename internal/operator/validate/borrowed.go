@@ -25,8 +25,13 @@ func (at place) namesServiceAccount() bool {
 // borrowed refuses identities and Secrets of the platform: whoever may write
 // graphs would have the rights of whatever lies in their namespace.
 func borrowed(path *field.Path, s *v1alpha1.DynamoComponentDeploymentSharedSpec, cfg *config.OperatorConfiguration) field.ErrorList {
+	return borrowedBy(path, s, s.ComponentType, cfg)
+}
+
+// borrowedBy does so for whatever runs as a component of a type.
+func borrowedBy(path *field.Path, object any, componentType string, cfg *config.OperatorConfiguration) field.ErrorList {
 	var errs field.ErrorList
-	eachText(path, s, func(at place, name string) {
+	eachText(path, object, func(at place, name string) {
 		switch {
 		case at.namesSecret() && cfg.Platform.OwnsSecret(name):
 			errs = append(errs, field.Forbidden(at.path, fmt.Sprintf("Secret %s belongs to the platform or to Helm: name one of your own", name)))
@@ -34,7 +39,7 @@ func borrowed(path *field.Path, s *v1alpha1.DynamoComponentDeploymentSharedSpec,
 			errs = append(errs, field.Forbidden(at.path, fmt.Sprintf("ServiceAccount %s belongs to the platform: name one of your own, or none", name)))
 		case at.namesServiceAccount() && name == render.ProfilingServiceAccount:
 			errs = append(errs, field.Forbidden(at.path, fmt.Sprintf("ServiceAccount %s is for profiling Jobs", name)))
-		case at.namesServiceAccount() && name == render.PlannerServiceAccount && s.ComponentType != v1alpha1.ComponentTypePlanner:
+		case at.namesServiceAccount() && name == render.PlannerServiceAccount && componentType != v1alpha1.ComponentTypePlanner:
 			errs = append(errs, field.Forbidden(at.path, fmt.Sprintf("ServiceAccount %s is for services of componentType %s", name, v1alpha1.ComponentTypePlanner)))
 		}
 	})

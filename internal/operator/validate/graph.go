@@ -142,12 +142,18 @@ func restart(dgd *v1alpha1.DynamoGraphDeployment) field.ErrorList {
 	return errs
 }
 
-// noRestart: a service of a graph restarts in the graph's order.
+// noRestart: a service of a graph restarts in the graph's order, and starts from
+// the checkpoint that the operator finds.
 func noRestart(path *field.Path, annotations map[string]string) field.ErrorList {
-	if _, set := annotations[v1alpha1.AnnotationRestartAt]; !set {
-		return nil
+	var errs field.ErrorList
+	forbid := func(key, instead string) {
+		if _, set := annotations[key]; set {
+			errs = append(errs, field.Forbidden(path.Key(key), "is set by the operator: "+instead))
+		}
 	}
-	return field.ErrorList{field.Forbidden(path.Key(v1alpha1.AnnotationRestartAt), "is set by the operator: ask for a restart by "+specPath.Child("restart", "id").String())}
+	forbid(v1alpha1.AnnotationRestartAt, "ask for a restart by "+specPath.Child("restart", "id").String())
+	forbid(v1alpha1.AnnotationRestoreFrom, "say which one by checkpoint.checkpointRef")
+	return errs
 }
 
 // sameNames finds services whose objects would have one name.

@@ -72,7 +72,7 @@ func metadata(path *field.Path, s *v1alpha1.DynamoComponentDeploymentSharedSpec)
 	none := func(string) bool { return false }
 	check(path.Child("labels"), s.Labels, labelSyntax, none)
 	check(path.Child("annotations"), s.Annotations, annotationSyntax, func(key string) bool {
-		return render.IsDirective(key) || key == v1alpha1.AnnotationRestartAt
+		return render.IsDirective(key) || key == v1alpha1.AnnotationRestartAt || key == v1alpha1.AnnotationRestoreFrom
 	})
 	if extra := s.ExtraPodMetadata; extra != nil {
 		check(path.Child("extraPodMetadata", "labels"), extra.Labels, labelSyntax, none)

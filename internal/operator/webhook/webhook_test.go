@@ -166,10 +166,26 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-func TestAKindWithoutAControllerSaysSo(t *testing.T) {
-	response := ask(t, validateCheckpoints, "", "", "spec: {}")
-	if !response.Allowed || len(response.Warnings) != 1 || !strings.HasPrefix(response.Warnings[0], "this version of the operator does not act on Dynamo") {
+func TestCheckpointsAreLookedAt(t *testing.T) {
+	checkpoint := func(model, pod string) string {
+		return "spec: {identity: {model: " + model + ", backendFramework: vllm}, job: {podTemplateSpec: {spec: {" + pod + "containers: [{name: main, image: x}]}}}}"
+	}
+	good := checkpoint("m", "")
+	response := ask(t, validateCheckpoints, "", "", good)
+	if !response.Allowed || len(response.Warnings) != 1 || !strings.HasPrefix(response.Warnings[0], "this operator takes no checkpoints") {
 		t.Errorf("allowed %t, warnings %q", response.Allowed, response.Warnings)
+	}
+	for name, tc := range map[string]struct{ old, object, want string }{
+		"nothing":          {"", "spec: {}", "spec.identity.model: Required value"},
+		"another identity": {good, checkpoint("other", ""), "spec.identity: Forbidden"},
+		"an account":       {"", checkpoint("m", "serviceAccountName: dgdr-profiling-job, "), "is for profiling Jobs"},
+	} {
+		if response := ask(t, validateCheckpoints, "", tc.old, tc.object); response.Allowed || !strings.Contains(response.Result.Message, tc.want) {
+			t.Errorf("%s: allowed %t: %+v, want %q", name, response.Allowed, response.Result, tc.want)
+		}
+	}
+	if response := ask(t, validateCheckpoints, "", good, checkpoint("m", "nodeName: a, ")); !response.Allowed {
+		t.Errorf("the Job may not be corrected: %+v", response.Result)
 	}
 }
 

@@ -69,6 +69,9 @@ func rights(cfg *config.OperatorConfiguration) []rbacv1.PolicyRule {
 	}
 	// Nobody may grant what he has not got.
 	rules = append(rules, render.DiscoveryRules()...)
+	if cfg.Checkpoint.Enabled {
+		rules = append(rules, lifecycle.Rule(v1alpha1.GroupName, "dynamocheckpoints", "create"))
+	}
 	if planner := cfg.RBAC.PlannerClusterRoleName; planner != "" && cfg.ClusterWide() {
 		// To bind this one role without holding its rights.
 		rules = append(rules, lifecycle.Named(lifecycle.Rule(rbacv1.GroupName, "clusterroles", "bind"), planner))
@@ -111,7 +114,8 @@ func watch(operator *lifecycle.Operator, build *builder.Builder) {
 	build.
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(graphs.withClaim)).
 		Watches(&corev1.ServiceAccount{}, handler.EnqueueRequestsFromMapFunc(graphs.sharing)).
-		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(graphs.sharing))
+		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(graphs.sharing)).
+		Watches(&v1alpha1.DynamoCheckpoint{}, handler.EnqueueRequestsFromMapFunc(graphs.meaning))
 	for _, way := range pathways {
 		way.Watch(operator.Cluster, build)
 	}

@@ -31,6 +31,8 @@ type life struct {
 	way pathway.Pathway
 	// runs are the objects that run it, as the cluster has them.
 	runs []client.Object
+	// restores has the hashes of the checkpoints that services start from.
+	restores map[string]string
 	// unseen says why workers of an earlier spec are kept, "" for nothing.
 	unseen string
 }
@@ -42,7 +44,7 @@ func begin(visit *lifecycle.Visit, object client.Object) lifecycle.Life {
 // Phases implements lifecycle.Life.
 func (l *life) Phases() []lifecycle.Phase {
 	return []lifecycle.Phase{
-		l.choosePathway, l.checkMessaging, l.ensureClaims, l.applyAccess, l.ensureAdapters, l.run, l.observe,
+		l.choosePathway, l.checkMessaging, l.ensureClaims, l.applyAccess, l.ensureAdapters, l.findCheckpoints, l.run, l.observe,
 	}
 }
 
@@ -116,7 +118,7 @@ func (l *life) run(ctx context.Context) error {
 	if l.unseen, err = l.missed(ctx, seen); err != nil {
 		return err
 	}
-	now := pathway.Now{Objects: existing, Restarts: ids, Unseen: l.unseen, Cluster: l.Cluster}
+	now := pathway.Now{Objects: existing, Restarts: ids, Checkpoints: l.restores, Unseen: l.unseen, Cluster: l.Cluster}
 	if l.runs, err = l.way.Objects(l.scaled, l.Config, now); err != nil {
 		return lifecycle.Refuse(reasonUnsupported, err.Error())
 	}

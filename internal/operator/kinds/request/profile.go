@@ -105,7 +105,7 @@ func (l *life) profiled(ctx context.Context) (bool, error) {
 	if l.job == nil {
 		return false, lifecycle.Refuse(reasonProfilingJobFailed, "Job "+render.ProfilingJobName(l.request.Name)+" was deleted before it had ended")
 	}
-	end := ended(l.job)
+	end := diagnose.Ended(l.job)
 	if end != nil && end.Type == batchv1.JobComplete {
 		l.note(v1alpha1.ConditionProfiling, true, "ProfilingCompleted", "Job "+l.job.Name+" has ended")
 		return true, nil
@@ -130,17 +130,6 @@ func (l *life) profiled(ctx context.Context) (bool, error) {
 	}
 	l.note(v1alpha1.ConditionProfiling, false, "ProfilingRunning", message)
 	return false, nil
-}
-
-// ended is the condition with which a Job has ended, nil as long as it has not.
-func ended(job *batchv1.Job) *batchv1.JobCondition {
-	for i := range job.Status.Conditions {
-		c := &job.Status.Conditions[i]
-		if c.Status == corev1.ConditionTrue && (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed) {
-			return c
-		}
-	}
-	return nil
 }
 
 // own creates an object of owner's, unless owner has it already.

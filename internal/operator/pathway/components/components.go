@@ -61,6 +61,9 @@ func next(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration
 		if id, ok := now.Restarts[component.Spec.ServiceName]; ok {
 			setAnnotation(&component.Spec.Annotations, v1alpha1.AnnotationRestartAt, id)
 		}
+		if hash, ok := now.Checkpoints[component.Spec.ServiceName]; ok {
+			setAnnotation(&component.Spec.Annotations, v1alpha1.AnnotationRestoreFrom, hash)
+		}
 	}
 	var objects []client.Object
 	for _, component := range replace(dgd, wanted, live, now.Unseen == "") {

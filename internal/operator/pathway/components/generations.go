@@ -48,12 +48,13 @@ func version(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfigurat
 }
 
 // sameSpec leaves aside what changes without the author: replicas, which belong
-// to autoscalers, and the ids of restarts.
+// to autoscalers, the ids of restarts, and checkpoints that are there by now.
 func sameSpec(live, rendered *v1alpha1.DynamoComponentDeployment) bool {
 	stripped := func(component *v1alpha1.DynamoComponentDeployment) *v1alpha1.DynamoComponentDeploymentSpec {
 		spec := component.Spec.DeepCopy()
 		spec.Replicas = nil
 		delete(spec.Annotations, v1alpha1.AnnotationRestartAt)
+		delete(spec.Annotations, v1alpha1.AnnotationRestoreFrom)
 		return spec
 	}
 	return equality.Semantic.DeepEqual(stripped(live), stripped(rendered))

@@ -1,0 +1,205 @@
+// Package checkpoint runs DynamoCheckpoints: a Job starts a worker, of which a
+// checkpoint is taken, and what nobody wants any more goes.
+package checkpoint
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/checkpoint"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/diagnose"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+)
+
+// later is when to look again at what others may put right.
+const later = 20 * time.Second
+
+// off is what the author of a checkpoint is told where none are taken.
+const off = "this operator takes no checkpoints: its configuration does not turn them on"
+
+// life is one look at a checkpoint.
+type life struct {
+	*lifecycle.Visit
+	checkpoint *v1alpha1.DynamoCheckpoint
+
+	// edited: the spec is another than that of the last look.
+	edited bool
+	// job takes the checkpoint; nil if there is none.
+	job *batchv1.Job
+}
+
+func begin(visit *lifecycle.Visit, object client.Object) lifecycle.Life {
+	c := object.(*v1alpha1.DynamoCheckpoint)
+	edited := c.Status.ObservedGeneration != c.Generation
+	c.Status.ObservedGeneration = c.Generation
+	return &life{Visit: visit, checkpoint: c, edited: edited}
+}
+
+// Phases implements lifecycle.Life.
+func (l *life) Phases() []lifecycle.Phase {
+	return []lifecycle.Phase{l.identify, l.findJob, l.take, l.follow, l.keep}
+}
+
+func (l *life) identify(context.Context) error {
+	if !l.Cluster.Checkpoints {
+		return lifecycle.Refuse(reasonUnsupported, off)
+	}
+	l.checkpoint.Status.IdentityHash = checkpoint.Hash(l.checkpoint.Spec.Identity)
+	return nil
+}
+
+// over: a checkpoint that is stored stays, and one that failed is tried again only
+// when its spec changes.
+func (l *life) over() bool {
+	phase := l.checkpoint.Status.Phase
+	return phase == v1alpha1.CheckpointPhaseReady || phase == v1alpha1.CheckpointPhaseFailed && !l.edited
+}
+
+func (l *life) findJob(ctx context.Context) error {
+	job := &batchv1.Job{}
+	key := client.ObjectKey{Namespace: l.checkpoint.Namespace, Name: render.CheckpointJobName(l.checkpoint.Name)}
+	err := l.Client.Get(ctx, key, job)
+	if apierrors.IsNotFound(err) && l.checkpoint.Status.Phase == v1alpha1.CheckpointPhaseCreating {
+		err = l.Live.Get(ctx, key, job) // the cache may not have it yet
+	}
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("read Job %s/%s: %w", key.Namespace, key.Name, err)
+	}
+	if err == nil && metav1.IsControlledBy(job, l.checkpoint) {
+		l.job = job
+	}
+	return nil
+}
+
+// take starts the Job, where there is a claim to store to.
+func (l *life) take(ctx context.Context) error {
+	if l.over() || l.job != nil {
+		return nil
+	}
+	if l.checkpoint.Status.Phase == v1alpha1.CheckpointPhaseCreating {
+		l.note(v1alpha1.ConditionJobCreated, false, "JobDeleted", "The Job was deleted before it had ended")
+	}
+	claim := l.Config.Checkpoint.PVCName
+	err := l.Client.Get(ctx, client.ObjectKey{Namespace: l.checkpoint.Namespace, Name: claim}, &corev1.PersistentVolumeClaim{})
+	if apierrors.IsNotFound(err) {
+		l.become(v1alpha1.CheckpointPhasePending, "NoStorage", fmt.Sprintf("there is no PersistentVolumeClaim %s to store checkpoints on: the chart chrek makes it", claim))
+		l.LookAgain(later)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read PersistentVolumeClaim %s/%s: %w", l.checkpoint.Namespace, claim, err)
+	}
+	job := render.CheckpointJob(l.checkpoint, l.Config)
+	err = l.Apply.Ensure(ctx, l.checkpoint, job)
+	if apierrors.IsInvalid(err) {
+		return lifecycle.Refuse(reasonFailed, err.Error())
+	}
+	if err != nil {
+		return err
+	}
+	l.job = job
+	l.checkpoint.Status.JobName = job.Name
+	l.note(v1alpha1.ConditionJobCreated, true, "JobCreated", "Job "+job.Name+" is created")
+	l.WriteNow()
+	return nil
+}
+
+// follow takes over how the Job does.
+func (l *life) follow(ctx context.Context) error {
+	if l.over() || l.job == nil {
+		return nil
+	}
+	end := diagnose.Ended(l.job)
+	if end != nil && end.Type == batchv1.JobComplete {
+		l.stored()
+		return nil
+	}
+	// The cache of pods may lag behind the Job's end, which is told but once.
+	reader := client.Reader(l.Client)
+	if end != nil {
+		reader = l.Live
+	}
+	var pods corev1.PodList
+	err := reader.List(ctx, &pods, client.InNamespace(l.checkpoint.Namespace), client.MatchingLabels{v1alpha1.LabelSelector: render.CheckpointPods(l.checkpoint.Name)})
+	if err != nil {
+		return fmt.Errorf("list the pods of Job %s/%s: %w", l.job.Namespace, l.job.Name, err)
+	}
+	why := diagnose.Job(pods.Items)
+	switch {
+	case end != nil && render.JobIsOf(l.job, l.checkpoint):
+		message := fmt.Sprintf("Job %s failed: %s; it is tried again when spec.job changes", l.job.Name, cmp.Or(why, end.Message))
+		l.note(v1alpha1.ConditionJobCompleted, false, "JobFailed", message)
+		return lifecycle.Refuse(reasonFailed, message)
+	case end != nil:
+		l.become(v1alpha1.CheckpointPhasePending, "FormerJob", fmt.Sprintf("Job %s of the former spec failed, and is in the way until it is removed, for which its ttlSecondsAfterFinished is: kubectl -n %s delete job %s is faster", l.job.Name, l.job.Namespace, l.job.Name))
+	case why != "":
+		l.become(v1alpha1.CheckpointPhaseCreating, "JobRunning", "Job "+l.job.Name+" runs: "+why)
+	default:
+		l.become(v1alpha1.CheckpointPhaseCreating, "JobRunning", "Job "+l.job.Name+" runs")
+	}
+	return nil
+}
+
+// stored: the Job's pod ends with 0 when the checkpoint is.
+func (l *life) stored() {
+	status := &l.checkpoint.Status
+	status.CreatedAt = ptr.To(metav1.Now())
+	status.Location = checkpoint.EngineOf(l.Config.Checkpoint).Location(status.IdentityHash)
+	status.StorageType = v1alpha1.CheckpointStoragePVC
+	l.note(v1alpha1.ConditionJobCompleted, true, "JobSucceeded", "Job "+l.job.Name+" has ended")
+	l.note(v1alpha1.ConditionTarAvailable, true, "TarCreated", "The checkpoint is in "+status.Location)
+	l.become(v1alpha1.CheckpointPhaseReady, "CheckpointReady", "")
+	l.event(corev1.EventTypeNormal, "CheckpointReady", "The checkpoint is in "+status.Location)
+	l.WriteNow()
+}
+
+// keep removes a checkpoint that is wanted no longer.
+func (l *life) keep(ctx context.Context) error {
+	if !checkpoint.IsReady(l.checkpoint) {
+		return nil
+	}
+	var all v1alpha1.DynamoCheckpointList
+	if err := l.Client.List(ctx, &all, client.InNamespace(l.checkpoint.Namespace)); err != nil {
+		return fmt.Errorf("list the checkpoints in namespace %s: %w", l.checkpoint.Namespace, err)
+	}
+	var graphs v1alpha1.DynamoGraphDeploymentList
+	if err := l.Client.List(ctx, &graphs, client.InNamespace(l.checkpoint.Namespace)); err != nil {
+		return fmt.Errorf("list the graphs in namespace %s: %w", l.checkpoint.Namespace, err)
+	}
+	why, again := checkpoint.Surplus(l.checkpoint, all.Items, usedBy(graphs.Items), l.Config.Checkpoint.MostPerNamespace, time.Now())
+	l.LookAgain(again)
+	if why == "" {
+		return nil
+	}
+	l.event(corev1.EventTypeNormal, "CheckpointRemoved", "Is removed: "+why)
+	uid := l.checkpoint.UID
+	if err := l.Client.Delete(ctx, l.checkpoint.DeepCopy(), client.Preconditions{UID: &uid}); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("delete checkpoint %s/%s: %w", l.checkpoint.Namespace, l.checkpoint.Name, err)
+	}
+	return nil
+}
+
+// usedBy reports whether a service of these graphs means a checkpoint.
+func usedBy(graphs []v1alpha1.DynamoGraphDeployment) func(*v1alpha1.DynamoCheckpoint) bool {
+	return func(c *v1alpha1.DynamoCheckpoint) bool {
+		for i := range graphs {
+			for _, service := range graphs[i].Spec.Services {
+				if service != nil && checkpoint.Fits(c, service.Checkpoint) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+}

@@ -1,0 +1,197 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
+)
+
+const llamaHash = "5941a4cb3c363457"
+
+const restored = `
+metadata: {name: chat}
+spec:
+  services:
+    Worker:
+      componentType: worker
+      checkpoint: {enabled: true, identity: {model: meta-llama/Llama-3-8B, backendFramework: vllm, dtype: bfloat16}}
+      extraPodSpec: {mainContainer: {image: "registry.example.com/runtime:1", command: [python3, -m, dynamo.vllm], args: [--model, m]}}
+`
+
+// checkpoints is an operator of one namespace whose agents take checkpoints.
+func checkpoints(t *testing.T, namespace string) {
+	t.Helper()
+	start(t, func(cfg *config.OperatorConfiguration) {
+		within(namespace)(cfg)
+		cfg.Checkpoint.Enabled = true
+	})
+	create(t, &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "chrek-pvc"}, Spec: corev1.PersistentVolumeClaimSpec{
+		AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany},
+		Resources:   corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}},
+	}})
+}
+
+func checkpointIs(t *testing.T, namespace, name string, phase v1alpha1.CheckpointPhase, text string) *v1alpha1.DynamoCheckpoint {
+	t.Helper()
+	c := &v1alpha1.DynamoCheckpoint{}
+	cluster.Eventually(t, fmt.Sprintf("checkpoint %s is %s", name, phase), func() error {
+		get(t, namespace, name, c)
+		ready := meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionReady)
+		if c.Status.Phase != phase || !strings.Contains(c.Status.Message, text) || ready != (phase == v1alpha1.CheckpointPhaseReady) {
+			return fmt.Errorf("%+v", c.Status)
+		}
+		return nil
+	})
+	return c
+}
+
+// startsFrom waits until the worker's pods start from a checkpoint, or from none.
+func startsFrom(t *testing.T, namespace, hash string) *corev1.PodTemplateSpec {
+	t.Helper()
+	deployment := &appsv1.Deployment{}
+	cluster.Eventually(t, "the worker starts from "+hash, func() error {
+		get(t, namespace, "chat-worker", deployment)
+		if got := deployment.Spec.Template.Labels[v1alpha1.LabelCheckpointHash]; got != hash {
+			return fmt.Errorf("from %q", got)
+		}
+		return nil
+	})
+	return &deployment.Spec.Template
+}
+
+func TestAGraphStartsFromItsCheckpointWhenThatIsReady(t *testing.T) {
+	ns := namespace(t)
+	checkpoints(t, ns)
+	dgd := parse[v1alpha1.DynamoGraphDeployment](t, ns, restored)
+	create(t, dgd)
+	cold := startsFrom(t, ns, "")
+	if cold.Spec.HostIPC || cold.Spec.Containers[0].SecurityContext != nil || len(cold.Spec.Containers[0].Command) == 0 {
+		t.Errorf("without a checkpoint the pod has what only a restore needs: %+v", cold.Spec)
+	}
+	c := checkpointIs(t, ns, llamaHash, v1alpha1.CheckpointPhaseCreating, "runs")
+	job := &batchv1.Job{}
+	get(t, ns, "checkpoint-"+llamaHash, job)
+	source := job.Spec.Template
+	if source.Labels[v1alpha1.LabelCheckpointSource] != "true" || source.Labels[v1alpha1.LabelCheckpointHash] != llamaHash || source.Spec.RestartPolicy != corev1.RestartPolicyNever {
+		t.Errorf("%+v", source)
+	}
+	if c.Status.IdentityHash != llamaHash || c.Status.JobName != job.Name || !meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionJobCreated) {
+		t.Errorf("%+v", c.Status)
+	}
+	graphHas := func(ready bool) {
+		t.Helper()
+		cluster.Eventually(t, "the graph's status", func() error {
+			get(t, ns, "chat", dgd)
+			got := dgd.Status.Checkpoints["Worker"]
+			without := meta.IsStatusConditionFalse(dgd.Status.Conditions, "CheckpointsReady")
+			if got.CheckpointName != llamaHash || got.IdentityHash != llamaHash || got.Ready != ready || without == ready {
+				return fmt.Errorf("%+v %+v", got, dgd.Status.Conditions)
+			}
+			return nil
+		})
+	}
+	graphHas(false)
+
+	jobSucceeds(t, ns, job.Name)
+	c = checkpointIs(t, ns, llamaHash, v1alpha1.CheckpointPhaseReady, "")
+	if c.Status.Location != "/checkpoints/"+llamaHash || c.Status.StorageType != "pvc" || c.Status.CreatedAt == nil || !meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionTarAvailable) {
+		t.Errorf("%+v", c.Status)
+	}
+	warm := startsFrom(t, ns, llamaHash)
+	main := warm.Spec.Containers[0]
+	if len(main.Command) > 0 || strings.Join(main.Args, " ") != "python3 -m dynamo.vllm --model m" || main.Env[0].Name != "DYN_CHECKPOINT_PATH" {
+		t.Errorf("%+v", main)
+	}
+	graphHas(true)
+
+	// It vanishes: pods start as they did before, and another one is taken.
+	if err := adminClient(t).Delete(context.Background(), c); err != nil {
+		t.Fatal(err)
+	}
+	startsFrom(t, ns, "")
+	cluster.Eventually(t, "another checkpoint", func() error {
+		again := &v1alpha1.DynamoCheckpoint{}
+		if get(t, ns, llamaHash, again); again.UID == c.UID {
+			return fmt.Errorf("the same one")
+		}
+		return nil
+	})
+}
+
+func TestACheckpointThatFailsIsNotTriedForEver(t *testing.T) {
+	ns := namespace(t)
+	checkpoints(t, ns)
+	c := parse[v1alpha1.DynamoCheckpoint](t, ns, "{metadata: {name: c}, spec: {identity: {model: m, backendFramework: vllm}, job: {backoffLimit: 0, podTemplateSpec: {spec: {containers: [{name: main, image: x}]}}}}}")
+	create(t, c)
+	checkpointIs(t, ns, "c", v1alpha1.CheckpointPhaseCreating, "runs")
+	failed := corev1.PodStatus{Phase: corev1.PodFailed, ContainerStatuses: []corev1.ContainerStatus{{
+		Name: "main", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 2, Message: "no room\n"}},
+	}}}
+	jobPods(t, ns, "checkpoint-c", failed, func() error {
+		get(t, ns, "c", c)
+		if c.Status.Phase != v1alpha1.CheckpointPhaseFailed {
+			return fmt.Errorf("%+v", c.Status)
+		}
+		return nil
+	})
+	const why = "container main ended with exit code 2: no room"
+	checkpointIs(t, ns, "c", v1alpha1.CheckpointPhaseFailed, why)
+	warned(t, c, "CheckpointFailed", why)
+	// As when its ttlSecondsAfterFinished is over.
+	job := &batchv1.Job{}
+	get(t, ns, "checkpoint-c", job)
+	if err := adminClient(t).Delete(context.Background(), job, client.PropagationPolicy(metav1.DeletePropagationBackground)); err != nil {
+		t.Fatal(err)
+	}
+	gone(t, ns, "checkpoint-c", job)
+	wake(t, c)
+	checkpointIs(t, ns, "c", v1alpha1.CheckpointPhaseFailed, why)
+	absent(t, &batchv1.JobList{}, ns)
+
+	change(t, c, func(c *v1alpha1.DynamoCheckpoint) { c.Spec.Job.BackoffLimit = ptr.To[int32](1) })
+	checkpointIs(t, ns, "c", v1alpha1.CheckpointPhaseCreating, "runs")
+}
+
+func TestCheckpointsThatAreNotWantedAnyMoreGo(t *testing.T) {
+	ns := namespace(t)
+	checkpoints(t, ns)
+	for name, annotation := range map[string]string{"old": "nvidia.com/checkpoint-ttl: 1ms", "pinned": "nvidia.com/checkpoint-ttl: 1ms, nvidia.com/checkpoint-pin: 'true'", "used": "nvidia.com/checkpoint-ttl: 1ms"} {
+		c := parse[v1alpha1.DynamoCheckpoint](t, ns, "{metadata: {name: "+name+", annotations: {"+annotation+"}}, spec: {identity: {model: m-"+name+", backendFramework: vllm}, job: {podTemplateSpec: {spec: {containers: [{name: main, image: x}]}}}}}")
+		create(t, c)
+	}
+	dgd := parse[v1alpha1.DynamoGraphDeployment](t, ns, restored)
+	dgd.Spec.Services["Worker"].Checkpoint = &v1alpha1.ServiceCheckpointConfig{Enabled: true, CheckpointRef: "used"}
+	create(t, dgd)
+	cluster.Eventually(t, "the graph knows its checkpoint", func() error {
+		if get(t, ns, "chat", dgd); dgd.Status.Checkpoints["Worker"].CheckpointName != "used" {
+			return fmt.Errorf("%+v", dgd.Status.Checkpoints)
+		}
+		return nil
+	})
+	for _, name := range []string{"pinned", "used"} {
+		checkpointIs(t, ns, name, v1alpha1.CheckpointPhaseCreating, "runs")
+		jobSucceeds(t, ns, "checkpoint-"+name)
+		checkpointIs(t, ns, name, v1alpha1.CheckpointPhaseReady, "")
+	}
+	jobPods(t, ns, "checkpoint-old", succeeded, func() error {
+		return client.IgnoreNotFound(adminClient(t).Get(context.Background(), client.ObjectKey{Namespace: ns, Name: "old"}, &v1alpha1.DynamoCheckpoint{}))
+	})
+	gone(t, ns, "old", &v1alpha1.DynamoCheckpoint{})
+	for _, name := range []string{"pinned", "used"} {
+		checkpointIs(t, ns, name, v1alpha1.CheckpointPhaseReady, "")
+	}
+}
