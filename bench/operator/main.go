@@ -87,7 +87,7 @@ func run(ctx context.Context, graphs int) (err error) {
 	b.verdicts.AtMost(fmt.Sprintf("%d graphs, × floor", graphs), many.took.Seconds()/many.floor.Seconds(), 2)
 	b.verdicts.AtMost("writes per graph", many.writes, float64(children+2))
 	b.verdicts.AtMost(fmt.Sprintf("time per graph, %d beside %d", graphs, graphs/4), many.perGraph()/few.perGraph(), 1.25)
-	if err := b.rest(ctx, many); err != nil {
+	if err := b.rest(ctx); err != nil {
 		return err
 	}
 	if err := b.edit(ctx, many); err != nil {
@@ -113,7 +113,7 @@ func (b *bench) connect() (err error) {
 }
 
 // rest watches an operator with nothing to do.
-func (b *bench) rest(ctx context.Context, d *deployed) error {
+func (b *bench) rest(ctx context.Context) error {
 	fmt.Printf("==> %s of rest\n", watched)
 	began := time.Now()
 	select {

@@ -83,15 +83,7 @@ func TestAGraphStartsFromItsCheckpointWhenThatIsReady(t *testing.T) {
 		t.Errorf("without a checkpoint the pod has what only a restore needs: %+v", cold.Spec)
 	}
 	c := checkpointIs(t, ns, llamaHash, v1alpha1.CheckpointPhaseCreating, "runs")
-	job := &batchv1.Job{}
-	get(t, ns, "checkpoint-"+llamaHash, job)
-	source := job.Spec.Template
-	if source.Labels[v1alpha1.LabelCheckpointSource] != "true" || source.Labels[v1alpha1.LabelCheckpointHash] != llamaHash || source.Spec.RestartPolicy != corev1.RestartPolicyNever {
-		t.Errorf("%+v", source)
-	}
-	if c.Status.IdentityHash != llamaHash || c.Status.JobName != job.Name || !meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionJobCreated) {
-		t.Errorf("%+v", c.Status)
-	}
+	job := takes(t, ns, c)
 	graphHas := func(ready bool) {
 		t.Helper()
 		cluster.Eventually(t, "the graph's status", func() error {
@@ -130,6 +122,21 @@ func TestAGraphStartsFromItsCheckpointWhenThatIsReady(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// takes is the Job that takes a checkpoint of the hash, after a look at both.
+func takes(t *testing.T, ns string, c *v1alpha1.DynamoCheckpoint) *batchv1.Job {
+	t.Helper()
+	job := &batchv1.Job{}
+	get(t, ns, "checkpoint-"+llamaHash, job)
+	source := job.Spec.Template
+	if source.Labels[v1alpha1.LabelCheckpointSource] != "true" || source.Labels[v1alpha1.LabelCheckpointHash] != llamaHash || source.Spec.RestartPolicy != corev1.RestartPolicyNever {
+		t.Errorf("%+v", source)
+	}
+	if c.Status.IdentityHash != llamaHash || c.Status.JobName != job.Name || !meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionJobCreated) {
+		t.Errorf("%+v", c.Status)
+	}
+	return job
 }
 
 func TestACheckpointThatFailsIsNotTriedForEver(t *testing.T) {

@@ -51,13 +51,8 @@ func TestAGraphRunsThroughGrove(t *testing.T) {
 	operator := start(t, throughGrove(ns))
 	gang := parse[v1alpha1.DynamoGraphDeployment](t, ns, gangGraph)
 	create(t, gang)
-	chosen(t, ns, "gang", metav1.ConditionTrue, "Grove")
-	set := &grove.PodCliqueSet{}
-	get(t, ns, "gang", set)
-	if cliques := set.Spec.Template.Cliques; len(cliques) != 3 || cliques[2].Name != "worker-wkr" || cliques[2].Spec.MinAvailable != 2 {
-		t.Errorf("the cliques are %+v", cliques)
-	}
-	absent(t, &v1alpha1.DynamoComponentDeploymentList{}, ns)
+	chosen(t, ns, "gang", "Grove")
+	isOneGang(t, ns)
 
 	setStatus(t, ns, "gang-frontend", corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
 		Name: "main", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "InvalidImageName", Message: "no such name"}},
@@ -75,17 +70,7 @@ func TestAGraphRunsThroughGrove(t *testing.T) {
 		get(t, ns, "gang", gang)
 		return gang.Status.Services
 	}
-	if f := services()["Frontend"]; f.ComponentKind != "PodClique" || f.ComponentName != "gang-0-frontend" || f.Replicas != 1 || ptr.Deref(f.ReadyReplicas, 0) != 1 {
-		t.Errorf("the status of the frontend is %+v", f)
-	}
-	if w := services()["Worker"]; w.ComponentKind != "PodCliqueScalingGroup" || w.ComponentName != "gang-0-worker" || w.UpdatedReplicas != 1 || ptr.Deref(w.AvailableReplicas, 0) != 1 {
-		t.Errorf("the status of the worker is %+v", w)
-	}
-	service := &corev1.Service{}
-	get(t, ns, "gang-worker", service)
-	if n := len(podsOf(t, ns, metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: service.Spec.Selector}))); n != 1 {
-		t.Errorf("the Service of the worker leads to %d pods, want the leader alone", n)
-	}
+	hasServices(t, ns, services())
 
 	t.Run("a settled graph is not written", func(t *testing.T) {
 		cluster.Eventually(t, "the adapter has seen it, too", func() error {
@@ -170,7 +155,7 @@ func TestGroveComesAndGoes(t *testing.T) {
 	condition(t, ns, "gang", says("MultinodeOrchestratorNotAvailable: service Worker: multinode.nodeCount is above 1"))
 	runs := func() {
 		t.Helper()
-		chosen(t, ns, "gang", metav1.ConditionTrue, "Grove")
+		chosen(t, ns, "gang", "Grove")
 		cluster.Eventually(t, "the gang runs", func() error {
 			play(t, ns, func(*corev1.Pod) bool { return true })
 			return reported(t, ns, "gang", isReady)
@@ -180,7 +165,7 @@ func TestGroveComesAndGoes(t *testing.T) {
 	runs()
 	api.Remove(t)
 	condition(t, ns, "gang", says("MultinodeOrchestratorNotAvailable: the graph is to run through Grove"))
-	chosen(t, ns, "gang", metav1.ConditionTrue, "Grove")
+	chosen(t, ns, "gang", "Grove")
 	cluster.InstallGrove(t, adminClient(t))
 	runs()
 }
@@ -202,7 +187,7 @@ func TestAChangeOfPathwayMovesAGraph(t *testing.T) {
 	change(t, graph, func(d *v1alpha1.DynamoGraphDeployment) {
 		d.Annotations = map[string]string{v1alpha1.AnnotationEnableGrove: "true"}
 	})
-	chosen(t, ns, "chat", metav1.ConditionTrue, "Grove")
+	chosen(t, ns, "chat", "Grove")
 	for _, name := range []string{"chat-frontend", "chat-worker"} {
 		gone(t, ns, name, &appsv1.Deployment{})
 	}
@@ -214,7 +199,7 @@ func TestAChangeOfPathwayMovesAGraph(t *testing.T) {
 	})
 
 	change(t, graph, func(d *v1alpha1.DynamoGraphDeployment) { d.Annotations[v1alpha1.AnnotationEnableGrove] = "False" })
-	chosen(t, ns, "chat", metav1.ConditionTrue, "Deployment")
+	chosen(t, ns, "chat", "Deployment")
 	gone(t, ns, "chat", &grove.PodCliqueSet{})
 	allRun(t, ns, "chat", "chat-frontend", "chat-worker")
 	serviceOf(t, ns, "chat-frontend", v1alpha1.KindComponentDeployment)
@@ -235,9 +220,38 @@ func serviceOf(t *testing.T, namespace, name, kind string) {
 	})
 }
 
-func chosen(t *testing.T, namespace, graph string, status metav1.ConditionStatus, reason string) {
+// isOneGang looks at what Grove is given.
+func isOneGang(t *testing.T, ns string) {
 	t.Helper()
-	cluster.Eventually(t, "the pathway is "+reason, func() error { return hasChosen(t, namespace, graph, status, reason, "") })
+	set := &grove.PodCliqueSet{}
+	get(t, ns, "gang", set)
+	if cliques := set.Spec.Template.Cliques; len(cliques) != 3 || cliques[2].Name != "worker-wkr" || cliques[2].Spec.MinAvailable != 2 {
+		t.Errorf("the cliques are %+v", cliques)
+	}
+	absent(t, &v1alpha1.DynamoComponentDeploymentList{}, ns)
+}
+
+// hasServices looks at what the graph says of its services, and where they lead.
+func hasServices(t *testing.T, ns string, services map[string]v1alpha1.ServiceReplicaStatus) {
+	t.Helper()
+	if f := services["Frontend"]; f.ComponentKind != "PodClique" || f.ComponentName != "gang-0-frontend" || f.Replicas != 1 || ptr.Deref(f.ReadyReplicas, 0) != 1 {
+		t.Errorf("the status of the frontend is %+v", f)
+	}
+	if w := services["Worker"]; w.ComponentKind != "PodCliqueScalingGroup" || w.ComponentName != "gang-0-worker" || w.UpdatedReplicas != 1 || ptr.Deref(w.AvailableReplicas, 0) != 1 {
+		t.Errorf("the status of the worker is %+v", w)
+	}
+	service := &corev1.Service{}
+	get(t, ns, "gang-worker", service)
+	if n := len(podsOf(t, ns, metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: service.Spec.Selector}))); n != 1 {
+		t.Errorf("the Service of the worker leads to %d pods, want the leader alone", n)
+	}
+}
+
+func chosen(t *testing.T, namespace, graph, reason string) {
+	t.Helper()
+	cluster.Eventually(t, "the pathway is "+reason, func() error {
+		return hasChosen(t, namespace, graph, metav1.ConditionTrue, reason, "")
+	})
 }
 
 func hasChosen(t *testing.T, namespace, graph string, status metav1.ConditionStatus, reason, message string) error {

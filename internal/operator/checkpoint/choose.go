@@ -63,7 +63,7 @@ func IsReady(c *v1alpha1.DynamoCheckpoint) bool {
 // after which time that can change. One that is used or pinned is kept. most is how
 // many a namespace keeps, 0 for all; used says which of them services mean.
 func Surplus(c *v1alpha1.DynamoCheckpoint, all []v1alpha1.DynamoCheckpoint, used func(*v1alpha1.DynamoCheckpoint) bool, most int, now time.Time) (why string, again time.Duration) {
-	if free := func(c *v1alpha1.DynamoCheckpoint) bool { return c.Annotations[AnnotationPin] != "true" && !used(c) }; !free(c) || c.Status.CreatedAt == nil {
+	if c.Annotations[AnnotationPin] == "true" || used(c) || c.Status.CreatedAt == nil {
 		return "", 0
 	}
 	if ttl, err := time.ParseDuration(c.Annotations[AnnotationTTL]); err == nil && ttl > 0 {

@@ -44,7 +44,7 @@ func (t PodCliqueSetTemplate) copy() PodCliqueSetTemplate {
 // DeepCopyObject implements runtime.Object.
 func (l *PodCliqueSetList) DeepCopyObject() runtime.Object {
 	out := *l
-	out.ListMeta = *l.ListMeta.DeepCopy()
+	l.DeepCopyInto(&out.ListMeta)
 	out.Items = copyAll(l.Items, (*PodCliqueSet).DeepCopy)
 	return &out
 }
@@ -67,7 +67,7 @@ func (c *PodClique) DeepCopy() *PodClique {
 // DeepCopyObject implements runtime.Object.
 func (l *PodCliqueList) DeepCopyObject() runtime.Object {
 	out := *l
-	out.ListMeta = *l.ListMeta.DeepCopy()
+	l.DeepCopyInto(&out.ListMeta)
 	out.Items = copyAll(l.Items, (*PodClique).DeepCopy)
 	return &out
 }
@@ -90,7 +90,7 @@ func (g *PodCliqueScalingGroup) DeepCopy() *PodCliqueScalingGroup {
 // DeepCopyObject implements runtime.Object.
 func (l *PodCliqueScalingGroupList) DeepCopyObject() runtime.Object {
 	out := *l
-	out.ListMeta = *l.ListMeta.DeepCopy()
+	l.DeepCopyInto(&out.ListMeta)
 	out.Items = copyAll(l.Items, (*PodCliqueScalingGroup).DeepCopy)
 	return &out
 }

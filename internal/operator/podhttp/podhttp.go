@@ -27,7 +27,7 @@ const (
 	longestAnswer = 1 << 20
 )
 
-// ErrUnknown: the server does not know what was asked for.
+// ErrUnknown says that the server does not know what was asked for.
 var ErrUnknown = errors.New("unknown to the server")
 
 // server speaks with workers and frontends. It follows no redirects: where a pod

@@ -86,10 +86,10 @@ func cliquesOf(name string, service *v1alpha1.DynamoComponentDeploymentSharedSpe
 }
 
 func schedulerOf(service *v1alpha1.DynamoComponentDeploymentSharedSpec) string {
-	if service.ExtraPodSpec == nil || service.ExtraPodSpec.PodSpec == nil || leavesToKAI(service.ExtraPodSpec.PodSpec.SchedulerName) {
+	if service.ExtraPodSpec == nil || service.ExtraPodSpec.PodSpec == nil || leavesToKAI(service.ExtraPodSpec.SchedulerName) {
 		return ""
 	}
-	return service.ExtraPodSpec.PodSpec.SchedulerName
+	return service.ExtraPodSpec.SchedulerName
 }
 
 func unfit(service, format string, args ...any) error {

@@ -16,8 +16,9 @@ type Version int
 const (
 	// First is the version of objects that do not say theirs.
 	First Version = 1
-	// Generations: several workers that serve requests together have generations,
-	// and frontends serve on for a moment when they are to end.
+	// Generations is the version from which several workers that serve requests
+	// together have generations, and frontends serve on for a moment when they are
+	// to end.
 	Generations Version = 2
 	// Current is that of what is new.
 	Current = Generations

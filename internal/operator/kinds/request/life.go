@@ -127,7 +127,8 @@ func (l *life) missing(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("read ConfigMap %s/%s: %w", l.request.Namespace, ref.Name, err)
 		}
 		key := render.BaseGraphKey(ref)
-		if _, has := base.Data[key]; err != nil || !has {
+		// A ConfigMap that is not there has no keys.
+		if _, has := base.Data[key]; !has {
 			return fmt.Sprintf("spec.profilingConfig.configMapRef: there is no ConfigMap %s with the key %s: create it, with the graph to start from", ref.Name, key), nil
 		}
 	}
