@@ -77,6 +77,8 @@ type Service struct {
 	// Former are replicas of an earlier spec that serve until those of the present
 	// one do.
 	Former int32
+	// Formed: those of the present one are ready, beside the former.
+	Formed bool
 	// Restart is the id of the last restart that the service was told of, ""
 	// for none. Its pods are replaced when it changes.
 	Restart string

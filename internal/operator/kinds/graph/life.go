@@ -153,7 +153,7 @@ func (l *life) observe(ctx context.Context) error {
 		return err
 	}
 	for name, service := range services {
-		if service.Former > 0 && l.unseen != "" {
+		if service.Formed && l.unseen != "" {
 			service.Message += ": " + l.unseen
 			services[name] = service
 		}

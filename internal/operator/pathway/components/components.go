@@ -136,7 +136,7 @@ func besides(service pathway.Service, former *v1alpha1.DynamoComponentDeployment
 		service.Status = sum(service.Status, former.Status.Service)
 	}
 	if service.Ready {
-		service.Message = "ready"
+		service.Message, service.Formed = "ready", true
 	}
 	service.Ready = false
 	service.Message = fmt.Sprintf("%d of an earlier spec still serve; of the present one: %s", service.Former, service.Message)
