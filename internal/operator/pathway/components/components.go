@@ -4,6 +4,7 @@ package components
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -111,7 +112,19 @@ func seen(objects []client.Object) map[string]pathway.Service {
 		}
 		services[component.Spec.ServiceName] = besides(service, component, replaced)
 	}
+	for _, name := range servicesOf(former) {
+		services[name] = forming(services[name])
+	}
 	return services
+}
+
+func servicesOf(components []*v1alpha1.DynamoComponentDeployment) []string {
+	names := make([]string, 0, len(components))
+	for _, component := range components {
+		names = append(names, component.Spec.ServiceName)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func observe(component *v1alpha1.DynamoComponentDeployment) pathway.Service {
@@ -127,14 +140,18 @@ func observe(component *v1alpha1.DynamoComponentDeployment) pathway.Service {
 	return service
 }
 
-// besides is a service beside whose component one of an earlier spec still
-// serves.
+// besides counts what a component of an earlier spec has of a service.
 func besides(service pathway.Service, former *v1alpha1.DynamoComponentDeployment, replaced bool) pathway.Service {
 	count := countOf(former)
 	service.Former += count.Ready
 	if replaced && former.Status.Service != nil {
 		service.Status = sum(service.Status, former.Status.Service)
 	}
+	return service
+}
+
+// forming is a service beside whose component others of earlier specs serve.
+func forming(service pathway.Service) pathway.Service {
 	if service.Ready {
 		service.Message, service.Formed = "ready", true
 	}

@@ -97,8 +97,12 @@ func TestBothGenerationsAreCounted(t *testing.T) {
 	if service.Ready || service.Former != 1 || service.Status.Replicas != 2 || *service.Status.ReadyReplicas != 2 || service.Status.UpdatedReplicas != 1 {
 		t.Errorf("%+v, status %+v", service, service.Status)
 	}
-	if want := "1 of an earlier spec still serve; of the present one: ready"; service.Message != want {
+	if want := "1 of an earlier spec still serve; of the present one: ready"; service.Message != want || !service.Formed {
 		t.Errorf("message %q, want %q", service.Message, want)
+	}
+	c.apply(pair(t, "r:3"), "")
+	if service := seen(c.objects)["decode"]; strings.Count(service.Message, "of an earlier spec") != 1 {
+		t.Errorf("of three generations: %+v", service)
 	}
 }
 
