@@ -45,7 +45,7 @@ func TestAStatusIsWrittenForWhatAPersonWouldNotice(t *testing.T) {
 	operator := start(t, within(ns))
 	// On a busy machine, what comes at once elsewhere is seen in steps.
 	var tooOften map[string]int
-	for attempt := range 3 {
+	for attempt := range 6 {
 		before := operator.statuses.all()
 		startSlowly(t, ns, fmt.Sprintf("chat%d", attempt))
 		tooOften = map[string]int{}
