@@ -14,6 +14,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -143,7 +144,7 @@ func textsBelow(schema *apiextensionsv1.JSONSchemaProps, at []string) [][]string
 		return textsBelow(schema.Items.Schema, below(item))
 	case schema.AdditionalProperties != nil:
 		return append(textsBelow(schema.AdditionalProperties.Schema, below(nameOf(at))), below(key))
-	case len(schema.Properties) == 0 && ptrTrue(schema.XPreserveUnknownFields):
+	case len(schema.Properties) == 0 && ptr.Deref(schema.XPreserveUnknownFields, false):
 		return [][]string{below("unknown"), below(key)}
 	}
 	var places [][]string
@@ -153,8 +154,6 @@ func textsBelow(schema *apiextensionsv1.JSONSchemaProps, at []string) [][]string
 	}
 	return places
 }
-
-func ptrTrue(b *bool) bool { return b != nil && *b }
 
 // nameOf a key in a map: that of the ordinary objects, where they have one.
 func nameOf(at []string) string {

@@ -16,7 +16,6 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/apply"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/metrics"
-	"github.com/wheelhouse-dev/wheelhouse/internal/plain"
 )
 
 // nameAgain is how often a name that is taken is looked for: the caches have
@@ -165,5 +164,5 @@ func again(err error) error {
 // warn tells of a failure as an event, which kubectl describe and alerts show.
 // It is not told again until the reason changes.
 func (r *reconciler) warn(object client.Object, failed *Refusal) {
-	r.apply.Events.Eventf(object, nil, corev1.EventTypeWarning, failed.Reason, "Reconcile", "%s", plain.Text(failed.Message, longestNote))
+	r.apply.Tell(object, corev1.EventTypeWarning, failed.Reason, "Reconcile", failed.Message)
 }

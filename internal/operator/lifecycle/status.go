@@ -24,13 +24,9 @@ const (
 	settleCounts = 5 * time.Second
 )
 
-// How long a condition's message and an event's note may be, in characters. The
-// API takes 32768 characters of the one and 1024 bytes of the other; what is
-// longer would keep all of it from being written.
-const (
-	longestMessage = 4096
-	longestNote    = 256
-)
+// LongestMessage is how long a condition's message may be, in characters. The
+// API takes 32768; what is longer would keep all of the status from being written.
+const LongestMessage = 4096
 
 // statuses writes the status of the objects of one kind.
 type statuses struct {
@@ -110,7 +106,7 @@ func headlines(conditions []metav1.Condition) string {
 // shorten cuts messages, in place, so that the API takes them.
 func shorten(conditions []metav1.Condition) {
 	for i := range conditions {
-		conditions[i].Message = plain.Text(conditions[i].Message, longestMessage)
+		conditions[i].Message = plain.Text(conditions[i].Message, LongestMessage)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/plain"
 )
 
@@ -12,12 +13,6 @@ const (
 	reasonUnsupported = "Unsupported"
 	// reasonFailed is that of the warning and of the condition Ready.
 	reasonFailed = "CheckpointFailed"
-)
-
-// How long a message and an event's note may be, in characters.
-const (
-	longestMessage = 4096
-	longestNote    = 256
 )
 
 // Conditions implements lifecycle.Life.
@@ -39,7 +34,7 @@ func (l *life) Failed(reason, message string) {
 
 // become says how the checkpoint does; Ready is True in the phase of that name alone.
 func (l *life) become(phase v1alpha1.CheckpointPhase, reason, message string) {
-	l.checkpoint.Status.Phase, l.checkpoint.Status.Message = phase, plain.Text(message, longestMessage)
+	l.checkpoint.Status.Phase, l.checkpoint.Status.Message = phase, plain.Text(message, lifecycle.LongestMessage)
 	l.note(v1alpha1.ConditionReady, phase == v1alpha1.CheckpointPhaseReady, reason, message)
 }
 
@@ -54,5 +49,5 @@ func (l *life) note(condition string, is bool, reason, message string) {
 }
 
 func (l *life) event(kind, reason, message string) {
-	l.Apply.Events.Eventf(l.checkpoint, nil, kind, reason, "Reconcile", "%s", plain.Text(message, longestNote))
+	l.Apply.Tell(l.checkpoint, kind, reason, "Reconcile", message)
 }

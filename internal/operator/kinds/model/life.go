@@ -21,7 +21,6 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/podhttp"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
-	"github.com/wheelhouse-dev/wheelhouse/internal/plain"
 )
 
 const (
@@ -33,8 +32,6 @@ const (
 	soon, later = 2 * time.Second, time.Minute
 	// farewellPatience is how long a deleted model waits for workers to unload it.
 	farewellPatience = 30 * time.Second
-	// longestNote bounds what an event tells, in characters; the API takes 1024 bytes.
-	longestNote = 256
 
 	reasonNameTaken = "NameTaken"
 )
@@ -292,12 +289,11 @@ func (l *life) farewell(ctx context.Context) error {
 	}
 	err := l.unloadAll(ctx, old.Name)
 	if err != nil && time.Since(l.model.DeletionTimestamp.Time) > farewellPatience {
-		l.Apply.Events.Eventf(l.model, nil, corev1.EventTypeWarning, "LoRAUnloadFailed", "Unload", "%s", plain.Text(err.Error(), longestNote))
+		l.Apply.Tell(l.model, corev1.EventTypeWarning, "LoRAUnloadFailed", "Unload", err.Error())
 		return nil
 	}
 	if err == nil {
-		l.Apply.Events.Eventf(l.model, nil, corev1.EventTypeNormal, "LoRAUnloaded", "Unload",
-			"Unloaded %s from %d workers", plain.Text(old.Name, longestNote), len(l.pods))
+		l.Apply.Tell(l.model, corev1.EventTypeNormal, "LoRAUnloaded", "Unload", fmt.Sprintf("Unloaded %s from %d workers", old.Name, len(l.pods)))
 	}
 	return err
 }

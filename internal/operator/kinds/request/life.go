@@ -20,12 +20,8 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 )
 
-const (
-	// later is when to look again at what others may put right.
-	later = 20 * time.Second
-	// longestNote bounds what an event tells, in characters.
-	longestNote = 256
-)
+// later is when to look again at what others may put right.
+const later = 20 * time.Second
 
 // life is one look at a request.
 type life struct {

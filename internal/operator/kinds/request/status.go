@@ -8,7 +8,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
-	"github.com/wheelhouse-dev/wheelhouse/internal/plain"
 )
 
 // Reasons of refusals, which are those of the warnings. Conditions have the same
@@ -92,7 +91,7 @@ func (l *life) tell(reason, message string) { l.event(corev1.EventTypeNormal, re
 func (l *life) warn(reason, message string) { l.event(corev1.EventTypeWarning, reason, message) }
 
 func (l *life) event(kind, reason, message string) {
-	l.Apply.Events.Eventf(l.request, nil, kind, reason, "Reconcile", "%s", plain.Text(message, longestNote))
+	l.Apply.Tell(l.request, kind, reason, "Reconcile", message)
 }
 
 // latest is the reason of the condition that turned last.
