@@ -40,9 +40,11 @@ const (
 	LabelCheckpointName   = "nvidia.com/checkpoint-name"
 	LabelCheckpointHash   = "nvidia.com/checkpoint-hash"
 	LabelCheckpointSource = "nvidia.com/checkpoint-source"
-	// LabelRequestName and LabelRequestNamespace point from a generated object to its DynamoGraphDeploymentRequest.
+	// LabelRequestName and LabelRequestNamespace point from a generated object to its DynamoGraphDeploymentRequest,
+	// and LabelRequestUID tells that from an earlier one of the same name.
 	LabelRequestName      = "dgdr.nvidia.com/name"
 	LabelRequestNamespace = "dgdr.nvidia.com/namespace"
+	LabelRequestUID       = "dgdr.nvidia.com/uid"
 )
 
 // Annotations that users set.

@@ -171,6 +171,11 @@ func TestACheckpointThatFailsIsNotTriedForEver(t *testing.T) {
 
 	change(t, c, func(c *v1alpha1.DynamoCheckpoint) { c.Spec.Job.BackoffLimit = ptr.To[int32](1) })
 	checkpointIs(t, ns, "c", v1alpha1.CheckpointPhaseCreating, "runs")
+	// The one Job is that of the change.
+	get(t, ns, "c", c)
+	if get(t, ns, "checkpoint-c", job); job.Annotations["nvidia.com/checkpoint-generation"] != fmt.Sprint(c.Generation) {
+		t.Errorf("the Job is of another spec than generation %d: %v", c.Generation, job.Annotations)
+	}
 }
 
 func TestCheckpointsThatAreNotWantedAnyMoreGo(t *testing.T) {

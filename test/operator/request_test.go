@@ -226,8 +226,39 @@ func TestWithoutAutoApplyTheGraphIsOnlyShown(t *testing.T) {
 		t.Errorf("owners %v, want the request", data.OwnerReferences)
 	}
 	// What is shown can be applied.
-	graph.Labels = nil
 	create(t, graph)
+}
+
+// TestARequestMakesNoGraphThatItDoesNotAskFor: neither when a ConfigMap is in its
+// way, nor when somebody who may write Jobs says otherwise.
+func TestARequestMakesNoGraphThatItDoesNotAskFor(t *testing.T) {
+	ns := namespace(t)
+	start(t, profiles(within(ns)))
+	profilingAccount(t, ns)
+	foreign := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "planner-profile"}}
+	create(t, foreign)
+	request := parse[v1alpha1.DynamoGraphDeploymentRequest](t, ns, requested)
+	request.Spec.AutoApply = false
+	create(t, request)
+	requestIs(t, ns, v1alpha1.RequestStateProfiling, v1alpha1.ConditionProfiling, "ProfilingRunning", "")
+	job := &batchv1.Job{}
+	get(t, ns, "profile-r", job)
+	change(t, job, func(j *batchv1.Job) {
+		j.Annotations["dgdr.nvidia.com/spec"] = strings.Replace(j.Annotations["dgdr.nvidia.com/spec"], "{", `{"autoApply":true,`, 1)
+	})
+	publishes(t, ns, map[string]string{"config_with_planner.yaml": recommended})
+	jobSucceeds(t, ns, "profile-r")
+	for range 2 {
+		requestIs(t, ns, v1alpha1.RequestStateProfiling, v1alpha1.ConditionSpecGenerated, "ConfigMapCreationFailed", "planner-profile")
+		wake(t, request)
+	}
+	absent(t, &v1alpha1.DynamoGraphDeploymentList{}, ns)
+	if err := adminClient(t).Delete(context.Background(), foreign); err != nil {
+		t.Fatal(err)
+	}
+	wake(t, request)
+	requestIs(t, ns, v1alpha1.RequestStateReady, v1alpha1.ConditionSpecGenerated, "SpecGenerated", "")
+	absent(t, &v1alpha1.DynamoGraphDeploymentList{}, ns)
 }
 
 func TestAFailedProfilingSaysWhy(t *testing.T) {
@@ -334,10 +365,11 @@ func TestARequestMakesAGraphElsewhereWhereItMay(t *testing.T) {
 	publishes(t, ns, map[string]string{"config_with_planner.yaml": recommended})
 	jobSucceeds(t, ns, "profile-r")
 	requestIs(t, ns, v1alpha1.RequestStateDeploying, v1alpha1.ConditionDeploymentReady, "DeploymentCreationFailed",
-		fmt.Sprintf("namespace %s does not let requests of namespace %s make graphs: make the request there", other, ns))
+		fmt.Sprintf("namespace %s does not let requests of namespace %s create dynamographdeployments: make the request there", other, ns))
 	absent(t, &v1alpha1.DynamoGraphDeploymentList{}, other)
 	create(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "dynamo-graphs-edit"}, Rules: []rbacv1.PolicyRule{
 		{APIGroups: []string{v1alpha1.GroupName}, Resources: []string{"dynamographdeployments"}, Verbs: []string{"create"}},
+		{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"create"}},
 	}})
 	create(t, &rbacv1.RoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Namespace: other, Name: "requests-of-" + ns},

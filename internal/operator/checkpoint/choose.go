@@ -73,17 +73,17 @@ func Surplus(c *v1alpha1.DynamoCheckpoint, all []v1alpha1.DynamoCheckpoint, used
 		}
 		again = left
 	}
-	ready, younger := 0, 0
+	younger := 0
 	for i := range all {
 		other := &all[i]
 		if !IsReady(other) || other.Status.CreatedAt == nil || other.DeletionTimestamp != nil {
 			continue
 		}
-		if ready++; cmp.Or(other.Status.CreatedAt.Compare(c.Status.CreatedAt.Time), cmp.Compare(other.Name, c.Name)) > 0 {
+		if cmp.Or(other.Status.CreatedAt.Compare(c.Status.CreatedAt.Time), cmp.Compare(other.Name, c.Name)) > 0 {
 			younger++
 		}
 	}
-	if most > 0 && ready > most && younger >= most {
+	if most > 0 && younger >= most {
 		return fmt.Sprintf("%d younger ones are there, and the operator keeps %d in a namespace", younger, most), 0
 	}
 	return "", again

@@ -146,7 +146,8 @@ func (p *profile) complete(hardware Hardware) error {
 		set(profilingConfig+"/"+profilingBaseFile, "engine", "config")
 	}
 	setDefault(p.request.Namespace, "deployment", "namespace")
-	setDefault(profilingData, "output_dir")
+	// Where the operator's own container looks.
+	set(profilingData, "output_dir")
 	if hardware.GPUsPerNode > 0 {
 		setDefault(hardware.GPUsPerNode, "hardware", "num_gpus_per_node")
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // Names of the objects that all profiling Jobs of a namespace share. In restricted
-// mode the chart creates them.
+// mode the chart creates the account, with a binding of its own.
 const (
 	ProfilingServiceAccount = "dgdr-profiling-job"
 	ProfilingRoleBinding    = "dgdr-profiling-job-binding"

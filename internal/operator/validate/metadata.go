@@ -37,6 +37,7 @@ var claimsOfThePlatform = []string{
 	v1alpha1.LabelCheckpointSource,
 	v1alpha1.LabelRequestName,
 	v1alpha1.LabelRequestNamespace,
+	v1alpha1.LabelRequestUID,
 	v1alpha1.AnnotationBaseModel,
 	v1alpha1.AnnotationLastAppliedHash,
 	v1alpha1.AnnotationLastAppliedGeneration,

@@ -11,6 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/gatewayapi"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/istio"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 )
 
@@ -109,7 +112,7 @@ func RequestUpdate(old, updated *v1alpha1.DynamoGraphDeploymentRequest) field.Er
 // RequestRights are those that the author of a request needs: its Job runs an image
 // of the author's choice as an account that may make graphs, and these may name
 // whatever is in the namespace.
-func RequestRights(r *v1alpha1.DynamoGraphDeploymentRequest) []Right {
+func RequestRights(r *v1alpha1.DynamoGraphDeploymentRequest, cfg *config.OperatorConfiguration) []Right {
 	rights := []Right{
 		createRight(specPath.Child("profilingConfig"), "", "pods", ""),
 		createRight(specPath, v1alpha1.GroupName, "dynamographdeployments", ""),
@@ -123,6 +126,12 @@ func RequestRights(r *v1alpha1.DynamoGraphDeploymentRequest) []Right {
 			createRight(autoApply, "", "persistentvolumeclaims", ""),
 			createRight(autoApply, "networking.k8s.io", "ingresses", ""),
 		)
+		if cfg.Ingress.HTTPRouteGateway != "" {
+			rights = append(rights, createRight(autoApply, gatewayapi.GroupVersion.Group, "httproutes", ""))
+		}
+		if cfg.Ingress.VirtualServiceGateway != "" {
+			rights = append(rights, createRight(autoApply, istio.GroupVersion.Group, "virtualservices", ""))
+		}
 	}
 	return rights
 }

@@ -22,8 +22,12 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 )
 
-// later is when to look again at what others may put right.
-const later = 20 * time.Second
+const (
+	// later is when to look again at what others may put right.
+	later = 20 * time.Second
+	// round is how often it is asked whether a checkpoint is still wanted.
+	round = 5 * time.Minute
+)
 
 // off is what the author of a checkpoint is told where none are taken.
 const off = "this operator takes no checkpoints: its configuration does not turn them on"
@@ -55,7 +59,10 @@ func (l *life) identify(context.Context) error {
 	if !l.Cluster.Checkpoints {
 		return lifecycle.Refuse(reasonUnsupported, off)
 	}
-	l.checkpoint.Status.IdentityHash = checkpoint.Hash(l.checkpoint.Spec.Identity)
+	// What is stored is of the identity that it was taken of.
+	if !checkpoint.IsReady(l.checkpoint) {
+		l.checkpoint.Status.IdentityHash = checkpoint.Hash(l.checkpoint.Spec.Identity)
+	}
 	return nil
 }
 
@@ -121,7 +128,7 @@ func (l *life) follow(ctx context.Context) error {
 		return nil
 	}
 	end := diagnose.Ended(l.job)
-	if end != nil && end.Type == batchv1.JobComplete {
+	if end != nil && end.Type == batchv1.JobComplete && l.job.Labels[v1alpha1.LabelCheckpointHash] == l.checkpoint.Status.IdentityHash {
 		l.stored()
 		return nil
 	}
@@ -137,12 +144,12 @@ func (l *life) follow(ctx context.Context) error {
 	}
 	why := diagnose.Job(pods.Items)
 	switch {
-	case end != nil && render.JobIsOf(l.job, l.checkpoint):
+	case end != nil && end.Type != batchv1.JobComplete && render.JobIsOf(l.job, l.checkpoint):
 		message := fmt.Sprintf("Job %s failed: %s; it is tried again when spec.job changes", l.job.Name, cmp.Or(why, end.Message))
 		l.note(v1alpha1.ConditionJobCompleted, false, "JobFailed", message)
 		return lifecycle.Refuse(reasonFailed, message)
 	case end != nil:
-		l.become(v1alpha1.CheckpointPhasePending, "FormerJob", fmt.Sprintf("Job %s of the former spec failed, and is in the way until it is removed, for which its ttlSecondsAfterFinished is: kubectl -n %s delete job %s is faster", l.job.Name, l.job.Namespace, l.job.Name))
+		l.become(v1alpha1.CheckpointPhasePending, "FormerJob", fmt.Sprintf("Job %s of the former spec has ended, and is in the way until it is removed, for which its ttlSecondsAfterFinished is: kubectl -n %s delete job %s is faster", l.job.Name, l.job.Namespace, l.job.Name))
 	case why != "":
 		l.become(v1alpha1.CheckpointPhaseCreating, "JobRunning", "Job "+l.job.Name+" runs: "+why)
 	default:
@@ -178,6 +185,10 @@ func (l *life) keep(ctx context.Context) error {
 		return fmt.Errorf("list the graphs in namespace %s: %w", l.checkpoint.Namespace, err)
 	}
 	why, again := checkpoint.Surplus(l.checkpoint, all.Items, usedBy(graphs.Items), l.Config.Checkpoint.MostPerNamespace, time.Now())
+	// Others become ready and graphs go without a word to this one.
+	if again == 0 || again > round {
+		again = round
+	}
 	l.LookAgain(again)
 	if why == "" {
 		return nil

@@ -18,6 +18,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/apply"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/validate"
 )
 
 // generate takes the graph out of what the Job has left.
@@ -37,13 +38,15 @@ func (l *life) generate(ctx context.Context) error {
 	if status.GeneratedDeployment, err = document(found.graph); err != nil {
 		return err
 	}
-	status.State = v1alpha1.RequestStateDeploying
+	next := v1alpha1.RequestStateDeploying
 	if !l.spec.AutoApply {
+		// Until that succeeds the request is not on its way to a graph.
 		if err := l.handOn(ctx, found.configMaps, l.request); err != nil {
 			return err
 		}
-		status.State = v1alpha1.RequestStateReady
+		next = v1alpha1.RequestStateReady
 	}
+	status.State = next
 	l.note(v1alpha1.ConditionSpecGenerated, true, "SpecGenerated", "status.generatedDeployment has the graph")
 	l.tell("SpecGenerated", "Graph "+found.graph.Name+" is in status.generatedDeployment")
 	l.WriteNow()
@@ -105,21 +108,22 @@ func (l *life) deploy(ctx context.Context) error {
 	if !l.in(v1alpha1.RequestStateDeploying) || status.Deployment != nil {
 		return nil
 	}
-	graph := &v1alpha1.DynamoGraphDeployment{}
-	if err := json.Unmarshal(status.GeneratedDeployment.Raw, graph); err != nil {
-		return fmt.Errorf("read status.generatedDeployment: %w", err)
-	}
-	if err := l.entitled(ctx, graph.Namespace); err != nil {
+	// Graph and ConfigMaps are those of one reading, and so is what is shown.
+	found, err := l.result(ctx)
+	if err != nil {
 		return err
 	}
+	if status.GeneratedDeployment, err = document(found.graph); err != nil {
+		return err
+	}
+	if err := l.entitled(ctx, found); err != nil {
+		return err
+	}
+	graph := found.graph
 	if err := l.create(ctx, graph); err != nil {
 		return err
 	}
-	found, err := l.result(ctx)
-	if err == nil {
-		err = l.handOn(ctx, found.configMaps, graph)
-	}
-	if err != nil {
+	if err := l.handOn(ctx, found.configMaps, graph); err != nil {
 		return err
 	}
 	status.Deployment = &v1alpha1.RequestDeploymentStatus{Name: graph.Name, Namespace: graph.Namespace, Created: true}
@@ -149,7 +153,7 @@ func (l *life) create(ctx context.Context, graph *v1alpha1.DynamoGraphDeployment
 }
 
 func (l *life) madeFor(graph *v1alpha1.DynamoGraphDeployment, marks map[string]string) bool {
-	for _, key := range []string{v1alpha1.LabelRequestName, v1alpha1.LabelRequestNamespace} {
+	for _, key := range []string{v1alpha1.LabelRequestName, v1alpha1.LabelRequestNamespace, v1alpha1.LabelRequestUID} {
 		if graph.Labels[key] != marks[key] {
 			return false
 		}
@@ -162,10 +166,12 @@ func (l *life) notDeployed(why string) error {
 	return lifecycle.Refuse(reasonDeploymentCreationFailed, why)
 }
 
-// entitled: a request makes graphs in another namespace only if who can do
+// entitled: a request makes objects in another namespace only if who can do
 // anything in its own could make them there, too. It is asked about the account of
-// profiling Jobs, by which the other namespace can say so.
-func (l *life) entitled(ctx context.Context, namespace string) error {
+// profiling Jobs, by which the other namespace can say so; where authors of graphs
+// are asked about, about all that they are asked.
+func (l *life) entitled(ctx context.Context, found *result) error {
+	namespace := found.graph.Namespace
 	if namespace == l.request.Namespace {
 		return nil
 	}
@@ -176,28 +182,45 @@ func (l *life) entitled(ctx context.Context, namespace string) error {
 	if !serves {
 		return l.notDeployed(fmt.Sprintf("namespace %s is served by an operator of its own: make the request there", namespace))
 	}
+	needed := []authorizationv1.ResourceAttributes{{Verb: "create", Group: v1alpha1.GroupName, Resource: "dynamographdeployments"}}
+	if len(found.configMaps) > 0 {
+		needed = append(needed, authorizationv1.ResourceAttributes{Verb: "create", Resource: "configmaps"})
+	}
+	if l.Config.Server.Webhook.AuthorizeAuthors {
+		for _, right := range validate.GraphRights(found.graph, l.Config) {
+			needed = append(needed, right.Attributes)
+		}
+	}
+	for _, attributes := range needed {
+		allowed, err := l.allowed(ctx, namespace, attributes)
+		if err != nil {
+			return err
+		}
+		if !allowed {
+			return l.notDeployed(fmt.Sprintf("namespace %s does not let requests of namespace %s %s %s: make the request there",
+				namespace, l.request.Namespace, attributes.Verb, attributes.Resource))
+		}
+	}
+	return nil
+}
+
+// allowed asks whether the account of profiling Jobs may do something in another
+// namespace.
+func (l *life) allowed(ctx context.Context, namespace string, attributes authorizationv1.ResourceAttributes) (bool, error) {
 	own := l.request.Namespace
+	attributes.Namespace = namespace
 	review := &authorizationv1.LocalSubjectAccessReview{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace},
 		Spec: authorizationv1.SubjectAccessReviewSpec{
-			User:   lifecycle.ServiceAccountUser(own, render.ProfilingServiceAccount),
-			Groups: []string{"system:serviceaccounts", "system:serviceaccounts:" + own, "system:authenticated"},
-			ResourceAttributes: &authorizationv1.ResourceAttributes{
-				Namespace: namespace, Verb: "create", Group: v1alpha1.GroupName, Resource: "dynamographdeployments",
-			},
+			User:               lifecycle.ServiceAccountUser(own, render.ProfilingServiceAccount),
+			Groups:             []string{"system:serviceaccounts", "system:serviceaccounts:" + own, "system:authenticated"},
+			ResourceAttributes: &attributes,
 		},
 	}
-	err = l.Client.Create(ctx, review)
-	if apierrors.IsNotFound(err) {
-		return l.notDeployed(fmt.Sprintf("there is no namespace %s", namespace))
+	if err := l.Client.Create(ctx, review); err != nil {
+		return false, fmt.Errorf("ask what namespace %s lets requests of %s do: %w", namespace, own, err)
 	}
-	if err != nil {
-		return fmt.Errorf("ask whether namespace %s lets %s make graphs: %w", namespace, own, err)
-	}
-	if !review.Status.Allowed {
-		return l.notDeployed(fmt.Sprintf("namespace %s does not let requests of namespace %s make graphs: make the request there", namespace, own))
-	}
-	return nil
+	return review.Status.Allowed, nil
 }
 
 // observe takes over how the graph does.
@@ -212,7 +235,7 @@ func (l *life) observe(ctx context.Context) error {
 	if apierrors.IsNotFound(err) {
 		err = l.Live.Get(ctx, key, graph) // the cache may not have it yet
 	}
-	if apierrors.IsNotFound(err) {
+	if apierrors.IsNotFound(err) || err == nil && graph.Labels[v1alpha1.LabelRequestUID] != string(l.request.UID) {
 		status.State, status.Deployment.State = v1alpha1.RequestStateDeploymentDeleted, ""
 		message := fmt.Sprintf("Graph %s/%s was deleted: to have it again, delete the request and create it anew", key.Namespace, key.Name)
 		l.note(v1alpha1.ConditionDeploymentReady, false, "DeploymentDeleted", message)

@@ -93,7 +93,7 @@ func refuse(w lifecycle.Writing) field.ErrorList {
 }
 
 func needs(w lifecycle.Writing) []validate.Right {
-	return validate.RequestRights(w.Object.(*v1alpha1.DynamoGraphDeploymentRequest))
+	return validate.RequestRights(w.Object.(*v1alpha1.DynamoGraphDeploymentRequest), w.Config)
 }
 
 // ofGraph is the request that a graph was made for.

@@ -18,6 +18,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/validate"
 )
 
 // later is when to look again at what others may put right.
@@ -70,7 +71,9 @@ func (l *life) keepSpec(context.Context) error {
 	changed := l.request.Generation != l.request.Status.ObservedGeneration
 	if l.job != nil {
 		if spec := render.StartedSpec(l.job); spec != nil {
-			l.spec = spec
+			if err := l.believe(spec); err != nil {
+				return err
+			}
 			changed = changed && !same(spec, &l.request.Spec)
 		}
 	}
@@ -82,6 +85,20 @@ func (l *life) keepSpec(context.Context) error {
 	if l.note(v1alpha1.ConditionValidation, false, "SpecChangeRejected", message) {
 		l.warn("SpecChangeRejected", message)
 	}
+	return nil
+}
+
+// believe takes over what the Job was started with. Who may write Jobs may have
+// written that too, so it is looked at again, and makes no graph that the request
+// does not ask for.
+func (l *life) believe(spec *v1alpha1.DynamoGraphDeploymentRequestSpec) error {
+	started := l.request.DeepCopy()
+	started.Spec = *spec
+	if errs, _ := validate.Request(started, !l.Config.ClusterWide()); len(errs) > 0 {
+		return lifecycle.Refuse(v1alpha1.ReasonValidationFailed, "what Job "+l.job.Name+" was started with: "+errs.ToAggregate().Error())
+	}
+	l.spec = &started.Spec
+	l.spec.AutoApply = l.spec.AutoApply && l.request.Spec.AutoApply
 	return nil
 }
 

@@ -115,7 +115,7 @@ func (f *result) adopt(r *v1alpha1.DynamoGraphDeploymentRequest, spec *v1alpha1.
 	}
 	namespace := namespaceOf(r, spec)
 	marks := map[string]string{
-		v1alpha1.LabelRequestName: r.Name, v1alpha1.LabelRequestNamespace: r.Namespace, v1alpha1.LabelManagedBy: render.Manager,
+		v1alpha1.LabelRequestName: r.Name, v1alpha1.LabelRequestNamespace: r.Namespace, v1alpha1.LabelRequestUID: string(r.UID), v1alpha1.LabelManagedBy: render.Manager,
 	}
 	own := func(from metav1.ObjectMeta, name string) metav1.ObjectMeta {
 		if name == "" {
