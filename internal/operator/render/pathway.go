@@ -53,7 +53,7 @@ const missingLeaderWorkerSets = "multinode.nodeCount is above 1, and the operato
 
 const missingGrove = "the graph is to run through Grove, whose API (grove.io/v1alpha1) the operator has not got: " +
 	"install Grove, and the graph goes on by itself; the operator needs global.grove.enabled in its values, too. " +
-	"Or set the annotation " + v1alpha1.AnnotationEnableGrove + `: "false"`
+	"Or set the annotation " + v1alpha1.AnnotationEnableGrove + `: "false"; where Grove still runs the graph, delete its PodCliqueSet too, for which this operator has no right`
 
 // Names of paths, as reasons of the condition PathwayChosen.
 const (
@@ -82,11 +82,11 @@ func PathwayOf(dgd *v1alpha1.DynamoGraphDeployment, cluster Capabilities, runnin
 			return Path{}, err
 		}
 	}
-	wish, asked := dgd.Annotations[v1alpha1.AnnotationEnableGrove]
+	wish := dgd.Annotations[v1alpha1.AnnotationEnableGrove]
 	switch {
 	case strings.EqualFold(wish, "false"):
 		return byComponents(dgd, cluster, "")
-	case running == PathGrove, asked && cluster.Grove:
+	case running == PathGrove, strings.EqualFold(wish, "true") && cluster.Grove:
 		return byGrove(dgd, cluster)
 	case running != "" && cluster.Grove:
 		return byComponents(dgd, cluster, fmt.Sprintf(`; it has begun so, and the annotation %s: "true" moves it to Grove`, v1alpha1.AnnotationEnableGrove))

@@ -559,6 +559,7 @@ func TestWhetherAGraphRunsThroughGrove(t *testing.T) {
 		"told not to":                       {service: "{}", wish: "False", cluster: all, want: PathDeployment},
 		"it runs another way":               {service: "{}", cluster: all, running: PathDeployment, want: PathDeployment, says: "moves it to Grove"},
 		"it runs another way, told to":      {service: "{}", wish: "true", cluster: all, running: PathDeployment, want: PathGrove},
+		"it runs another way, told nothing": {service: "{}", wish: "fasle", cluster: all, running: PathDeployment, want: PathDeployment},
 		"told to, and no Grove":             {service: "{}", wish: "true", want: PathDeployment},
 		"it runs so, and Grove has gone":    {service: "{}", running: PathGrove, says: "whose API"},
 		"it runs so, told not to":           {service: "{}", wish: "false", cluster: all, running: PathGrove, want: PathDeployment},

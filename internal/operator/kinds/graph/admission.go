@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
@@ -47,9 +48,10 @@ func fixedByGrove(old, updated *v1alpha1.DynamoGraphDeployment, w lifecycle.Writ
 	if path, _ := render.PathwayOf(updated, w.Cluster, chosen); chosen != render.PathGrove || path.Name != render.PathGrove {
 		return nil
 	}
+	// What was not carried out either is no measure: the change may take it back.
 	before, err := render.Grove(old, w.Config, w.Cluster, nil, render.Current)
-	if err != nil {
-		return err
+	if ready := meta.FindStatusCondition(old.Status.Conditions, v1alpha1.ConditionReady); err != nil || ready != nil && ready.Reason == reasonUnsupported {
+		return nil
 	}
 	after, err := render.Grove(updated, w.Config, w.Cluster, nil, render.Current)
 	if err != nil {

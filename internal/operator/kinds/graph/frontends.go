@@ -3,6 +3,7 @@ package graph
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -21,6 +22,9 @@ import (
 const (
 	// healthTimeout is short, because a look at the graph waits for it.
 	healthTimeout = time.Second
+	// healthTries is how often a frontend is asked that does not answer: a busy one
+	// may be late once.
+	healthTries = 3
 	// askFrontendsAgain is how often frontends are asked that miss workers.
 	askFrontendsAgain = 2 * time.Second
 )
@@ -34,6 +38,11 @@ func (l *life) missed(ctx context.Context, services map[string]pathway.Service) 
 	}
 	if !serving {
 		return "", nil
+	}
+	for _, service := range services {
+		if service.Former > 0 && !service.Formed {
+			return "the other workers of the present spec are not ready", nil // nobody can see them
+		}
 	}
 	var frontends corev1.PodList
 	err := l.Client.List(ctx, &frontends, client.InNamespace(l.dgd.Namespace), client.MatchingLabels{
@@ -58,8 +67,8 @@ func (l *life) missed(ctx context.Context, services map[string]pathway.Service) 
 	return why, nil
 }
 
-// missedBy asks one frontend whether it sees each worker of the present spec: one
-// that is ready has registered itself.
+// missedBy asks one frontend whether it sees as many workers of the present spec as
+// there are: one that is ready has registered itself.
 func (l *life) missedBy(ctx context.Context, frontend corev1.Pod) string {
 	var health struct {
 		Instances *[]struct {
@@ -67,7 +76,13 @@ func (l *life) missedBy(ctx context.Context, frontend corev1.Pod) string {
 			ID        uint64 `json:"instance_id"`
 		} `json:"instances"`
 	}
-	err := podhttp.Call(ctx, healthTimeout, http.MethodGet, podhttp.Address(frontend, "http", 8000)+"/health", nil, &health)
+	var err error
+	for range healthTries {
+		err = podhttp.Call(ctx, healthTimeout, http.MethodGet, podhttp.Address(frontend, "http", 8000)+"/health", nil, &health)
+		if err == nil || errors.Is(err, podhttp.ErrUnknown) {
+			break
+		}
+	}
 	if err != nil || health.Instances == nil {
 		return ""
 	}

@@ -109,6 +109,7 @@ func seen(objects []client.Object) map[string]pathway.Service {
 		service, replaced := services[component.Spec.ServiceName]
 		if !replaced {
 			service = observe(component)
+			service.Ready, service.Message = false, "none, because the graph has the service no more"
 		}
 		services[component.Spec.ServiceName] = besides(service, component, replaced)
 	}
@@ -163,7 +164,7 @@ func forming(service pathway.Service) pathway.Service {
 // sum counts what there is of both; only those of the present spec are updated.
 func sum(present, former *v1alpha1.ServiceReplicaStatus) *v1alpha1.ServiceReplicaStatus {
 	if present == nil {
-		return former
+		present = &v1alpha1.ServiceReplicaStatus{ComponentKind: former.ComponentKind, ComponentName: former.ComponentName}
 	}
 	both := present.DeepCopy()
 	both.Replicas += former.Replicas

@@ -154,7 +154,8 @@ func hashOf(component *v1alpha1.DynamoComponentDeployment) string {
 }
 
 func countOf(component *v1alpha1.DynamoComponentDeployment) generation.Count {
-	count := generation.Count{Spec: component.Spec.DesiredReplicas()}
+	// One that has not said yet how many there are may have all.
+	count := generation.Count{Spec: component.Spec.DesiredReplicas(), Present: component.Spec.DesiredReplicas()}
 	if status := component.Status.Service; status != nil {
 		count.Present, count.Ready = status.Replicas, ptr.Deref(status.ReadyReplicas, 0)
 	}
