@@ -38,6 +38,9 @@ func deploysProfile(rel fleet.Release) bool {
 
 const prepared = "platforms: [{namespace: team-a, checkpoint: {enabled: true}}]"
 
+// preparedApart is one whose agent is out of its tenant's reach.
+const preparedApart = "platforms: [{namespace: team-a-platform, serves: team-a, checkpoint: {enabled: true}}]"
+
 // preparedWith is a platform whose agent has further values.
 func preparedWith(values string) string {
 	return "platforms: [{namespace: team-a, checkpoint: {enabled: true}, values: [{" + values + "}]}]"
@@ -159,9 +162,11 @@ var nodesGetTheProfile = Rule{
 	ID:       "C-06",
 	Severity: Warning,
 	Says:     "The agent puts the seccomp profile on the nodes.",
-	Why:      "A pod with a checkpoint names the profile profiles/block-iouring.json; on a node without it the container is not created.",
-	Fix:      "set seccomp.deploy, or put the profile on every node that may run such pods",
-	When:     isAgent,
+	Why: "A pod with a checkpoint names the profile profiles/block-iouring.json; on a node without it the container is not created. Where the agent shares " +
+		"a namespace with graphs, `wheelhouse` turns seccomp.deploy off: whoever may edit that namespace runs programs in the agent's pods, and those " +
+		"would change the profiles of all pods of the node.",
+	Fix:  "put the profile on every node that may run such pods, or give the platform a namespace of its own: {namespace: TEAM-platform, serves: TEAM}",
+	When: isAgent,
 	Find: func(in Input) (problems []fleet.Problem) {
 		for _, rel := range agents(in.Set) {
 			if !deploysProfile(rel) {
@@ -170,8 +175,8 @@ var nodesGetTheProfile = Rule{
 		}
 		return problems
 	},
-	Fails:  []Example{{Fleet: preparedWith("chrek: {seccomp: {deploy: false}}")}},
-	Passes: []Example{{Fleet: prepared}},
+	Fails:  []Example{{Fleet: prepared}},
+	Passes: []Example{{Fleet: preparedApart}, {Fleet: preparedWith("chrek: {seccomp: {deploy: true}}")}},
 }
 
 var severalNodesShareTheClaim = Rule{

@@ -177,12 +177,12 @@ var namespacesAdmitAgents = Rule{
 		}
 		return problems
 	},
-	Fails: []Example{{Fleet: prepared, Cluster: &Cluster{Namespaces: []Namespace{{Name: "team-a", Labels: map[string]string{podSecurity: "baseline"}}}}}},
+	Fails: []Example{{Fleet: preparedApart, Cluster: &Cluster{Namespaces: []Namespace{{Name: "team-a-platform", Labels: map[string]string{podSecurity: "baseline"}}}}}},
 	Passes: []Example{
 		{
-			Fleet:   preparedWith("chrek: {seccomp: {deploy: false}}"),
+			Fleet:   prepared,
 			Cluster: &Cluster{Namespaces: []Namespace{{Name: "team-a", Labels: map[string]string{podSecurity: "restricted"}}}},
 		},
-		{Fleet: prepared, Cluster: &Cluster{}},
+		{Fleet: preparedApart, Cluster: &Cluster{}},
 	},
 }

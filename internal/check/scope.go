@@ -169,7 +169,7 @@ var platformsLiveApart = Rule{
 	Says:     "A platform lives beside the namespace that it serves.",
 	Why: "Whoever may edit a namespace, as the ClusterRole `edit` lets a team, reads its Secrets, mints tokens of its ServiceAccounts and runs programs in " +
 		"its pods. A platform in that namespace belongs to them: the operator's rights, the key of its webhooks, the records that it is rolled back to, and, " +
-		"with checkpoints, an agent that writes seccomp profiles on every node. All of it stays within the namespace, except for the profiles. In a namespace of its own, which only " +
+		"with checkpoints, the agent, which therefore has nothing of its node there. All of it stays within the namespace. In a namespace of its own, which only " +
 		"administrators can edit, it is out of reach. It is a note because a team may be its own administrator.",
 	Fix:  "give the platform a namespace of its own: {namespace: TEAM-platform, serves: TEAM}",
 	When: isPlatform,

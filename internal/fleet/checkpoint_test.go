@@ -15,7 +15,7 @@ func resolved(t *testing.T, spec string) (*Set, error) {
 		t.Fatal(err)
 	}
 	return Resolve(f, Input{Files: memory{}, Profiles: fstest.MapFS{}, Defaults: map[string]*Value{
-		ChartChrek:    values(t, LayerDefaults, "storage: {pvc: {name: chrek-pvc, size: 100Gi, basePath: /checkpoints}}"),
+		ChartChrek:    values(t, LayerDefaults, "{storage: {pvc: {name: chrek-pvc, size: 100Gi, basePath: /checkpoints}}, seccomp: {deploy: true}}"),
 		ChartPlatform: values(t, LayerDefaults, "dynamo-operator: {checkpoint: {storage: {pvc: {pvcName: chrek-pvc, basePath: /checkpoints}}}}"),
 	}})
 }
@@ -45,6 +45,36 @@ func TestWhoIsPreparedForCheckpoints(t *testing.T) {
 			}
 			if diff := cmp.Diff(test.want, strings.Join(got, ", ")); diff != "" {
 				t.Error(diff)
+			}
+		})
+	}
+}
+
+// The agent writes profiles on the nodes only from where tenants cannot edit.
+func TestAnAgentAmongTenantsWritesNoProfiles(t *testing.T) {
+	for _, test := range []struct {
+		name, spec string
+		want       bool
+	}{
+		{"beside its graphs", "  platforms: [{namespace: a, checkpoint: {enabled: true}}]\n", false},
+		{"beside its graphs, and says so", "  platforms: [{namespace: a, serves: a, checkpoint: {enabled: true}}]\n", false},
+		{"apart", "  platforms: [{namespace: a-platform, serves: a, checkpoint: {enabled: true}}]\n", true},
+		{"for all", "  platforms: [{namespace: a, scope: cluster, checkpoint: {enabled: true}}]\n", true},
+		{"in namespaces that a platform for all names", "  platforms: [{namespace: a, scope: cluster, checkpoint: {enabled: true, namespaces: [x, y]}}]\n", false},
+		{"a fleet that asks for it", "  values: [{chrek: {seccomp: {deploy: true}}}]\n  platforms: [{namespace: a, checkpoint: {enabled: true}}]\n", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			set, err := resolved(t, test.spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, rel := range set.Releases {
+				if rel.Chart != ChartChrek {
+					continue
+				}
+				if got := rel.Values.At("seccomp", "deploy").Plain(); got != test.want {
+					t.Errorf("seccomp.deploy is %v, want %v", got, test.want)
+				}
 			}
 		})
 	}

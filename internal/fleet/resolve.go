@@ -100,7 +100,11 @@ func Resolve(f *Fleet, in Input) (*Set, error) {
 		case i == 0 || p != of[i-1]:
 			own, base = r.sources(p.Values, p.Origin.File, LayerPlatform), shared.of(*p)
 		}
-		set.Releases[i] = r.release(rel, base, own, flags)
+		layers := base
+		if p != nil {
+			layers = Merge(agentFact(*p, rel), base)
+		}
+		set.Releases[i] = r.release(rel, layers, own, flags)
 	}
 	r.refuseTwins(set)
 	return set, r.problems.orNil()
@@ -317,6 +321,17 @@ func scopeFact(p Platform) *Value {
 		put(p.Serves.Value, p.Serves.Origin, "namespaceRestriction", "targetNamespace")
 	}
 	return out
+}
+
+// agentFact keeps an agent from the nodes' seccomp profiles where it shares a
+// namespace with graphs: whoever can edit that runs programs in its pods. Every
+// layer may say otherwise; nil elsewhere.
+func agentFact(p Platform, rel Release) *Value {
+	apart := rel.Namespace == p.Namespace && (p.Scope.Value == ScopeCluster || cmp.Or(p.Serves.Value, p.Namespace) != p.Namespace)
+	if rel.Chart != ChartChrek || apart {
+		return nil
+	}
+	return NewMap(rel.Origin).Put(fact(false, rel.Origin), ChartChrek, "seccomp", "deploy")
 }
 
 func fact(plain any, origin Origin) *Value {
