@@ -58,6 +58,7 @@ type DynamoComponentDeploymentStatus struct {
 // every service of a DynamoGraphDeployment; it may be written by hand too.
 //
 // +kubebuilder:object:root=true
+// +kubebuilder:storageversion
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=dcd,categories=dynamo
 // +kubebuilder:printcolumn:name="DynamoComponent",type=string,JSONPath=".spec.serviceName"

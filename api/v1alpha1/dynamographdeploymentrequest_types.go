@@ -156,6 +156,7 @@ type RequestDeploymentStatus struct {
 // wanted service level.
 //
 // +kubebuilder:object:root=true
+// +kubebuilder:storageversion
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=dgdr,categories=dynamo
 // +kubebuilder:printcolumn:name="Model",type=string,JSONPath=".spec.model"

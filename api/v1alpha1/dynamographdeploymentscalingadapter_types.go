@@ -44,6 +44,7 @@ type DynamoGraphDeploymentScalingAdapterStatus struct {
 // through the scale subresource.
 //
 // +kubebuilder:object:root=true
+// +kubebuilder:storageversion
 // +kubebuilder:subresource:status
 // +kubebuilder:subresource:scale:specpath=.spec.replicas,statuspath=.status.replicas,selectorpath=.status.selector
 // +kubebuilder:resource:shortName=dgdsa,categories=dynamo

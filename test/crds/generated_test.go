@@ -17,7 +17,7 @@ const repositoryRoot = "../.."
 // notice changes of files outside the test's module.
 func TestGeneratedFilesAreCurrent(t *testing.T) {
 	// Opened for the test cache alone, which cannot see what the child process reads.
-	readFiles(t, repositoryRoot, "tools/crdgen/*.go", "tools/go.mod", "api/v1alpha1/*.go")
+	readFiles(t, repositoryRoot, "tools/crdgen/*.go", "tools/go.mod", "api/*/*.go")
 
 	root, err := filepath.Abs(repositoryRoot)
 	if err != nil {
@@ -30,10 +30,10 @@ func TestGeneratedFilesAreCurrent(t *testing.T) {
 		t.Fatalf("generate: %v\n%s", err, output)
 	}
 
-	generated := []string{"api/v1alpha1/zz_generated.*.go", "charts/crds/templates/*.yaml"}
+	generated := []string{"api/*/zz_generated.*.go", "charts/crds/templates/*.yaml", "charts/crds/versions/*.yaml"}
 	want, got := readFiles(t, out, generated...), readFiles(t, root, generated...)
-	if len(want) != len(kinds)+1 {
-		t.Errorf("%d files were generated, want one for each of %d kinds and one for deep copies", len(want), len(kinds))
+	if all := len(kinds) + len(betaKinds) + 2; len(want) != all {
+		t.Errorf("%d files were generated, want %d: one for each kind and version, and two for deep copies", len(want), all)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("generated files are stale: run `make generate` (-want +got):\n%s", diff)

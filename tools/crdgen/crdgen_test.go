@@ -32,7 +32,7 @@ func TestFinishFailsWhenThePathVanished(t *testing.T) {
 			schema := &apiextensionsv1.JSONSchemaProps{Properties: map[string]apiextensionsv1.JSONSchemaProps{
 				"spec": {Type: "object", Properties: test.spec},
 			}}
-			err := finishSharedSpec(schema, sharedSpecs["dynamocomponentdeployments"])
+			err := apply(schema, edits["dynamocomponentdeployments"]["v1alpha1"])
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got error %v, want one with %q", err, test.want)
 			}
@@ -40,18 +40,18 @@ func TestFinishFailsWhenThePathVanished(t *testing.T) {
 	}
 }
 
-func TestEditAtWantsAMapForAStar(t *testing.T) {
+func TestEditAtWantsAMapOrAListForAStar(t *testing.T) {
 	schema := &apiextensionsv1.JSONSchemaProps{Type: "object"}
 	err := editAt(schema, []string{"*", "name"}, makeOptional("name"))
-	if err == nil || !strings.Contains(err.Error(), "not a map") {
-		t.Errorf("got error %v, want one that says it is not a map", err)
+	if err == nil || !strings.Contains(err.Error(), "neither a map nor a list") {
+		t.Errorf("got error %v, want one that says so", err)
 	}
 }
 
 func TestEncodeRefusesTemplateActions(t *testing.T) {
 	definition := &apiextensionsv1.CustomResourceDefinition{}
 	definition.Spec.Group = "{{ .Values.group }}"
-	_, err := encode(definition)
+	_, err := encode(withoutStatus(definition))
 	if err == nil || !strings.Contains(err.Error(), "helm would take") {
 		t.Errorf("got error %v, want one that names the template action", err)
 	}

@@ -9,40 +9,67 @@ import (
 	"sigs.k8s.io/controller-tools/pkg/crd"
 )
 
-// sharedSpecs says where, in the definitions that embed it, a component's spec is found.
-var sharedSpecs = map[string][]string{
-	"dynamographdeployments":     {"spec", "services", "*"},
-	"dynamocomponentdeployments": {"spec"},
+// edit is a change that no marker can express.
+type edit struct {
+	path []string
+	edit func(*apiextensionsv1.JSONSchemaProps) error
+}
+
+// sharedSpec relaxes what is merged onto a generated pod, which has a container and its name already,
+// and describes the endpoint picker's configuration. The keys are the versions.
+var sharedSpec = map[string][]edit{
+	"v1alpha1": {
+		{[]string{"extraPodSpec"}, makeOptional("containers")},
+		{[]string{"extraPodSpec", "mainContainer"}, makeOptional("name")},
+		{[]string{"eppConfig", "config"}, describeEndpointPickerConfig},
+	},
+	"v1beta1": {
+		{[]string{"podTemplate", "spec"}, makeOptional("containers")},
+		{[]string{"eppConfig", "config"}, describeEndpointPickerConfig},
+	},
+}
+
+// edits are those of each definition and version.
+var edits = map[string]map[string][]edit{
+	"dynamographdeployments": {
+		"v1alpha1": below(sharedSpec["v1alpha1"], "spec", "services", "*"),
+		"v1beta1":  below(sharedSpec["v1beta1"], "spec", "components", "*"),
+	},
+	"dynamocomponentdeployments": {
+		"v1alpha1": below(sharedSpec["v1alpha1"], "spec"),
+		"v1beta1":  below(sharedSpec["v1beta1"], "spec"),
+	},
+	"dynamographdeploymentrequests": {
+		"v1beta1": {
+			{[]string{"spec", "overrides", "profilingJob"}, makeOptional("template")},
+			{[]string{"spec", "overrides", "profilingJob", "template", "spec"}, makeOptional("containers")},
+		},
+	},
+}
+
+func below(edits []edit, path ...string) []edit {
+	var deeper []edit
+	for _, e := range edits {
+		deeper = append(deeper, edit{slices.Concat(path, e.path), e.edit})
+	}
+	return deeper
 }
 
 // finish makes the changes to a generated definition that no marker can express.
 func finish(definition *apiextensionsv1.CustomResourceDefinition) error {
 	crd.FixTopLevelMetadata(*definition)
-	shared, found := sharedSpecs[definition.Spec.Names.Plural]
-	if !found {
-		return nil
-	}
 	for i := range definition.Spec.Versions {
-		if err := finishSharedSpec(definition.Spec.Versions[i].Schema.OpenAPIV3Schema, shared); err != nil {
-			return fmt.Errorf("version %s: %w", definition.Spec.Versions[i].Name, err)
+		version := &definition.Spec.Versions[i]
+		if err := apply(version.Schema.OpenAPIV3Schema, edits[definition.Spec.Names.Plural][version.Name]); err != nil {
+			return fmt.Errorf("version %s: %w", version.Name, err)
 		}
 	}
 	return nil
 }
 
-// finishSharedSpec relaxes what is merged onto a generated pod, which has a container and its name
-// already, and describes the endpoint picker's configuration.
-func finishSharedSpec(schema *apiextensionsv1.JSONSchemaProps, shared []string) error {
-	edits := []struct {
-		path []string
-		edit func(*apiextensionsv1.JSONSchemaProps) error
-	}{
-		{[]string{"extraPodSpec"}, makeOptional("containers")},
-		{[]string{"extraPodSpec", "mainContainer"}, makeOptional("name")},
-		{[]string{"eppConfig", "config"}, describeEndpointPickerConfig},
-	}
+func apply(schema *apiextensionsv1.JSONSchemaProps, edits []edit) error {
 	for _, e := range edits {
-		if err := editAt(schema, slices.Concat(shared, e.path), e.edit); err != nil {
+		if err := editAt(schema, e.path, e.edit); err != nil {
 			return err
 		}
 	}
@@ -62,15 +89,19 @@ func makeOptional(property string) func(*apiextensionsv1.JSONSchemaProps) error 
 	}
 }
 
-// editAt edits the schema at a path of property names; "*" stands for the values of a map.
+// editAt edits the schema at a path of property names; "*" stands for the values of a map or the items
+// of a list.
 func editAt(schema *apiextensionsv1.JSONSchemaProps, path []string, edit func(*apiextensionsv1.JSONSchemaProps) error) error {
 	if len(path) == 0 {
 		return edit(schema)
 	}
 	name, rest := path[0], path[1:]
 	if name == "*" {
+		if schema.Items != nil && schema.Items.Schema != nil {
+			return editAt(schema.Items.Schema, rest, edit)
+		}
 		if schema.AdditionalProperties == nil || schema.AdditionalProperties.Schema == nil {
-			return errors.New("not a map")
+			return errors.New("neither a map nor a list")
 		}
 		return editAt(schema.AdditionalProperties.Schema, rest, edit)
 	}

@@ -1,5 +1,6 @@
 // Command crdgen generates everything that follows from the API types: the deep-copy functions next
-// to them, and the CustomResourceDefinitions in charts/crds/templates.
+// to them, the CustomResourceDefinitions in charts/crds/templates, and their second versions in
+// charts/crds/versions.
 //
 // Run it from the repository's root with: go run -C tools ./crdgen
 package main
@@ -7,19 +8,26 @@ package main
 import (
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/tools/go/packages"
 	"sigs.k8s.io/controller-tools/pkg/deepcopy"
 	"sigs.k8s.io/controller-tools/pkg/genall"
+	"sigs.k8s.io/controller-tools/pkg/loader"
 )
 
 // Where the results belong, from the repository's root.
 const (
-	apiDir  = "api/v1alpha1"
-	crdsDir = "charts/crds/templates"
+	crdsDir = "charts/crds"
+	// definitionsDir and versionsDir lie in crdsDir.
+	definitionsDir, versionsDir = "templates", "versions"
 )
+
+// apiDirs are the versions of the API. Objects are stored in the first.
+var apiDirs = []string{"api/v1alpha1", "api/v1beta1"}
 
 func main() {
 	root := flag.String("root", "..", "the repository's root")
@@ -36,18 +44,39 @@ func main() {
 
 // generate reads the API types below root and writes what follows from them below out.
 func generate(root, out string) error {
-	var deepCopies genall.Generator = deepcopy.Generator{}
-	var crds genall.Generator = crdGenerator{}
-	run, err := genall.Generators{&deepCopies, &crds}.ForRootsWithConfig(&packages.Config{Dir: root}, "./"+apiDir)
-	if err != nil {
-		return fmt.Errorf("load %s: %w", filepath.Join(root, apiDir), err)
+	for _, dir := range apiDirs {
+		if err := run(deepcopy.Generator{}, root, filepath.Join(out, dir), dir); err != nil {
+			return err
+		}
 	}
-	run.OutputRules = genall.OutputRules{ByGenerator: map[*genall.Generator]genall.OutputRule{
-		&deepCopies: genall.OutputToDirectory(filepath.Join(out, apiDir)),
-		&crds:       genall.OutputToDirectory(filepath.Join(out, crdsDir)),
-	}}
-	if failed := run.Run(); failed {
-		return fmt.Errorf("generate from %s: see the errors above", filepath.Join(root, apiDir))
+	return run(crdGenerator{}, root, filepath.Join(out, crdsDir), apiDirs...)
+}
+
+// run runs one generator over some folders of types.
+func run(generator genall.Generator, root, out string, dirs ...string) error {
+	roots := make([]string, len(dirs))
+	for i, dir := range dirs {
+		roots[i] = "./" + dir
+	}
+	runtime, err := genall.Generators{&generator}.ForRootsWithConfig(&packages.Config{Dir: root}, roots...)
+	if err != nil {
+		return fmt.Errorf("load %s below %s: %w", strings.Join(dirs, ", "), root, err)
+	}
+	runtime.OutputRules = genall.OutputRules{Default: directory(out)}
+	if failed := runtime.Run(); failed {
+		return fmt.Errorf("generate from %s: see the errors above", strings.Join(dirs, ", "))
 	}
 	return nil
+}
+
+// directory writes files below a folder, and makes the folders between.
+type directory string
+
+// Open creates a file.
+func (d directory) Open(_ *loader.Package, path string) (io.WriteCloser, error) {
+	path = filepath.Join(string(d), path)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
+	return os.Create(path)
 }
