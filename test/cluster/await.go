@@ -1,7 +1,9 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -61,9 +63,15 @@ type Watchdog struct {
 // RoundTrip implements http.RoundTripper.
 func (w Watchdog) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := w.Next.RoundTrip(request)
-	if err == nil && response.StatusCode == http.StatusForbidden && !terminating(request) {
+	if err != nil || response.StatusCode != http.StatusForbidden || terminating(request) {
+		return response, err
+	}
+	body, err := io.ReadAll(response.Body)
+	if err == nil && !bytes.Contains(body, []byte("denied the request")) { // by a webhook
 		w.Forbidden.Store(request.Method+" "+request.URL.String(), true)
 	}
+	_ = response.Body.Close()
+	response.Body = io.NopCloser(bytes.NewReader(body))
 	return response, err
 }
 

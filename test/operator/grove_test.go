@@ -2,11 +2,17 @@ package operator
 
 import (
 	"context"
+	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
+	admissionv1 "k8s.io/api/admission/v1"
+	admissionregv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -104,6 +110,13 @@ func TestAGraphRunsThroughGrove(t *testing.T) {
 		if w := services()["Worker"]; w.Replicas != 2 {
 			t.Errorf("the status of the worker is %+v", w)
 		}
+		scale(t, adapter, 1)
+		cluster.Eventually(t, "one group again", func() error {
+			if w := services()["Worker"]; w.Replicas != 1 || ptr.Deref(w.AvailableReplicas, 0) != 1 {
+				return fmt.Errorf("%+v", w)
+			}
+			return reported(t, ns, "gang", isReady)
+		})
 	})
 	t.Run("who scales a service without replicas is left alone", func(t *testing.T) {
 		clique := &grove.PodClique{}
@@ -203,6 +216,95 @@ func TestAChangeOfPathwayMovesAGraph(t *testing.T) {
 	gone(t, ns, "chat", &grove.PodCliqueSet{})
 	allRun(t, ns, "chat", "chat-frontend", "chat-worker")
 	serviceOf(t, ns, "chat-frontend", v1alpha1.KindComponentDeployment)
+}
+
+// TestAGraphThatLeavesGroveLeavesNothingBehind: its workers get names of their
+// generation, and one service goes, so that nobody takes their Services over.
+func TestAGraphThatLeavesGroveLeavesNothingBehind(t *testing.T) {
+	ns := namespace(t)
+	cluster.InstallGrove(t, adminClient(t))
+	playGrove(t, ns)
+	start(t, throughGrove(ns))
+	graph := parse[v1alpha1.DynamoGraphDeployment](t, ns, pair)
+	other := graph.Spec.Services["Frontend"].DeepCopy()
+	graph.Spec.Services["Extra"] = other
+	create(t, graph)
+	chosen(t, ns, "pair", "Grove")
+	for _, name := range []string{"pair-frontend", "pair-decode", "pair-prefill", "pair-extra"} {
+		serviceOf(t, ns, name, v1alpha1.KindGraphDeployment)
+	}
+
+	change(t, graph, func(d *v1alpha1.DynamoGraphDeployment) {
+		d.Annotations = map[string]string{v1alpha1.AnnotationEnableGrove: "false"}
+		delete(d.Spec.Services, "Extra")
+	})
+	chosen(t, ns, "pair", "Deployment")
+	for _, name := range []string{"pair-decode", "pair-prefill", "pair-extra"} {
+		gone(t, ns, name, &corev1.Service{})
+	}
+	hash := hashOf(t, ns)
+	for _, name := range []string{"pair-frontend", "pair-decode-" + hash, "pair-prefill-" + hash} {
+		serviceOf(t, ns, name, v1alpha1.KindComponentDeployment)
+	}
+	allRun(t, ns, "pair", "pair-frontend", "pair-decode-"+hash, "pair-prefill-"+hash)
+}
+
+// TestWhatAWebhookDeniesIsSaidAndNotTriedForEver: Grove's own webhook denies with
+// the code of a missing right.
+func TestWhatAWebhookDeniesIsSaidAndNotTriedForEver(t *testing.T) {
+	ns := namespace(t)
+	cluster.InstallGrove(t, adminClient(t))
+	denySets(t, ns)
+	start(t, throughGrove(ns))
+	create(t, parse[v1alpha1.DynamoGraphDeployment](t, ns, gangGraph))
+	// A reason of its own: what is tried again has that of an error.
+	condition(t, ns, "gang", says(`ValidationFailed: apply PodCliqueSet `+ns+`/gang: admission webhook "sets.grove.example.com" denied the request: no gang today`))
+	dgd := &v1alpha1.DynamoGraphDeployment{}
+	if get(t, ns, "gang", dgd); dgd.Status.State != v1alpha1.GraphStateFailed {
+		t.Errorf("the state is %s", dgd.Status.State)
+	}
+}
+
+// denySets denies each PodCliqueSet of a namespace.
+func denySets(t *testing.T, namespace string) {
+	t.Helper()
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		review := &admissionv1.AdmissionReview{}
+		if err := json.NewDecoder(r.Body).Decode(review); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		review.Response = &admissionv1.AdmissionResponse{UID: review.Request.UID, Result: &metav1.Status{
+			Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden, Message: "no gang today",
+		}}
+		_ = json.NewEncoder(w).Encode(review)
+	}))
+	t.Cleanup(server.Close)
+	bundle := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	hook := &admissionregv1.ValidatingWebhookConfiguration{
+		ObjectMeta: metav1.ObjectMeta{Name: "deny-" + namespace},
+		Webhooks: []admissionregv1.ValidatingWebhook{{
+			Name: "sets.grove.example.com", ClientConfig: admissionregv1.WebhookClientConfig{URL: &server.URL, CABundle: bundle},
+			NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": namespace}},
+			Rules: []admissionregv1.RuleWithOperations{{
+				Operations: []admissionregv1.OperationType{admissionregv1.Create, admissionregv1.Update},
+				Rule:       admissionregv1.Rule{APIGroups: []string{"grove.io"}, APIVersions: []string{"v1alpha1"}, Resources: []string{"podcliquesets"}},
+			}},
+			SideEffects: ptr.To(admissionregv1.SideEffectClassNone), AdmissionReviewVersions: []string{"v1"},
+		}},
+	}
+	if err := adminClient(t).Create(context.Background(), hook); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = adminClient(t).Delete(context.Background(), hook) })
+	// It counts once the API server knows it.
+	probe := &grove.PodCliqueSet{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "probe"}, Spec: grove.PodCliqueSetSpec{Template: grove.PodCliqueSetTemplate{Cliques: []grove.PodCliqueTemplate{}}}}
+	cluster.Eventually(t, "the webhook is asked", func() error {
+		if err := adminClient(t).Create(context.Background(), probe.DeepCopyObject().(client.Object), client.DryRunAll); err == nil || !strings.Contains(err.Error(), "no gang today") {
+			return fmt.Errorf("got %w", err)
+		}
+		return nil
+	})
 }
 
 // serviceOf waits until a Service belongs to an object of a kind.

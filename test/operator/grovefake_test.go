@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,7 +22,9 @@ import (
 
 // fakeGrove is as much of Grove's controller as the operator sees of it: it makes
 // PodCliques, scaling groups and pods of the PodCliqueSets of a namespace, under
-// their names and labels, leaves the replicas of what exists alone, and counts.
+// their names and labels, leaves the replicas of what exists alone, and counts. A
+// change replaces one pod of a clique after the other, each when the one before is
+// ready, and one copy of a scaling group after the other.
 type fakeGrove struct {
 	client.Client
 	namespace string
@@ -75,7 +78,7 @@ func (f *fakeGrove) realize(ctx context.Context, set *grove.PodCliqueSet) error 
 	}
 	for name, clique := range templates {
 		if !grouped[name] {
-			_, err := f.clique(ctx, set, set, set.Name+"-0-"+name, nil, clique)
+			_, err := f.clique(ctx, set, set, set.Name+"-0-"+name, nil, clique, false)
 			errs = append(errs, err)
 		}
 	}
@@ -96,28 +99,51 @@ func (f *fakeGrove) group(ctx context.Context, set *grove.PodCliqueSet, config g
 	if err != nil {
 		return err
 	}
-	available, updated := 0, 0
+	if err := f.fewer(ctx, group); err != nil {
+		return err
+	}
+	available, updated, waits := 0, 0, false
 	for i := range int(group.Spec.Replicas) {
 		whole, fresh := true, true
 		for _, member := range config.CliqueNames {
 			labels := map[string]string{grove.LabelScalingGroup: name}
-			pods, err := f.clique(ctx, set, group, fmt.Sprintf("%s-%d-%s", name, i, member), labels, templates[member])
+			pods, err := f.clique(ctx, set, group, fmt.Sprintf("%s-%d-%s", name, i, member), labels, templates[member], waits)
 			if err != nil {
 				return err
 			}
 			whole = whole && pods.ready == int(templates[member].Spec.MinAvailable)
 			fresh = fresh && pods.updated == pods.all
 		}
-		available, updated = available+count(whole), updated+count(fresh)
+		available, updated, waits = available+count(whole), updated+count(fresh), waits || !whole || !fresh
 	}
 	return f.status(ctx, group, map[string]any{
 		"observedGeneration": group.Generation, "replicas": group.Spec.Replicas, "availableReplicas": available, "updatedReplicas": updated, "scheduledReplicas": available,
 	})
 }
 
+// fewer removes the copies of a scaling group that are not wanted any more.
+func (f *fakeGrove) fewer(ctx context.Context, group *grove.PodCliqueScalingGroup) error {
+	var cliques grove.PodCliqueList
+	if err := f.List(ctx, &cliques, client.InNamespace(f.namespace), client.MatchingLabels{grove.LabelScalingGroup: group.Name}); err != nil {
+		return err
+	}
+	var errs []error
+	for i := range cliques.Items {
+		clique := &cliques.Items[i]
+		copied, _, _ := strings.Cut(strings.TrimPrefix(clique.Name, group.Name+"-"), "-")
+		if n, err := strconv.Atoi(copied); err != nil || n < int(group.Spec.Replicas) {
+			continue
+		}
+		errs = append(errs,
+			f.DeleteAllOf(ctx, &corev1.Pod{}, client.InNamespace(f.namespace), client.MatchingLabels{grove.LabelPodClique: clique.Name}, client.GracePeriodSeconds(0)),
+			client.IgnoreNotFound(f.Delete(ctx, clique)))
+	}
+	return errors.Join(errs...)
+}
+
 type podCount struct{ all, ready, updated int }
 
-func (f *fakeGrove) clique(ctx context.Context, set *grove.PodCliqueSet, owner client.Object, name string, labels map[string]string, template grove.PodCliqueTemplate) (podCount, error) {
+func (f *fakeGrove) clique(ctx context.Context, set *grove.PodCliqueSet, owner client.Object, name string, labels map[string]string, template grove.PodCliqueTemplate, waits bool) (podCount, error) {
 	clique := &unstructured.Unstructured{}
 	clique.SetGroupVersionKind(grove.GroupVersion.WithKind("PodClique"))
 	err := f.Get(ctx, client.ObjectKey{Namespace: f.namespace, Name: name}, clique)
@@ -129,7 +155,7 @@ func (f *fakeGrove) clique(ctx context.Context, set *grove.PodCliqueSet, owner c
 	if err != nil {
 		return podCount{}, err
 	}
-	if clique.GetLabels()[render.TemplateLabel] != template.Labels[render.TemplateLabel] {
+	if !waits && clique.GetLabels()[render.TemplateLabel] != template.Labels[render.TemplateLabel] {
 		clique.SetLabels(with(clique.GetLabels(), template.Labels))
 		clique.SetAnnotations(template.Annotations)
 		if err := setNested(clique.Object, template.Spec.PodSpec, "spec", "podSpec"); err != nil {
@@ -148,27 +174,36 @@ func (f *fakeGrove) clique(ctx context.Context, set *grove.PodCliqueSet, owner c
 	})
 }
 
+// pods counts what there is, replaces one that is not of the clique's template if
+// all others are ready, and makes what is missing.
 func (f *fakeGrove) pods(ctx context.Context, clique client.Object, replicas int, template grove.PodCliqueTemplate) (counted podCount, err error) {
 	var existing corev1.PodList
 	if err := f.List(ctx, &existing, client.InNamespace(f.namespace), client.MatchingLabels{grove.LabelPodClique: clique.GetName()}); err != nil {
 		return counted, err
 	}
-	have := map[string]bool{}
+	var old *corev1.Pod
+	have := map[int]bool{}
 	for i := range existing.Items {
 		pod := &existing.Items[i]
 		index, err := strconv.Atoi(pod.Labels["grove.io/podclique-pod-index"])
-		if err != nil || index >= replicas || pod.Labels[render.TemplateLabel] != template.Labels[render.TemplateLabel] {
-			err := f.Delete(ctx, pod, client.GracePeriodSeconds(0))
-			if client.IgnoreNotFound(err) != nil {
+		if err != nil || index >= replicas {
+			if err := f.remove(ctx, pod); err != nil {
 				return counted, err
 			}
 			continue
 		}
-		have[pod.Labels["grove.io/podclique-pod-index"]] = true
-		counted.all, counted.updated, counted.ready = counted.all+1, counted.updated+1, counted.ready+count(readyNow(pod))
+		have[index] = true
+		is := pod.Labels[render.TemplateLabel] == template.Labels[render.TemplateLabel]
+		if !is {
+			old = pod
+		}
+		counted.all, counted.updated, counted.ready = counted.all+1, counted.updated+count(is), counted.ready+count(readyNow(pod))
+	}
+	if old != nil && clique.GetLabels()[render.TemplateLabel] == template.Labels[render.TemplateLabel] && counted.ready-count(readyNow(old)) >= replicas-1 {
+		return counted, f.remove(ctx, old)
 	}
 	for i := range replicas {
-		if have[strconv.Itoa(i)] {
+		if have[i] {
 			continue
 		}
 		err := f.Create(ctx, &corev1.Pod{
@@ -184,6 +219,10 @@ func (f *fakeGrove) pods(ctx context.Context, clique client.Object, replicas int
 		}
 	}
 	return counted, nil
+}
+
+func (f *fakeGrove) remove(ctx context.Context, pod *corev1.Pod) error {
+	return client.IgnoreNotFound(f.Delete(ctx, pod, client.GracePeriodSeconds(0)))
 }
 
 func (f *fakeGrove) create(ctx context.Context, set *grove.PodCliqueSet, owner client.Object, kind, name string, labels, annotations map[string]string, spec map[string]any) error {

@@ -9,8 +9,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -51,10 +53,21 @@ func (e *NotOursError) Error() string {
 		e.Kind, e.Namespace, e.Name, e.Owner)
 }
 
-// Lasting keeps a controller from trying again what the API server found
-// invalid: only a change of the spec can help, and that wakes it up.
+// Refused reports whether the API server found an object invalid, or somebody's
+// webhook denied it: only a change of the spec can help, and that wakes its
+// controller up. A right that is missing is another matter.
+func Refused(err error) bool {
+	var answer apierrors.APIStatus
+	if !errors.As(err, &answer) {
+		return false
+	}
+	said := answer.Status().Message
+	return apierrors.IsInvalid(err) || strings.HasPrefix(said, "admission webhook ") && strings.Contains(said, " denied the request")
+}
+
+// Lasting keeps a controller from trying again what was Refused.
 func Lasting(err error) error {
-	if apierrors.IsInvalid(err) {
+	if Refused(err) {
 		return reconcile.TerminalError(err)
 	}
 	return err

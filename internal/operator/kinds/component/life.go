@@ -5,10 +5,10 @@ package component
 import (
 	"context"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/apply"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/workload"
@@ -66,7 +66,7 @@ func (l *life) run(ctx context.Context) error {
 			"install it, and the component goes on by itself; or name an ingress.ingressControllerClassName")
 	}
 	err = l.Apply.Sync(ctx, l.dcd, wanted, replaceable(l.Cluster)...)
-	if apierrors.IsInvalid(err) {
+	if apply.Refused(err) {
 		return lifecycle.Refuse(v1alpha1.ReasonValidationFailed, objects.AuthorsWords(err))
 	}
 	return err

@@ -10,10 +10,12 @@ import (
 	"slices"
 	"strings"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/apply"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/pathway"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
@@ -123,13 +125,26 @@ func (l *life) run(ctx context.Context) error {
 		return lifecycle.Refuse(reasonUnsupported, err.Error())
 	}
 	err = l.Apply.Sync(ctx, l.dgd, l.runs, kinds...)
-	if apierrors.IsInvalid(err) {
+	if apply.Refused(err) {
 		return lifecycle.Refuse(v1alpha1.ReasonValidationFailed, err.Error())
+	}
+	if err == nil && l.Cluster.Grove {
+		err = l.Apply.Prune(ctx, l.dgd, servicesFor(l.runs), &corev1.Service{})
 	}
 	if err != nil {
 		return err
 	}
 	return l.way.Scale(ctx, l.Client, l.scaled)
+}
+
+// servicesFor are the Services that what runs the graph has, or will take over
+// from another way. The others lead nowhere.
+func servicesFor(runs []client.Object) []client.Object {
+	var services []client.Object
+	for _, object := range runs {
+		services = append(services, &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: object.GetNamespace(), Name: object.GetName()}})
+	}
+	return services
 }
 
 // leaveOthers deletes what ran the graph on another way.

@@ -64,6 +64,8 @@ func (Pathway) Rights(cfg *config.OperatorConfiguration) []rbacv1.PolicyRule {
 		lifecycle.Rule(group, "podcliquescalinggroups", lifecycle.Read...),
 		lifecycle.Rule(group, "podcliques/scale", "patch"),
 		lifecycle.Rule(group, "podcliquescalinggroups/scale", "patch"),
+		// Those of a graph that leaves Grove, and that no component takes over.
+		lifecycle.Rule("", "services", "delete"),
 	}
 }
 

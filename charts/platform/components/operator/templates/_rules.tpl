@@ -53,6 +53,10 @@
 - apiGroups: [grove.io]
   resources: [podcliques/scale, podcliquescalinggroups/scale]
   verbs: [patch]
+# Of a graph that leaves Grove, where no component takes its Service over.
+- apiGroups: [""]
+  resources: [services]
+  verbs: [delete]
 {{- end }}
 - apiGroups: [""]
   resources: [services]
