@@ -66,6 +66,11 @@ const (
 	AnnotationRollingUpdateMaxUnavailable = "nvidia.com/deployment-rolling-update-max-unavailable"
 	// AnnotationEnableDebugMode on a service: "true" adds a debugger sidecar.
 	AnnotationEnableDebugMode = "nvidia.com/enable-debug-mode"
+	// AnnotationFrontendSidecar on a service: the name of the container of extraPodSpec that is a frontend
+	// of the service's own.
+	AnnotationFrontendSidecar = "nvidia.com/frontend-sidecar"
+	// AnnotationMinAvailable on a service: how many replicas are scheduled as one gang, default 1.
+	AnnotationMinAvailable = "nvidia.com/min-available"
 )
 
 // Annotations that the operator sets.

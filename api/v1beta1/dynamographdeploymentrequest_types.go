@@ -1,7 +1,10 @@
 package v1beta1
 
 import (
+	"encoding/json"
+
 	batchv1 "k8s.io/api/batch/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 )
@@ -135,12 +138,30 @@ type SLASpec struct {
 // OverridesSpec change what is generated.
 type OverridesSpec struct {
 	// ProfilingJob is merged onto the Job that profiles; its container is named profiler.
-	ProfilingJob *batchv1.JobSpec `json:"profilingJob,omitempty"`
+	ProfilingJob *ProfilingJob `json:"profilingJob,omitempty"`
 
 	// DGD is merged onto the DynamoGraphDeployment that comes of the request.
 	// +kubebuilder:validation:EmbeddedResource
 	// +kubebuilder:pruning:PreserveUnknownFields
 	DGD *runtime.RawExtension `json:"dgd,omitempty"`
+}
+
+// ProfilingJob is what of the Job that profiles is said by its author.
+type ProfilingJob struct {
+	batchv1.JobSpec `json:",inline"`
+}
+
+// MarshalJSON leaves out what is absent, as PodTemplate does.
+func (j ProfilingJob) MarshalJSON() ([]byte, error) {
+	encoded := struct {
+		batchv1.JobSpec
+		// It wins over the field of the same name in the embedded struct.
+		Template *PodTemplate `json:"template,omitempty"`
+	}{JobSpec: j.JobSpec}
+	if template := (PodTemplate{j.Template}); !equality.Semantic.DeepEqual(template, PodTemplate{}) {
+		encoded.Template = &template
+	}
+	return json.Marshal(encoded)
 }
 
 // FeaturesSpec are features of the graph.

@@ -1,0 +1,66 @@
+package conversion
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Annotations in which the other version's words are kept, of spec and of status.
+const (
+	specAnnotation   = "nvidia.com/conversion-spec"
+	statusAnnotation = "nvidia.com/conversion-status"
+)
+
+// mostKept is what one of them may hold, in bytes: all annotations of an object may hold twice as much.
+const mostKept = 128 << 10
+
+// Private reports whether an annotation belongs to the conversion, and says nothing to anybody else.
+func Private(annotation string) bool {
+	return annotation == specAnnotation || annotation == statusAnnotation
+}
+
+// read returns what an annotation keeps, nil if there is none. A damaged one keeps nothing.
+func read[T any](meta metav1.ObjectMeta, annotation string) *T {
+	text, found := meta.Annotations[annotation]
+	if !found || len(text) > mostKept {
+		return nil
+	}
+	kept := new(T)
+	decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(kept); err != nil {
+		return nil
+	}
+	return kept
+}
+
+// withKept returns the metadata of the converted object: its source's, with other annotations of ours.
+// The candidates are tried in turn until one is small enough; an empty one needs no annotation.
+func withKept(meta metav1.ObjectMeta, spec, status []any) metav1.ObjectMeta {
+	meta = *meta.DeepCopy()
+	annotations := maps.Clone(meta.Annotations)
+	maps.DeleteFunc(annotations, func(key, _ string) bool { return Private(key) })
+	set := func(annotation string, candidates []any) {
+		for _, kept := range candidates {
+			text, err := json.Marshal(kept)
+			if err != nil || len(text) > mostKept {
+				continue
+			}
+			if string(text) == "{}" || string(text) == "null" {
+				return
+			}
+			if annotations == nil {
+				annotations = map[string]string{}
+			}
+			annotations[annotation] = string(text)
+			return
+		}
+	}
+	set(specAnnotation, spec)
+	set(statusAnnotation, status)
+	meta.Annotations = annotations
+	return meta
+}
