@@ -127,6 +127,8 @@ const (
 	ReasonValidationFailed      = "ValidationFailed"
 	ReasonValidationPassed      = "ValidationPassed"
 	ReasonMultinodeNotAvailable = "MultinodeOrchestratorNotAvailable"
+	// The cluster lacks the API that an endpoint picker needs.
+	ReasonInferencePoolNotAvailable = "InferencePoolNotAvailable"
 )
 
 // DynamoGraphDeploymentStatus is the observed state of an inference graph.

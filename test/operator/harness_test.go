@@ -34,6 +34,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/inference"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/manager"
 	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
@@ -45,7 +46,10 @@ func TestMain(m *testing.M) {
 	os.Exit(cluster.Main(m, &shared))
 }
 
-const plannerRole = "test-planner"
+const (
+	plannerRole = "test-planner"
+	pickerRole  = "test-picker"
+)
 
 // admin is a client with all rights on a cluster that has our kinds.
 var admin = sync.OnceValues(func() (client.Client, error) {
@@ -63,7 +67,9 @@ var admin = sync.OnceValues(func() (client.Client, error) {
 	}
 	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: plannerRole}}
 	role.Rules = []rbacv1.PolicyRule{{APIGroups: []string{"nvidia.com"}, Resources: []string{"dynamographdeployments"}, Verbs: []string{"get", "patch"}}}
-	return c, c.Create(context.Background(), role)
+	reads := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: pickerRole}}
+	reads.Rules = []rbacv1.PolicyRule{{APIGroups: []string{inference.GroupVersion.Group}, Resources: []string{"inferencepools"}, Verbs: []string{"get"}}}
+	return c, errors.Join(c.Create(context.Background(), role), c.Create(context.Background(), reads))
 })
 
 func adminClient(t *testing.T) client.Client {
@@ -90,7 +96,7 @@ func start(t *testing.T, change func(*config.OperatorConfiguration)) *operatorPr
 	cfg := config.Default()
 	cfg.Server.HealthProbe.BindAddress = config.Off
 	cfg.LeaderElection.Enabled = false
-	cfg.RBAC.PlannerClusterRoleName = plannerRole
+	cfg.RBAC.PlannerClusterRoleName, cfg.RBAC.EPPClusterRoleName = plannerRole, pickerRole
 	change(cfg)
 
 	operator := &operatorProcess{}

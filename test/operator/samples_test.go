@@ -105,7 +105,7 @@ func deployedOrRefused(t *testing.T, namespace, name string) error {
 		return err
 	}
 	switch ready.Reason {
-	case v1alpha1.ReasonMultinodeNotAvailable, "Unsupported":
+	case v1alpha1.ReasonMultinodeNotAvailable, v1alpha1.ReasonInferencePoolNotAvailable, "Unsupported":
 		if len(components.Items) > 0 {
 			return fmt.Errorf("refused (%s), and yet there are %d components", ready.Message, len(components.Items))
 		}

@@ -167,7 +167,7 @@ func TestNothingIsCreatedForAGraphThatCannotRun(t *testing.T) {
 	for name, tc := range map[string]struct{ services, want string }{
 		"multinode": {"{A: {componentType: frontend, extraPodSpec: *x}, B: {componentType: worker, multinode: {nodeCount: 2}, extraPodSpec: *x}}",
 			"MultinodeOrchestratorNotAvailable: service B: multinode.nodeCount is above 1, and the operator has no API that runs groups of pods: install LeaderWorkerSet"},
-		"epp":     {"{E: {componentType: epp, eppConfig: {configMapRef: {name: a, key: b}}, extraPodSpec: *x}}", "Unsupported: service E: componentType epp needs"},
+		"epp":     {"{E: {componentType: epp, eppConfig: {configMapRef: {name: a, key: b}}, extraPodSpec: *x}}", "InferencePoolNotAvailable: service E: componentType epp needs"},
 		"invalid": {"{a: {extraPodSpec: *x}, A: {extraPodSpec: *x}}", "ValidationFailed: spec.services[a]"},
 		"policy":  {`{S: {extraPodSpec: {restartPolicy: Never, mainContainer: {image: "registry.example.com/runtime:1"}}}}`, "ValidationFailed: spec.services[S].extraPodSpec.restartPolicy"},
 	} {

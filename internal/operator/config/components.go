@@ -25,6 +25,7 @@ type Orchestrators struct {
 	Grove           Grove           `json:"grove"`
 	LeaderWorkerSet LeaderWorkerSet `json:"leaderWorkerSet"`
 	KAIScheduler    KAIScheduler    `json:"kaiScheduler"`
+	InferencePool   InferencePool   `json:"inferencePool"`
 }
 
 // Grove runs graphs as gangs of pods.
@@ -37,6 +38,11 @@ type Grove struct {
 
 // LeaderWorkerSet runs services over several nodes.
 type LeaderWorkerSet struct {
+	Enabled bool `json:"enabled"`
+}
+
+// InferencePool has gateways ask the endpoint pickers of graphs.
+type InferencePool struct {
 	Enabled bool `json:"enabled"`
 }
 

@@ -143,7 +143,7 @@ func Default() *OperatorConfiguration {
 		Components: Components{DebuggerImage: "python:3.12-slim"},
 		Orchestrators: Orchestrators{
 			Grove:           Grove{TerminationDelay: metav1.Duration{Duration: 15 * time.Minute}},
-			LeaderWorkerSet: LeaderWorkerSet{Enabled: true},
+			LeaderWorkerSet: LeaderWorkerSet{Enabled: true}, InferencePool: InferencePool{Enabled: true},
 		},
 		Checkpoint: Checkpoint{PVCName: "chrek-pvc", BasePath: "/checkpoints"},
 		Logging:    Logging{Level: "info"},

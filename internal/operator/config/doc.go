@@ -147,6 +147,10 @@
 //	    # never changes or deletes any. Needs get and create on queues, which
 //	    # only a ClusterRole can allow.
 //	    createQueues: false
+//	  inferencePool:
+//	    # Whether graphs may have endpoint pickers, where the cluster has or gets the
+//	    # API of InferencePools. Needs rights on them.
+//	    enabled: true
 //	checkpoint:
 //	  # Whether checkpoints are taken of workers, and workers started from them. Needs
 //	  # agents on the nodes that do it.

@@ -5,8 +5,10 @@ import (
 	"fmt"
 
 	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
@@ -55,9 +57,11 @@ func (c *controllers) runUntilChanged(ctx context.Context) error {
 
 func (c *controllers) run(ctx context.Context, cluster render.Capabilities) error {
 	mgr, err := ctrl.NewManager(c.restConfig, ctrl.Options{
-		Scheme:                 Scheme(),
-		Logger:                 c.logger,
-		Cache:                  kindsCache(c.config, cluster),
+		Scheme: Scheme(),
+		Logger: c.logger,
+		Cache:  kindsCache(c.config, cluster),
+		// A cache of ConfigMaps would need the right to watch all of them.
+		Client:                 client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.ConfigMap{}}}},
 		Metrics:                metricsserver.Options{BindAddress: config.Off},
 		HealthProbeBindAddress: config.Off,
 	})

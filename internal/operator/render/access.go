@@ -84,12 +84,11 @@ func ownAccounts(dgd *v1alpha1.DynamoGraphDeployment) []string {
 	return slices.Sorted(maps.Keys(accounts))
 }
 
-func plannerAccess(namespace string, cfg *config.OperatorConfiguration, pullSecrets []corev1.LocalObjectReference) *PlannerAccess {
-	labels := rbacLabels(PlannerServiceAccount)
-	return &PlannerAccess{
-		ServiceAccount: serviceAccount(namespace, PlannerServiceAccount, labels, cfg, pullSecrets),
-		RoleBinding: roleBinding(namespace, PlannerRoleBinding, labels,
-			rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: cfg.RBAC.PlannerClusterRoleName}, PlannerServiceAccount),
+func sharedAccess(namespace, account, binding, clusterRole string, cfg *config.OperatorConfiguration, pullSecrets []corev1.LocalObjectReference) SharedAccess {
+	labels := rbacLabels(account)
+	return SharedAccess{
+		ServiceAccount: serviceAccount(namespace, account, labels, cfg, pullSecrets),
+		RoleBinding:    roleBinding(namespace, binding, labels, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: clusterRole}, account),
 	}
 }
 

@@ -212,7 +212,7 @@ func (c *component) servicePorts(declared []corev1.ContainerPort) ([]corev1.Serv
 		target, err := ServerPort(c.spec, nil)
 		return []corev1.ServicePort{{
 			Name: c.kind.port.Name, Port: c.kind.port.ContainerPort, Protocol: corev1.ProtocolTCP,
-			TargetPort: intstr.FromInt32(target),
+			TargetPort: intstr.FromInt32(target), AppProtocol: c.kind.appProtocol,
 		}}, err
 	}
 	var ports []corev1.ServicePort

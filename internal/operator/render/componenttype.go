@@ -17,16 +17,25 @@ type componentType struct {
 	// command is used when the user gives no command, args when there are none
 	// either. A shell without args is left out: the image then decides.
 	command, args []string
+	// argsOf are the args that depend on the component, in place of args. They go
+	// to the image's entry point.
+	argsOf func(c *component, port int32) []string
 	// port is declared, probed and exposed; nil for a plain container. The
 	// program reads it from the variable portEnv, or from the flag portFlag.
 	port              *corev1.ContainerPort
 	portEnv, portFlag string
-	env               func(port int32) []corev1.EnvVar
+	// appProtocol is that of the port, where a gateway has to know it.
+	appProtocol *string
+	// morePorts are declared as well.
+	morePorts []corev1.ContainerPort
+	env       func(port int32) []corev1.EnvVar
 
 	liveness, readiness, startup probe
 
 	// serviceAccount of pods for which the user names none.
 	serviceAccount string
+	// graceSeconds is the time that pods have to end; 0 for that of most types.
+	graceSeconds int64
 	// runsEngine: the command is searched for an inference engine.
 	runsEngine bool
 }
@@ -42,6 +51,7 @@ var componentTypes = map[string]componentType{
 	v1alpha1.ComponentTypePrefill:  worker,
 	v1alpha1.ComponentTypeDecode:   worker,
 	v1alpha1.ComponentTypePlanner:  planner,
+	v1alpha1.ComponentTypeEPP:      picker,
 }
 
 var frontend = componentType{
@@ -106,7 +116,7 @@ var plain = componentType{command: shell}
 // ComponentTypes are the words that the platform gives a meaning, and those by
 // which published graphs call plain containers, sorted.
 func ComponentTypes() []string {
-	known := []string{v1alpha1.ComponentTypeEPP, "default", "main", "encode", "encoder", "processor", "router"}
+	known := []string{"default", "main", "encode", "encoder", "processor", "router"}
 	return slices.Sorted(slices.Values(slices.AppendSeq(known, maps.Keys(componentTypes))))
 }
 

@@ -26,6 +26,7 @@ func testConfig() *config.OperatorConfiguration {
 	cfg.Infrastructure.EtcdAddress = "http://etcd.platform.svc:2379"
 	cfg.Ingress.ClassName = "nginx"
 	cfg.RBAC.PlannerClusterRoleName = "dynamo-platform-planner"
+	cfg.RBAC.EPPClusterRoleName = "dynamo-platform-epp"
 	return cfg
 }
 
@@ -124,14 +125,22 @@ func renderDocuments(t *testing.T, dgd *v1alpha1.DynamoGraphDeployment, version 
 		}
 	}
 	objects := Graph(dgd, testConfig(), pullSecrets)
-	if p := objects.Planner; p != nil {
-		write(p.ServiceAccount)
-		write(p.RoleBinding)
+	for _, shared := range objects.Shared {
+		write(shared.ServiceAccount)
+		write(shared.RoleBinding)
 	}
 	if a := objects.Access; a != nil {
 		write(a.ServiceAccount)
 		write(a.Role)
 		write(a.RoleBinding)
+	}
+	picker, err := Picker(dgd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if picker != nil {
+		write(picker.Config)
+		write(picker.Pool)
 	}
 	for _, dcd := range Components(dgd, testConfig(), version) {
 		rendered, err := Component(owned(dgd, dcd), testConfig())

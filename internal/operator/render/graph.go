@@ -17,9 +17,9 @@ import (
 type GraphObjects struct {
 	// Access is nil where the default ServiceAccount of the namespace will do.
 	Access *GraphAccess
-	// Planner is nil where the graph has no planner, and in restricted mode,
-	// where the chart creates it.
-	Planner *PlannerAccess
+	// Shared is what planners and endpoint pickers run as. In restricted mode the
+	// chart creates it.
+	Shared []SharedAccess
 }
 
 // GraphAccess is the ServiceAccount of the pods of one graph. The Role lets
@@ -30,9 +30,10 @@ type GraphAccess struct {
 	RoleBinding    *rbacv1.RoleBinding
 }
 
-// PlannerAccess lets planners scale the graphs of their namespace. All graphs
-// with a planner share it, so none of them owns it.
-type PlannerAccess struct {
+// SharedAccess lets the planners of a namespace scale its graphs, or its endpoint
+// pickers read their pools. All graphs that have one share it, so none of them
+// owns it.
+type SharedAccess struct {
 	ServiceAccount *corev1.ServiceAccount
 	RoleBinding    *rbacv1.RoleBinding
 }
@@ -43,7 +44,10 @@ type PlannerAccess struct {
 func Graph(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration, pullSecrets []corev1.LocalObjectReference) *GraphObjects {
 	objects := &GraphObjects{Access: graphAccess(dgd, cfg, pullSecrets)}
 	if cfg.ClusterWide() && HasPlanner(dgd) {
-		objects.Planner = plannerAccess(dgd.Namespace, cfg, pullSecrets)
+		objects.Shared = append(objects.Shared, sharedAccess(dgd.Namespace, PlannerServiceAccount, PlannerRoleBinding, cfg.RBAC.PlannerClusterRoleName, cfg, pullSecrets))
+	}
+	if cfg.ClusterWide() && HasPicker(dgd) {
+		objects.Shared = append(objects.Shared, sharedAccess(dgd.Namespace, PickerServiceAccount, PickerRoleBinding, cfg.RBAC.EPPClusterRoleName, cfg, pullSecrets))
 	}
 	return objects
 }
@@ -66,12 +70,17 @@ func DiscoveryBackend(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorC
 
 // HasPlanner reports whether one of the graph's services is a planner.
 func HasPlanner(dgd *v1alpha1.DynamoGraphDeployment) bool {
-	for _, service := range dgd.Spec.Services {
-		if service != nil && service.ComponentType == v1alpha1.ComponentTypePlanner {
-			return true
+	return len(ofType(dgd, v1alpha1.ComponentTypePlanner)) > 0
+}
+
+// ofType are the names of the services of a type, sorted.
+func ofType(dgd *v1alpha1.DynamoGraphDeployment, componentType string) (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(dgd.Spec.Services)) {
+		if service := dgd.Spec.Services[name]; service != nil && service.ComponentType == componentType {
+			names = append(names, name)
 		}
 	}
-	return false
+	return names
 }
 
 // graphComponent is the service as a component that stands for itself: what it

@@ -57,9 +57,9 @@ func launched(declared v1alpha1.BackendFramework, spec *v1alpha1.DynamoComponent
 	if err != nil {
 		return launch.Launch{}, err
 	}
-	c := &component{spec: spec, kind: typeOf(spec.ComponentType)}
+	c := &component{object: &v1alpha1.DynamoComponentDeployment{}, spec: spec, kind: typeOf(spec.ComponentType)}
 	main := c.userMainContainer()
-	c.fillCommand(&main)
+	c.fillCommand(&main, 0)
 	return launch.For(engine, launch.Group{Nodes: spec.NodeCount(), GPUs: gpus, Names: names}, launch.Command{Command: main.Command, Args: main.Args})
 }
 

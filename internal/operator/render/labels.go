@@ -68,7 +68,7 @@ func (c *component) objectMeta(annotations map[string]string) metav1.ObjectMeta 
 
 func (c *component) podMeta(sidecars bool) metav1.ObjectMeta {
 	extra := c.extraPodMetadata()
-	annotations := mergeMaps(free(c.spec.Annotations), free(extra.Annotations))
+	annotations := mergeMaps(free(c.spec.Annotations), free(extra.Annotations), c.pickerAnnotations())
 	if sidecars {
 		annotations = mergeMaps(map[string]string{"kubectl.kubernetes.io/default-container": v1alpha1.MainContainerName}, annotations)
 	}

@@ -13,10 +13,13 @@ const (
 	Manager        = "dynamo-operator"
 )
 
-// Names of the objects that all graphs of a namespace with a planner share.
+// Names of the objects that all graphs of a namespace with a planner share, and
+// all with an endpoint picker.
 const (
 	PlannerServiceAccount = "planner-serviceaccount"
 	PlannerRoleBinding    = "planner-serviceaccount-binding"
+	PickerServiceAccount  = "epp-serviceaccount"
+	PickerRoleBinding     = "epp-serviceaccount-binding"
 )
 
 const globalNamespace = "dynamo"

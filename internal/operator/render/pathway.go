@@ -24,6 +24,9 @@ type Capabilities struct {
 	Grove bool
 	// KAI: the same for the KAI scheduler.
 	KAI bool
+	// InferencePools: the cluster has the API of endpoint pickers, and the
+	// configuration lets graphs use it.
+	InferencePools bool
 	// Checkpoints: the configuration says that there are agents that take them.
 	Checkpoints bool
 }
@@ -35,9 +38,9 @@ type UnsupportedError struct {
 	Service string
 	// Need is the rest of the sentence that begins with the service.
 	Need string
-	// MissingAPI is true when a way over several nodes is missing in the cluster:
-	// the graph goes on by itself when the API is there.
-	MissingAPI bool
+	// MissingAPI is a reason for the graph's condition where an API is missing in
+	// the cluster: the graph goes on by itself when it is there. "" for none.
+	MissingAPI string
 }
 
 func (e *UnsupportedError) Error() string {
@@ -50,6 +53,10 @@ func (e *UnsupportedError) Error() string {
 const missingLeaderWorkerSets = "multinode.nodeCount is above 1, and the operator has no API that runs groups of pods: " +
 	"install LeaderWorkerSet (leaderworkerset.x-k8s.io/v1), and the graph goes on by itself; " +
 	"an operator of one namespace needs leaderWorkerSet.enabled in its values, too"
+
+const missingInferencePools = "componentType epp needs InferencePools, whose API (inference.networking.k8s.io/v1) the operator has not got: " +
+	"install the Gateway API inference extension, and the graph goes on by itself; " +
+	"an operator of one namespace needs inferencePool.enabled in its values, too"
 
 const missingGrove = "the graph is to run through Grove, whose API (grove.io/v1alpha1) the operator has not got: " +
 	"install Grove, and the graph goes on by itself; the operator needs global.grove.enabled in its values, too. " +
@@ -105,7 +112,7 @@ func PathwayOf(dgd *v1alpha1.DynamoGraphDeployment, cluster Capabilities, runnin
 
 func byGrove(dgd *v1alpha1.DynamoGraphDeployment, cluster Capabilities) (Path, error) {
 	if !cluster.Grove {
-		return Path{}, &UnsupportedError{Need: missingGrove, MissingAPI: true}
+		return Path{}, &UnsupportedError{Need: missingGrove, MissingAPI: v1alpha1.ReasonMultinodeNotAvailable}
 	}
 	if err := fitsGrove(dgd); err != nil {
 		return Path{}, err
@@ -126,7 +133,7 @@ func byComponents(dgd *v1alpha1.DynamoGraphDeployment, cluster Capabilities, mor
 		return Path{Name: PathDeployment, Why: "each service is a Deployment: none needs several nodes" + more}, nil
 	}
 	if !cluster.LeaderWorkerSets {
-		return Path{}, &UnsupportedError{Service: groups[0], Need: missingLeaderWorkerSets, MissingAPI: true}
+		return Path{}, &UnsupportedError{Service: groups[0], Need: missingLeaderWorkerSets, MissingAPI: v1alpha1.ReasonMultinodeNotAvailable}
 	}
 	return Path{
 		Name: PathLeaderWorkerSet, Loose: groups,
@@ -156,7 +163,7 @@ func ChosenPath(dgd *v1alpha1.DynamoGraphDeployment) string {
 // CheckService returns why a component cannot be run for itself, nil if it can.
 func CheckService(name string, declared v1alpha1.BackendFramework, service *v1alpha1.DynamoComponentDeploymentSharedSpec, cluster Capabilities) error {
 	if service.NodeCount() > 1 && !cluster.LeaderWorkerSets {
-		return &UnsupportedError{Service: name, Need: missingLeaderWorkerSets, MissingAPI: true}
+		return &UnsupportedError{Service: name, Need: missingLeaderWorkerSets, MissingAPI: v1alpha1.ReasonMultinodeNotAvailable}
 	}
 	return checkFeatures(name, declared, service, cluster)
 }
@@ -169,8 +176,8 @@ func checkFeatures(name string, declared v1alpha1.BackendFramework, service *v1a
 	switch {
 	case service.NodeCount() > 1 && engine == v1alpha1.BackendFrameworkTRTLLM:
 		return need("multinode.nodeCount is above 1, and this version of the operator does not start TensorRT-LLM over several nodes: use one node with enough GPUs")
-	case service.ComponentType == v1alpha1.ComponentTypeEPP:
-		return need("componentType epp needs the Gateway API inference extension, which this version of the operator does not support")
+	case service.ComponentType == v1alpha1.ComponentTypeEPP && !cluster.InferencePools:
+		return &UnsupportedError{Service: name, Need: missingInferencePools, MissingAPI: v1alpha1.ReasonInferencePoolNotAvailable}
 	case service.Checkpoint != nil && service.Checkpoint.Enabled && !cluster.Checkpoints:
 		return need("checkpoint.enabled needs agents that take checkpoints, which the operator's configuration does not turn on")
 	case service.Checkpoint != nil && service.Checkpoint.Enabled && service.NodeCount() > 1:

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,7 +37,7 @@ func (c *component) podTemplate() (corev1.PodTemplateSpec, error) {
 	pod.ServiceAccountName = c.serviceAccount(pod)
 	pod.DeprecatedServiceAccount = ""
 	if pod.TerminationGracePeriodSeconds == nil {
-		pod.TerminationGracePeriodSeconds = ptr.To[int64](terminationGraceSeconds)
+		pod.TerminationGracePeriodSeconds = ptr.To(cmp.Or(c.kind.graceSeconds, terminationGraceSeconds))
 	}
 	if pod.RestartPolicy == "" {
 		pod.RestartPolicy = corev1.RestartPolicyAlways
@@ -107,12 +108,13 @@ func (c *component) serviceAccount(pod corev1.PodSpec) string {
 func (c *component) mainContainer() (corev1.Container, error) {
 	main := c.userMainContainer()
 	main.Name = v1alpha1.MainContainerName
-	c.fillCommand(&main)
 	port, err := ServerPort(c.spec, nil)
 	if err != nil {
 		return main, fmt.Errorf("service %s: %w", c.service, err)
 	}
+	c.fillCommand(&main, port)
 	main.Ports = mergePorts(main.Ports, c.kind.declares(port))
+	main.Ports = mergeByKey(main.Ports, c.kind.morePorts, portNumber)
 	main.Env = mergeEnv(c.environment(port), main.Env, c.spec.Envs)
 	if c.spec.EnvFromSecret != "" {
 		main.EnvFrom = append(main.EnvFrom, corev1.EnvFromSource{
@@ -137,10 +139,14 @@ func (c *component) mainContainer() (corev1.Container, error) {
 // for the image's entry point, as everywhere in Kubernetes; one alone is a line
 // for the type's command. What begins like a flag goes behind the type's whole
 // command. Without either the type's default runs, if it has a whole one.
-func (c *component) fillCommand(main *corev1.Container) {
+func (c *component) fillCommand(main *corev1.Container, port int32) {
 	whole := len(c.kind.args) > 0
 	switch {
 	case len(main.Command) > 0:
+	case c.kind.argsOf != nil:
+		if len(main.Args) == 0 || isFlag(main.Args[0]) {
+			main.Args = slices.Concat(c.kind.argsOf(c, port), main.Args)
+		}
 	case len(main.Args) == 0 && whole:
 		main.Command, main.Args = c.kind.command, c.kind.args
 	case len(main.Args) == 0:

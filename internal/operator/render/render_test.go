@@ -497,9 +497,9 @@ func TestAGatewayRoutesWhatAsksForNothingElse(t *testing.T) {
 func TestRestrictedModeLeavesThePlannersAccessToTheChart(t *testing.T) {
 	cfg := testConfig()
 	cfg.Namespace.Restricted = "ns"
-	dgd := parseGraph(t, []byte("metadata: {name: g, namespace: ns}\nspec: {services: {P: {componentType: planner}}}"))
-	if Graph(dgd, cfg, nil).Planner != nil {
-		t.Error("a restricted operator rendered the planner's ServiceAccount")
+	dgd := parseGraph(t, []byte("metadata: {name: g, namespace: ns}\nspec: {services: {P: {componentType: planner}, E: {componentType: epp}}}"))
+	if shared := Graph(dgd, cfg, nil).Shared; len(shared) > 0 {
+		t.Errorf("a restricted operator rendered %+v", shared)
 	}
 }
 
@@ -525,7 +525,8 @@ func TestPathwayOf(t *testing.T) {
 		"one node":          {"{componentType: worker}", Capabilities{}, ""},
 		"several nodes":     {"{multinode: {nodeCount: 2}}", Capabilities{LeaderWorkerSets: true}, ""},
 		"no API for groups": {"{multinode: {nodeCount: 2}}", Capabilities{}, "service S: multinode.nodeCount is above 1, and the operator has no API that runs groups of pods"},
-		"endpoint picker":   {"{componentType: epp}", Capabilities{}, "service S: componentType epp needs"},
+		"endpoint picker":   {"{componentType: epp}", Capabilities{}, "service S: componentType epp needs InferencePools, whose API"},
+		"its API":           {"{componentType: epp}", Capabilities{InferencePools: true}, ""},
 		"checkpoint":        {"{checkpoint: {enabled: true, checkpointRef: c}}", Capabilities{}, "service S: checkpoint.enabled needs"},
 		"disabled features": {"{checkpoint: {enabled: false}, scalingAdapter: {enabled: false}}", Capabilities{}, ""},
 		"scaling adapter":   {"{scalingAdapter: {enabled: true}}", Capabilities{}, ""},

@@ -17,9 +17,10 @@ const (
 
 var sharedMemoryDefault = resource.MustParse("8Gi")
 
-// volumes are the claims that the service mounts, and the shared memory.
+// volumes are the claims that the service mounts, what its type needs, and the
+// shared memory.
 func (c *component) volumes() []corev1.Volume {
-	var volumes []corev1.Volume
+	volumes := c.pickerVolumes()
 	for _, mount := range c.spec.VolumeMounts {
 		volumes = append(volumes, corev1.Volume{Name: mount.Name, VolumeSource: corev1.VolumeSource{
 			PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: mount.Name},
@@ -52,7 +53,7 @@ func (c *component) sharedMemory() *resource.Quantity {
 }
 
 func (c *component) volumeMounts() []corev1.VolumeMount {
-	var mounts []corev1.VolumeMount
+	mounts := c.pickerMounts()
 	for _, mount := range c.spec.VolumeMounts {
 		mounts = append(mounts, corev1.VolumeMount{Name: mount.Name, MountPath: c.mountPoint(mount)})
 	}

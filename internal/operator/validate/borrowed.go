@@ -41,6 +41,8 @@ func borrowedBy(path *field.Path, object any, componentType string, cfg *config.
 			errs = append(errs, field.Forbidden(at.path, fmt.Sprintf("ServiceAccount %s is for profiling Jobs", name)))
 		case at.namesServiceAccount() && name == render.PlannerServiceAccount && componentType != v1alpha1.ComponentTypePlanner:
 			errs = append(errs, field.Forbidden(at.path, fmt.Sprintf("ServiceAccount %s is for services of componentType %s", name, v1alpha1.ComponentTypePlanner)))
+		case at.namesServiceAccount() && name == render.PickerServiceAccount && componentType != v1alpha1.ComponentTypeEPP:
+			errs = append(errs, field.Forbidden(at.path, fmt.Sprintf("ServiceAccount %s is for services of componentType %s", name, v1alpha1.ComponentTypeEPP)))
 		}
 	})
 	return errs

@@ -42,6 +42,8 @@ func Graph(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguratio
 	}
 	errs = append(errs, sameNames(services, dgd)...)
 	errs = append(errs, sameHosts(services, dgd)...)
+	pickerErrs, pickerWarnings := graphPicker(services, dgd)
+	errs, warnings = append(errs, pickerErrs...), append(warnings, pickerWarnings...)
 	for _, name := range slices.Sorted(maps.Keys(dgd.Spec.Services)) {
 		path, service := services.Key(name), dgd.Spec.Services[name]
 		if service == nil {

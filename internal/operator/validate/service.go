@@ -29,6 +29,9 @@ func Component(dcd *v1alpha1.DynamoComponentDeployment, cfg *config.OperatorConf
 	specErrs, warnings := sharedSpec(specPath, &dcd.Spec.DynamoComponentDeploymentSharedSpec, surroundings{
 		namespace: dcd.Namespace, framework: dcd.Spec.BackendFramework, config: cfg,
 	})
+	if render.ParentGraph(dcd) == "" && dcd.Spec.ComponentType == v1alpha1.ComponentTypeEPP {
+		errs = append(errs, field.Forbidden(specPath.Child("componentType"), "an endpoint picker is a service of a graph, from whose frontends it picks"))
+	}
 	if render.ParentGraph(dcd) == "" && render.HasScalingAdapter(&dcd.Spec.DynamoComponentDeploymentSharedSpec) {
 		warnings = append(warnings, specPath.Child("scalingAdapter").String()+" is ignored: only services of a graph have scaling adapters")
 	}
@@ -237,29 +240,6 @@ func volumeMounts(path *field.Path, engine v1alpha1.BackendFramework, s *v1alpha
 		case engine != v1alpha1.BackendFrameworkVLLM:
 			errs = append(errs, field.Required(at.Child("mountPoint"), "only vLLM has a known place for its compilation cache"))
 		}
-	}
-	return errs
-}
-
-func endpointPicker(path *field.Path, s *v1alpha1.DynamoComponentDeploymentSharedSpec) field.ErrorList {
-	if s.ComponentType != v1alpha1.ComponentTypeEPP {
-		return nil
-	}
-	var errs field.ErrorList
-	if s.NodeCount() > 1 {
-		errs = append(errs, field.Forbidden(path.Child("multinode"), "an endpoint picker runs on one node"))
-	}
-	if s.DesiredReplicas() != 1 {
-		errs = append(errs, field.Invalid(path.Child("replicas"), s.DesiredReplicas(), "an endpoint picker has exactly 1 replica"))
-	}
-	at := path.Child("eppConfig")
-	switch c := s.EPPConfig; {
-	case c == nil:
-		errs = append(errs, field.Required(at, "an endpoint picker needs its configuration"))
-	case (c.Config == nil) == (c.ConfigMapRef == nil):
-		errs = append(errs, field.Invalid(at, field.OmitValueType{}, "exactly one of config and configMapRef must be set"))
-	case c.ConfigMapRef != nil && c.ConfigMapRef.Name == "":
-		errs = append(errs, field.Required(at.Child("configMapRef", "name"), "name the ConfigMap"))
 	}
 	return errs
 }

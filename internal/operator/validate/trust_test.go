@@ -101,6 +101,7 @@ func TestBorrowedIdentities(t *testing.T) {
 		"the operator":          {"extraPodSpec: {serviceAccountName: the-operator}", "spec.services[S].extraPodSpec.serviceAccountName: Forbidden: ServiceAccount the-operator belongs to the platform"},
 		"by the older name":     {"extraPodSpec: {serviceAccount: the-operator}", "spec.services[S].extraPodSpec.serviceAccount: Forbidden"},
 		"the planner":           {"extraPodSpec: {serviceAccountName: planner-serviceaccount}", "is for services of componentType planner"},
+		"the endpoint picker":   {"extraPodSpec: {serviceAccountName: epp-serviceaccount}", "is for services of componentType epp"},
 		"a planner as such":     {"componentType: planner, extraPodSpec: {serviceAccountName: planner-serviceaccount}", ""},
 		"a record of a release": {"envFromSecret: sh.helm.release.v1.dynamo-platform.v1", "spec.services[S].envFromSecret: Forbidden: Secret sh.helm.release.v1.dynamo-platform.v1 belongs to the platform or to Helm"},
 	} {

@@ -11,6 +11,8 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 )
 
+const aPicker = "{componentType: epp, eppConfig: {configMapRef: {name: a, key: b}}}"
+
 func graphFrom(t *testing.T, text string) *v1alpha1.DynamoGraphDeployment {
 	t.Helper()
 	dgd := &v1alpha1.DynamoGraphDeployment{}
@@ -103,6 +105,16 @@ func TestGraph(t *testing.T) {
 		"picker, two configs":     {service("componentType: epp, eppConfig: {config: {plugins: [], schedulingProfiles: []}, configMapRef: {name: a, key: b}}"), "exactly one of config and configMapRef"},
 		"picker, several":         {service("componentType: epp, replicas: 2, eppConfig: {configMapRef: {name: a, key: b}}"), "exactly 1 replica"},
 		"picker, no map":          {service("componentType: epp, eppConfig: {configMapRef: {key: b}}"), "eppConfig.configMapRef.name: Required value"},
+		"picker, no key":          {service("componentType: epp, eppConfig: {configMapRef: {name: a}}"), "eppConfig.configMapRef.key: Required value"},
+		"picker":                  {service("componentType: epp, eppConfig: {config: {plugins: [{type: a, parameters: {b: {c: 1}}}], schedulingProfiles: [{name: d, plugins: [{pluginRef: a, weight: 0.5}]}]}}"), ""},
+		"picker, other file":      {service("componentType: epp, eppConfig: {config: {kind: Pod, plugins: [], schedulingProfiles: []}}"), `spec.services[S].eppConfig.config.kind: Unsupported value: "Pod"`},
+		"picker, plug-in unknown": {service("componentType: epp, eppConfig: {config: {plugins: [{type: a, name: b}], schedulingProfiles: [{name: d, plugins: [{pluginRef: a}]}]}}"), `spec.services[S].eppConfig.config.schedulingProfiles[0].plugins[0].pluginRef: Invalid value: "a": is none of the plugins, which are b`},
+		"picker, plug-in twice":   {service("componentType: epp, eppConfig: {config: {plugins: [{type: a}, {type: b, name: a}], schedulingProfiles: []}}"), `spec.services[S].eppConfig.config.plugins[1].name: Duplicate value: "a"`},
+		"picker, profile twice":   {service("componentType: epp, eppConfig: {config: {plugins: [], schedulingProfiles: [{name: d, plugins: []}, {name: d, plugins: []}]}}"), `spec.services[S].eppConfig.config.schedulingProfiles[1].name: Duplicate value: "d"`},
+		"picker, list for text":   {service("componentType: epp, eppConfig: {config: {plugins: [{type: [a]}], schedulingProfiles: []}}"), "spec.services[S].eppConfig.config: Invalid value"},
+		"two pickers":             {"spec: {services: {A: " + aPicker + ", B: " + aPicker + "}}", "spec.services[B]: Forbidden: service A is an endpoint picker already"},
+		"picker, two ports":       {"spec: {services: {E: " + aPicker + ", A: {componentType: frontend}, B: {componentType: frontend, envs: [{name: DYN_HTTP_PORT, value: \"80\"}]}}}", "spec.services[B]: Invalid value: listens on port 80 and service A on 8000"},
+		"picker, two namespaces":  {"spec: {services: {E: " + aPicker + ", A: {componentType: frontend}, B: {componentType: frontend, globalDynamoNamespace: true}}}", "spec.services[B].globalDynamoNamespace: Invalid value: true: differs from that of service A"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			errs, _ := Graph(graphFrom(t, tc.graph), config.Default())
@@ -156,6 +168,11 @@ func TestComponent(t *testing.T) {
 	if errs, _ := Component(dcd, config.Default()); len(errs) > 0 {
 		t.Errorf("got %v, want no error", errs.ToAggregate())
 	}
+	dcd.Spec.ComponentType = v1alpha1.ComponentTypeEPP
+	if errs, _ := Component(dcd, config.Default()); !strings.Contains(errs.ToAggregate().Error(), "spec.componentType: Forbidden: an endpoint picker is a service of a graph") {
+		t.Errorf("an endpoint picker without a graph: %v", errs)
+	}
+	dcd.Spec.ComponentType = ""
 	dcd.Name = "solo.one"
 	negative := int32(-1)
 	dcd.Spec.Replicas = &negative
@@ -197,5 +214,13 @@ func TestGraphUpdate(t *testing.T) {
 				t.Errorf("got %v, want %q", errs.ToAggregate(), tc.want)
 			}
 		})
+	}
+}
+
+func TestAPickerWithoutFrontends(t *testing.T) {
+	_, warnings := Graph(graphFrom(t, "spec: {services: {E: "+aPicker+"}}"), config.Default())
+	want := "spec.services[E]: the endpoint picker picks from the frontends of its graph, which has none"
+	if len(warnings) != 1 || warnings[0] != want {
+		t.Errorf("warnings %q, want %q", warnings, want)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/inference"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/pathway"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/pathway/components"
@@ -76,6 +77,7 @@ func rights(cfg *config.OperatorConfiguration) []rbacv1.PolicyRule {
 		// To bind this one role without holding its rights.
 		rules = append(rules, lifecycle.Named(lifecycle.Rule(rbacv1.GroupName, "clusterroles", "bind"), planner))
 	}
+	rules = append(rules, pickerRights(cfg)...)
 	for _, way := range pathways {
 		rules = append(rules, way.Rights(cfg)...)
 	}
@@ -86,6 +88,9 @@ func cached(cluster render.Capabilities) map[client.Object]cache.ByObject {
 	limited := map[client.Object]cache.ByObject{
 		&rbacv1.Role{}:        lifecycle.Ours(),
 		&rbacv1.RoleBinding{}: lifecycle.Ours(),
+	}
+	for _, kind := range pickerKinds(cluster) {
+		limited[kind] = lifecycle.Ours()
 	}
 	for _, way := range pathways {
 		maps.Copy(limited, way.Cached(cluster))
@@ -101,10 +106,34 @@ func accessKinds() []client.Object {
 
 func owned(cluster render.Capabilities) []client.Object {
 	kinds := append(accessKinds(), &v1alpha1.DynamoGraphDeploymentScalingAdapter{})
+	kinds = append(kinds, pickerKinds(cluster)...)
 	for _, way := range pathways {
 		kinds = append(kinds, way.Kinds(cluster)...)
 	}
 	return kinds
+}
+
+// pickerKinds are what an endpoint picker has of its own, besides a ConfigMap: those
+// are written and read one by one.
+func pickerKinds(cluster render.Capabilities) []client.Object {
+	if !cluster.InferencePools {
+		return nil
+	}
+	return []client.Object{&inference.InferencePool{}}
+}
+
+func pickerRights(cfg *config.OperatorConfiguration) []rbacv1.PolicyRule {
+	if !cfg.Orchestrators.InferencePool.Enabled {
+		return nil
+	}
+	rules := []rbacv1.PolicyRule{
+		lifecycle.Rule(inference.GroupVersion.Group, "inferencepools", lifecycle.Full...),
+		lifecycle.Rule("", "configmaps", "get", "create", "patch"),
+	}
+	if picker := cfg.RBAC.EPPClusterRoleName; picker != "" && cfg.ClusterWide() {
+		rules = append(rules, lifecycle.Named(lifecycle.Rule(rbacv1.GroupName, "clusterroles", "bind"), picker))
+	}
+	return rules
 }
 
 // watch: the claims that a graph uses and the ServiceAccounts that it shares
@@ -136,13 +165,15 @@ func (f finder) withClaim(ctx context.Context, claim client.Object) []reconcile.
 }
 
 // sharing: the default ServiceAccount matters to all graphs of its namespace,
-// the planner's access to those with a planner.
+// the access of planners and of endpoint pickers to those that have one.
 func (f finder) sharing(ctx context.Context, obj client.Object) []reconcile.Request {
 	switch obj.GetName() {
 	case "default":
 		return f.where(ctx, obj.GetNamespace(), func(*v1alpha1.DynamoGraphDeployment) bool { return true })
 	case render.PlannerServiceAccount, render.PlannerRoleBinding:
 		return f.where(ctx, obj.GetNamespace(), render.HasPlanner)
+	case render.PickerServiceAccount, render.PickerRoleBinding:
+		return f.where(ctx, obj.GetNamespace(), render.HasPicker)
 	}
 	return nil
 }

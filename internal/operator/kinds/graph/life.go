@@ -46,7 +46,7 @@ func begin(visit *lifecycle.Visit, object client.Object) lifecycle.Life {
 // Phases implements lifecycle.Life.
 func (l *life) Phases() []lifecycle.Phase {
 	return []lifecycle.Phase{
-		l.choosePathway, l.checkMessaging, l.ensureClaims, l.applyAccess, l.ensureAdapters, l.findCheckpoints, l.run, l.observe,
+		l.choosePathway, l.checkMessaging, l.ensureClaims, l.applyAccess, l.applyPicker, l.ensureAdapters, l.findCheckpoints, l.run, l.observe,
 	}
 }
 
@@ -59,13 +59,15 @@ func (l *life) choosePathway(ctx context.Context) error {
 	way, path, err := pathway.Choose(pathways, l.dgd, l.Cluster, running)
 	var unsupported *render.UnsupportedError
 	switch {
-	case errors.As(err, &unsupported) && unsupported.MissingAPI:
+	case errors.As(err, &unsupported) && unsupported.MissingAPI != "":
 		l.noPathway(running, err.Error())
-		return lifecycle.Refuse(v1alpha1.ReasonMultinodeNotAvailable, err.Error())
+		return lifecycle.Refuse(unsupported.MissingAPI, err.Error())
 	case err != nil:
 		return lifecycle.Refuse(reasonUnsupported, err.Error())
 	case render.HasPlanner(l.dgd) && l.Config.ClusterWide() && l.Config.RBAC.PlannerClusterRoleName == "":
 		return lifecycle.Refuse(reasonUnsupported, "the graph has a planner, and the operator's configuration lacks rbac.plannerClusterRoleName")
+	case render.HasPicker(l.dgd) && l.Config.ClusterWide() && l.Config.RBAC.EPPClusterRoleName == "":
+		return lifecycle.Refuse(reasonUnsupported, "the graph has an endpoint picker, and the operator's configuration lacks rbac.eppClusterRoleName")
 	}
 	l.way = way
 	l.pathway(path)

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 )
 
@@ -29,14 +30,31 @@ func (l *life) applyAccess(ctx context.Context) error {
 		return err
 	}
 	objects := render.Graph(l.dgd, l.Config, pullSecrets)
-	if p := objects.Planner; p != nil {
-		for _, shared := range []client.Object{p.ServiceAccount, p.RoleBinding} {
-			if err := l.Apply.ApplyShared(ctx, l.dgd, shared); err != nil {
+	for _, shared := range objects.Shared {
+		for _, object := range []client.Object{shared.ServiceAccount, shared.RoleBinding} {
+			if err := l.Apply.ApplyShared(ctx, l.dgd, object); err != nil {
 				return err
 			}
 		}
 	}
 	return l.Apply.Sync(ctx, l.dgd, accessObjects(objects.Access), accessKinds()...)
+}
+
+// applyPicker has gateways find the graph's endpoint picker, and the picker its
+// configuration. One that no picker reads any more stays with the graph.
+func (l *life) applyPicker(ctx context.Context) error {
+	picker, err := render.Picker(l.dgd)
+	if err != nil {
+		return lifecycle.Refuse(reasonUnsupported, err.Error())
+	}
+	var wanted []client.Object
+	if picker != nil && picker.Config != nil {
+		wanted = append(wanted, picker.Config)
+	}
+	if picker != nil {
+		wanted = append(wanted, picker.Pool)
+	}
+	return l.Apply.Sync(ctx, l.dgd, wanted, pickerKinds(l.Cluster)...)
 }
 
 func accessObjects(access *render.GraphAccess) []client.Object {

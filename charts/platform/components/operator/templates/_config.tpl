@@ -38,6 +38,7 @@ ingress:
   allowedAnnotationPrefixes: {{ toJson .Values.dynamo.ingress.allowedAnnotationPrefixes }}
 rbac:
   plannerClusterRoleName: {{ include "dynamo-operator.restricted" . | eq "true" | ternary "" (include "dynamo-operator.name" (list . "planner")) | quote }}
+  eppClusterRoleName: {{ include "dynamo-operator.restricted" . | eq "true" | ternary "" (ternary (include "dynamo-operator.name" (list . "epp")) "" (include "dynamo-operator.usesInferencePools" . | eq "true")) | quote }}
   dgdrProfilingClusterRoleName: {{ include "dynamo-operator.restricted" . | eq "true" | ternary "" (include "dynamo-operator.name" (list . "dgdr-profiling")) | quote }}
 platform:
   serviceAccounts: {{ prepend .Values.dynamo.reserved.serviceAccounts (include "dynamo-operator.name" (list . "controller-manager")) | toJson }}
@@ -57,6 +58,8 @@ orchestrators:
     createQueues: {{ include "dynamo-operator.createsQueues" . | default "false" }}
   leaderWorkerSet:
     enabled: {{ include "dynamo-operator.usesLeaderWorkerSets" . | default "false" }}
+  inferencePool:
+    enabled: {{ include "dynamo-operator.usesInferencePools" . | default "false" }}
 logging:
   level: {{ .Values.controllerManager.logLevel }}
 {{- end -}}

@@ -8,6 +8,11 @@
 {{- if or (eq $enabled "true") (and (eq $enabled "auto") (not (include "dynamo-operator.restricted" .))) }}true{{ end -}}
 {{- end -}}
 
+{{- define "dynamo-operator.usesInferencePools" -}}
+{{- $enabled := toString .Values.inferencePool.enabled -}}
+{{- if or (eq $enabled "true") (and (eq $enabled "auto") (not (include "dynamo-operator.restricted" .))) }}true{{ end -}}
+{{- end -}}
+
 {{- define "dynamo-operator.usesGrove" -}}
 {{- if or (get (.Platform | default dict) "grove") .Values.global.grove.enabled }}true{{ end -}}
 {{- end -}}

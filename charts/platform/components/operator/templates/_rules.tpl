@@ -42,6 +42,11 @@
   resources: [leaderworkersets]
   verbs: [get, list, watch, create, patch, delete]
 {{- end }}
+{{- if include "dynamo-operator.usesInferencePools" . }}
+- apiGroups: [inference.networking.k8s.io]
+  resources: [inferencepools]
+  verbs: [get, list, watch, create, patch, delete]
+{{- end }}
 {{- if include "dynamo-operator.usesGrove" . }}
 - apiGroups: [grove.io]
   resources: [podcliquesets]
@@ -116,6 +121,12 @@
   resources: [clusterroles]
   resourceNames: [{{ include "dynamo-operator.name" (list $ "planner") }}]
   verbs: [bind]
+{{- if include "dynamo-operator.usesInferencePools" . }}
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [clusterroles]
+  resourceNames: [{{ include "dynamo-operator.name" (list $ "epp") }}]
+  verbs: [bind]
+{{- end }}
 - apiGroups: [rbac.authorization.k8s.io]
   resources: [clusterroles]
   resourceNames: [{{ include "dynamo-operator.name" (list $ "dgdr-profiling") }}]
@@ -164,6 +175,25 @@
 - apiGroups: [nvidia.com]
   resources: [dynamographdeploymentscalingadapters/scale]
   verbs: [patch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [get, list, watch]
+- apiGroups: [nvidia.com]
+  resources: [dynamoworkermetadatas]
+  verbs: [get, list, watch, create, update, patch, delete]
+{{- end -}}
+
+{{/* What an endpoint picker may do: read its pool and who is in it, and find the runtime's workers. */}}
+{{- define "dynamo-operator.eppRules" -}}
+- apiGroups: [inference.networking.k8s.io]
+  resources: [inferencepools]
+  verbs: [get, list, watch]
+- apiGroups: [inference.networking.x-k8s.io]
+  resources: [inferencepools, inferenceobjectives, inferencemodelrewrites]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
   verbs: [get, list, watch]
