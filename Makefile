@@ -62,8 +62,8 @@ fixtures: ## Build stand-ins for the third-party charts into dist/fixtures: imag
 	@go run ./test/thirdparty/images --out dist/fixtures
 	@go run ./charts/package --fixtures --out dist/fixtures
 
-# The real NATS server, for the demo and the samples; LeaderWorkerSet, for the samples.
-dist/fixtures/fixture-%.tar: test/thirdparty/servers/go.mod test/thirdparty/lws/go.mod test/thirdparty/images/main.go
+# The real NATS server, for the demo and the samples; LeaderWorkerSet and the endpoint picker, for the samples.
+dist/fixtures/fixture-%.tar: test/thirdparty/servers/go.mod test/thirdparty/lws/go.mod test/thirdparty/epp/go.mod test/thirdparty/epp/main.go test/thirdparty/images/main.go
 	@go run ./test/thirdparty/images --out dist/fixtures fixture-$*
 
 # Render thousands of times, each ten times slower under the race detector, under which the others of test/charts are run.
@@ -77,6 +77,7 @@ test-unit: prerequisites build ## Unit tests, golden files and tests against a r
 	@go test -timeout 30m -run '$(RENDERING)' ./test/charts
 	@cd tools && go vet ./... && go test ./...
 	@cd test/thirdparty/servers && go vet ./...
+	@cd test/thirdparty/epp && go vet ./...
 
 bin/helm-unittest: tools/unittest/go.mod
 	@echo "==> building $@"
@@ -118,7 +119,7 @@ test-node: bin/wheelhouse bin/drydock bin/helm ## End-to-end tests on a real nod
 	fi
 
 .PHONY: samples
-samples: bin/wheelhouse bin/drydock images bin/helm dist/fixtures/fixture-nats.tar dist/fixtures/fixture-lws.tar ## Run every graph in SAMPLES=DIR on a real node and print what became of it (root)
+samples: bin/wheelhouse bin/drydock images bin/helm dist/fixtures/fixture-nats.tar dist/fixtures/fixture-lws.tar dist/fixtures/fixture-epp.tar ## Run every graph in SAMPLES=DIR on a real node and print what became of it (root)
 	@go run ./test/samples --dir "$(SAMPLES)"
 
 .PHONY: bench-fleet

@@ -22,6 +22,7 @@ import (
 const (
 	node    = "e2e"
 	runtime = "nvcr.io/nvidia/ai-dynamo/vllm-runtime:demo"
+	picker  = "nvcr.io/nvidia/ai-dynamo/frontend:demo"
 	sglang  = "nvcr.io/nvidia/ai-dynamo/sglang-runtime:demo"
 )
 
@@ -49,6 +50,7 @@ func nodeUp() error {
 		{"drydock", "load", "--name", node, "dist/images/dynamo-operator.tar"},
 		{"drydock", "load", "--name", node, "dist/fixtures/fixture-nats.tar"},
 		{"drydock", "load", "--name", node, "dist/fixtures/fixture-lws.tar", "--as", "registry.k8s.io/lws/lws:v0.6.1"},
+		{"drydock", "load", "--name", node, "dist/fixtures/fixture-epp.tar", "--as", picker},
 		{"drydock", "load", "--name", node, "dist/images/standin-runtime.tar", "--as", runtime, "--as", sglang},
 	} {
 		if _, err := command(args...); err != nil {

@@ -41,6 +41,8 @@ func TestPlatform(t *testing.T) {
 		{"mistakes in graphs are named, with what to do", mistakes},
 		{"adapters are loaded and listed", adapters},
 		{"groups of pods run a model over two nodes", groups},
+		{"a planner and an autoscaler scale a service", planners},
+		{"an endpoint picker names frontends of its graph", pickers},
 		{"a request becomes a graph that answers", requests},
 		{"stock Helm knows the releases", stockHelm},
 		{"apply repairs an uninstalled release", repair},
@@ -162,10 +164,17 @@ func ask(address string) (string, error) {
 
 var forwarding = regexp.MustCompile(`Forwarding from (127\.0\.0\.1:\d+)`)
 
-// forward opens a local port to a service and returns its URL.
+// forward opens a local port to a frontend's service and returns its URL.
 func forward(t *testing.T, namespace, target string) (address string, stop func()) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "kubectl", "port-forward", "-n", namespace, target, ":8000")
+	address, stop = forwardPort(t, namespace, target, 8000)
+	return "http://" + address, stop
+}
+
+// forwardPort opens a local port to that of a service and returns its address.
+func forwardPort(t *testing.T, namespace, target string, port int) (address string, stop func()) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "kubectl", "port-forward", "-n", namespace, target, fmt.Sprintf(":%d", port))
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -183,7 +192,7 @@ func forward(t *testing.T, namespace, target string) (address string, stop func(
 	for lines.Scan() {
 		if match := forwarding.FindStringSubmatch(lines.Text()); match != nil {
 			go func() { _, _ = io.Copy(io.Discard, stdout) }()
-			return "http://" + match[1], stop
+			return match[1], stop
 		}
 	}
 	stop()

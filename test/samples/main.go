@@ -4,7 +4,8 @@
 // it, or not supported by the operator, with the reason from its status. It
 // exits with 1 if a graph is none of these.
 //
-// The runtime images that the files name are answered by the stand-in runtime;
+// The runtime images that the files name are answered by the stand-in runtime, those
+// of endpoint pickers by the real one of the Gateway API inference extension;
 // Secrets, ConfigMaps and claims that they refer to are created beside them.
 package main
 
@@ -97,18 +98,13 @@ func runAll(ctx context.Context, dir string, gpus int, timeout time.Duration, ke
 // prepare brings up the node with a cluster-wide operator and the images that
 // the samples name.
 func prepare(ctx context.Context, samples []*sample, gpus int) (*tryout, error) {
-	images := map[string]bool{}
+	images, pickers := map[string]bool{}, map[string]bool{}
 	for _, s := range samples {
-		maps.Copy(images, s.needs().images)
+		needs := s.needs()
+		maps.Copy(images, needs.images)
+		maps.Copy(pickers, needs.pickers)
 	}
-	load := []string{"drydock", "load", "--name", nodeName, "dist/images/standin-runtime.tar"}
-	for _, image := range slices.Sorted(maps.Keys(images)) {
-		if _, err := name.ParseReference(image); err != nil {
-			fmt.Fprintf(os.Stderr, "no node can pull %q: %v\n", image, err)
-			continue
-		}
-		load = append(load, "--as", image)
-	}
+	maps.DeleteFunc(pickers, func(image string, _ bool) bool { return images[image] })
 	if err := command(ctx, "drydock", "up", "--name", nodeName, "--gpus", fmt.Sprint(gpus)); err != nil {
 		return nil, err
 	}
@@ -116,7 +112,8 @@ func prepare(ctx context.Context, samples []*sample, gpus int) (*tryout, error) 
 		{"drydock", "load", "--name", nodeName, "dist/images/dynamo-operator.tar"},
 		{"drydock", "load", "--name", nodeName, "dist/fixtures/fixture-nats.tar"},
 		{"drydock", "load", "--name", nodeName, "dist/fixtures/fixture-lws.tar", "--as", groupsImage + ":" + groupsTag},
-		load,
+		as("dist/images/standin-runtime.tar", images),
+		as("dist/fixtures/fixture-epp.tar", pickers),
 	} {
 		if err := command(ctx, load...); err != nil {
 			return nil, err
@@ -132,7 +129,7 @@ func prepare(ctx context.Context, samples []*sample, gpus int) (*tryout, error) 
 	if err := os.Setenv("KUBECONFIG", path); err != nil {
 		return nil, err
 	}
-	if err := installGroups(ctx); err != nil {
+	if err := errors.Join(installGroups(ctx), installPools(ctx)); err != nil {
 		return nil, err
 	}
 	// The lock of an earlier run may be of another fixture.
@@ -145,6 +142,19 @@ func prepare(ctx context.Context, samples []*sample, gpus int) (*tryout, error) 
 	return connect(path)
 }
 
+// as loads an archive under all names that a node could pull.
+func as(archive string, images map[string]bool) []string {
+	load := []string{"drydock", "load", "--name", nodeName, archive}
+	for _, image := range slices.Sorted(maps.Keys(images)) {
+		if _, err := name.ParseReference(image); err != nil {
+			fmt.Fprintf(os.Stderr, "no node can pull %q: %v\n", image, err)
+			continue
+		}
+		load = append(load, "--as", image)
+	}
+	return load
+}
+
 const (
 	groupsImage = "registry.k8s.io/lws/lws"
 	groupsTag   = "v0.6.1"
@@ -153,16 +163,34 @@ const (
 // installGroups installs LeaderWorkerSet by the chart of its own module, for
 // graphs over several nodes.
 func installGroups(ctx context.Context) error {
-	cmd := exec.CommandContext(ctx, "go", "-C", "test/thirdparty/lws", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/lws")
-	cmd.Stderr = os.Stderr
-	folder, err := cmd.Output()
+	folder, err := moduleFolder(ctx, "test/thirdparty/lws", "sigs.k8s.io/lws")
 	if err != nil {
-		return fmt.Errorf("find the module of LeaderWorkerSet: %w", err)
+		return err
 	}
-	return command(ctx, "helm", "install", "lws", filepath.Join(strings.TrimSpace(string(folder)), "charts", "lws"),
+	return command(ctx, "helm", "install", "lws", filepath.Join(folder, "charts", "lws"),
 		"--namespace", "lws-system", "--create-namespace", "--wait", "--timeout", "3m",
 		"--set", "image.manager.repository="+groupsImage+",image.manager.tag="+groupsTag+",image.manager.pullPolicy=IfNotPresent",
 		"--set", "resources.requests.cpu=10m,resources.requests.memory=64Mi")
+}
+
+// installPools installs the API of InferencePools, and what endpoint pickers read
+// beside them, by the definitions of its module.
+func installPools(ctx context.Context) error {
+	folder, err := moduleFolder(ctx, "test/thirdparty/epp", "sigs.k8s.io/gateway-api-inference-extension")
+	if err != nil {
+		return err
+	}
+	return command(ctx, "kubectl", "apply", "--server-side", "-f", filepath.Join(folder, "config", "crd", "bases"))
+}
+
+func moduleFolder(ctx context.Context, in, module string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", "-C", in, "list", "-m", "-f", "{{.Dir}}", module)
+	cmd.Stderr = os.Stderr
+	folder, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("find the module %s: %w", module, err)
+	}
+	return strings.TrimSpace(string(folder)), nil
 }
 
 func connect(kubeconfig string) (*tryout, error) {

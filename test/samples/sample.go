@@ -86,13 +86,14 @@ func readSample(file string) (*sample, error) {
 // in their namespace or registry beforehand.
 type needs struct {
 	images     map[string]bool
+	pickers    map[string]bool // images of endpoint pickers
 	claims     map[string]bool
 	secrets    map[string][]string // name -> keys
 	configMaps map[string][]string
 }
 
 func (s *sample) needs() needs {
-	n := needs{images: map[string]bool{}, claims: map[string]bool{}, secrets: map[string][]string{}, configMaps: map[string][]string{}}
+	n := needs{images: map[string]bool{}, pickers: map[string]bool{}, claims: map[string]bool{}, secrets: map[string][]string{}, configMaps: map[string][]string{}}
 	for _, graph := range s.graphs {
 		for _, claim := range graph.Spec.PVCs {
 			if !claim.Create {
@@ -129,7 +130,11 @@ func (n needs) addService(service *v1alpha1.DynamoComponentDeploymentSharedSpec)
 		return
 	}
 	if main := service.ExtraPodSpec.MainContainer; main != nil {
-		if main.Image != "" {
+		switch {
+		case main.Image == "":
+		case service.ComponentType == v1alpha1.ComponentTypeEPP:
+			n.pickers[main.Image] = true
+		default:
 			n.images[main.Image] = true
 		}
 		n.addEnv(main.Env)

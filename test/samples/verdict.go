@@ -29,7 +29,7 @@ func (o outcome) accepted() bool { return o == ready || o == stopped || o == uns
 var realLimits = regexp.MustCompile(`Insufficient |didn't match|cannot allocate all claims|resourceclaim .* not found|InvalidImageName`)
 
 // operatorLimits are the reasons by which the operator says that it cannot.
-var operatorLimits = map[string]bool{"Unsupported": true, v1alpha1.ReasonMultinodeNotAvailable: true}
+var operatorLimits = map[string]bool{"Unsupported": true, v1alpha1.ReasonMultinodeNotAvailable: true, v1alpha1.ReasonInferencePoolNotAvailable: true}
 
 // judge says what became of a graph from its status alone, and why.
 func judge(graph *v1alpha1.DynamoGraphDeployment) (outcome, string) {

@@ -1,6 +1,6 @@
 // Package serving is what the stand-in runtime does once it has been launched: a
 // frontend that speaks the OpenAI API, a worker that answers with its own name,
-// or a planner that only shows that it lives.
+// or a planner that scales as it is told.
 package serving
 
 import (

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/rest"
 
@@ -42,7 +40,7 @@ func Run(ctx context.Context, c Config, getenv func(string) string, log *slog.Lo
 	case RoleWorker:
 		return runWorker(ctx, c, getenv, log)
 	case RolePlanner:
-		return runPlanner(ctx, c, log)
+		return runPlanner(ctx, c, getenv, log)
 	}
 	log.Info("this component type has nothing to do in the stand-in; waiting for the end")
 	<-ctx.Done()
@@ -185,16 +183,6 @@ func (o outage) View() *discovery.View                          { return &discov
 func (o outage) Ready() error                                   { return o.reason }
 func (o outage) Register(context.Context, discovery.Data) error { return o.reason }
 func (o outage) Unregister(context.Context) error               { return nil }
-
-func runPlanner(ctx context.Context, c Config, log *slog.Logger) error {
-	registry := prometheus.NewRegistry()
-	up := prometheus.NewGauge(prometheus.GaugeOpts{Name: "planner_standin_up", Help: "1 while the stand-in planner runs; it plans nothing."})
-	registry.MustRegister(up)
-	up.Set(1)
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	return serve(ctx, log, "metrics", listenAddress(c.MetricsPort), mux)
-}
 
 func serve(ctx context.Context, log *slog.Logger, name, address string, handler http.Handler) error {
 	listener, err := listen(ctx, address)

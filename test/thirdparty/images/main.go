@@ -1,6 +1,6 @@
 // Command images builds the container images of the fixture charts: the real
-// NATS and etcd servers and the real controller of LeaderWorkerSet from their Go
-// modules, the client that tests talk to the servers with, and programs that do
+// NATS and etcd servers, the real controller of LeaderWorkerSet and the real
+// endpoint picker from their Go modules, the client that tests talk to the servers with, and programs that do
 // nothing for the operators of KAI and Grove.
 // It is run in the checkout's root.
 package main
@@ -26,6 +26,7 @@ import (
 const (
 	servers = "test/thirdparty/servers"
 	lws     = "test/thirdparty/lws"
+	epp     = "test/thirdparty/epp"
 )
 
 // catalog has Go packages of these modules instead of the root module.
@@ -56,12 +57,19 @@ var catalog = []images.Image{
 		Name: "fixture-lws", Title: "Controller of LeaderWorkerSet, for tests", Package: "sigs.k8s.io/lws/cmd",
 		Binary: "/manager", User: 65532, Group: 65532, Entrypoint: []string{"/manager"}, WorkingDir: "/",
 	},
+	{
+		Name: "fixture-epp", Title: "Endpoint picker, for tests", Package: "github.com/wheelhouse-dev/wheelhouse/test/thirdparty/epp",
+		Binary: "/epp", User: 65532, Group: 65532, Entrypoint: []string{"/epp"}, WorkingDir: "/",
+	},
 }
 
 // moduleOf is where a package is built.
 func moduleOf(pkg string) string {
-	if strings.HasPrefix(pkg, "sigs.k8s.io/lws/") {
+	switch {
+	case strings.HasPrefix(pkg, "sigs.k8s.io/lws/"):
 		return lws
+	case strings.HasSuffix(pkg, epp):
+		return epp
 	}
 	return servers
 }
