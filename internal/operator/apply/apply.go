@@ -19,6 +19,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -150,6 +151,42 @@ func (a *Applier) CreateIfMissing(ctx context.Context, regarding, obj client.Obj
 	}
 	if err != nil {
 		return fmt.Errorf("create %s: %w", a.describe(obj), err)
+	}
+	a.report(regarding, obj, true)
+	return nil
+}
+
+// CreateOnce has an object made that belongs to nobody and that nobody can change,
+// if there is none of its name. No more is read than whether it is there, and
+// rights on this one name are enough.
+func (a *Applier) CreateOnce(ctx context.Context, regarding client.Object, key client.ObjectKey, kind schema.GroupVersionKind, make func() (client.Object, error)) error {
+	there := &metav1.PartialObjectMetadata{}
+	there.SetGroupVersionKind(kind)
+	err := a.Live.Get(ctx, key, there)
+	if apierrors.IsNotFound(err) {
+		err = a.createOnce(ctx, regarding, make)
+		if apierrors.IsInvalid(err) || apierrors.IsConflict(err) { // somebody was faster
+			err = a.Live.Get(ctx, key, there)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("create %s %s: %w", kind.Kind, key, err)
+	}
+	return nil
+}
+
+func (a *Applier) createOnce(ctx context.Context, regarding client.Object, make func() (client.Object, error)) error {
+	obj, err := make()
+	if err != nil {
+		return err
+	}
+	fields := map[string]any{}
+	if err := convert(obj, &fields); err != nil {
+		return err
+	}
+	dropNulls(fields)
+	if err := a.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(&unstructured.Unstructured{Object: fields}), FieldManager); err != nil {
+		return err
 	}
 	a.report(regarding, obj, true)
 	return nil

@@ -12,8 +12,11 @@ import (
 
 // call is the one call of an engine in a container's command.
 type call struct {
-	// flags are the words behind the engine's module.
-	flags flags
+	// flags are the words behind the engine's module, and program all up to it.
+	flags   flags
+	program []word
+	// exports are the variables that the line of a shell sets for the call.
+	exports []string
 	// edit makes the container's command of a change of the call.
 	edit func(edit) Command
 }
@@ -23,6 +26,8 @@ type call struct {
 type edit struct {
 	// before has to succeed first.
 	before string
+	// under is the program that runs the engine, with its arguments.
+	under string
 	// flags are added at the end.
 	flags []string
 	// instead takes the call's place.
@@ -30,15 +35,19 @@ type edit struct {
 }
 
 func (e edit) needsShell() bool {
-	return e.before != "" || e.instead != "" || slices.ContainsFunc(e.flags, func(word string) bool { return strings.HasPrefix(word, "$((") })
+	return e.before != "" || e.under != "" || e.instead != "" || slices.ContainsFunc(e.flags, func(word string) bool { return strings.HasPrefix(word, "$((") })
 }
 
-// around is the shell text of the changed call.
-func (e edit) around(call string) string {
+// around is the shell text of the changed call of a program; how is what stands
+// before that, with the space.
+func (e edit) around(how, program string) string {
 	if e.instead != "" {
 		return e.instead
 	}
-	words := append([]string{call}, e.flags...)
+	if e.under != "" {
+		program = e.under + " " + program
+	}
+	words := append([]string{how + program}, e.flags...)
 	if e.before != "" {
 		words = append([]string{e.before, "&&"}, words...)
 	}
@@ -64,14 +73,10 @@ func find(engine string, names Names, given Command) (*call, error) {
 	if behind < 0 {
 		return nil, notFound(engine, names)
 	}
-	return &call{flags: flags{words: literal[behind:]}, edit: func(e edit) Command {
+	return &call{flags: flags{words: literal[behind:]}, program: literal[:behind], edit: func(e edit) Command {
 		switch {
 		case e.needsShell():
-			script := e.instead
-			if script == "" {
-				script = e.around(`exec "$@"`)
-			}
-			return Command{Command: []string{"/bin/sh", "-c", script}, Args: arguments(e, words)}
+			return Command{Command: []string{"/bin/sh", "-c", e.around("exec ", `"$@"`)}, Args: arguments(e, words)}
 		case len(e.flags) == 0:
 			return given
 		}
@@ -119,15 +124,18 @@ func findInLine(engine string, names Names, words []string, at int) (*call, erro
 		return nil, fmt.Errorf("the line of the shell cannot be read: %w", err)
 	}
 	var found []*syntax.CallExpr
-	var behind []word
+	var all []word
+	var behind int
+	var exports []string
 	syntax.Walk(file, func(node syntax.Node) bool {
-		expr, ok := node.(*syntax.CallExpr)
-		if !ok {
-			return true
-		}
-		all := wordsOf(line, expr)
-		if i := behindModule(engine, all); i >= 0 {
-			found, behind = append(found, expr), all[i:]
+		switch node := node.(type) {
+		case *syntax.DeclClause:
+			exports = append(exports, exported(node)...)
+		case *syntax.CallExpr:
+			words := wordsOf(line, node)
+			if i := behindModule(engine, words); i >= 0 {
+				found, all, behind = append(found, node), words, i
+			}
 		}
 		return true
 	})
@@ -137,18 +145,45 @@ func findInLine(engine string, names Names, words []string, at int) (*call, erro
 	case len(found) > 1:
 		return nil, fmt.Errorf("the line of the shell calls dynamo.%s %d times, and a group has one engine: call it once", engine, len(found))
 	}
-	from, to := found[0].Pos().Offset(), found[0].End().Offset()
-	return &call{flags: flags{words: behind}, edit: func(e edit) Command {
-		if e.before == "" && e.instead == "" && len(e.flags) == 0 {
+	expr := found[0]
+	for _, assigned := range expr.Assigns {
+		exports = append(exports, assigned.Name.Value)
+	}
+	from, to := expr.Pos().Offset(), expr.End().Offset()
+	program := expr.Args[programIn(all)].Pos().Offset()
+	return &call{flags: flags{words: all[behind:]}, program: all[:behind], exports: exports, edit: func(e edit) Command {
+		if !e.needsShell() && len(e.flags) == 0 {
 			return Command{Command: words[:at], Args: words[at:]}
 		}
-		text := e.around(line[from:to])
+		text := e.around(line[from:program], line[program:to])
 		if e.before != "" || e.instead != "" {
 			text = "{ " + text + "; }"
 		}
 		changed := line[:from] + text + line[to:]
 		return Command{Command: words[:at], Args: append([]string{changed}, words[at+1:]...)}
 	}}, nil
+}
+
+// programIn is the index of the program in a call, which a shell may be told to
+// become.
+func programIn(words []word) int {
+	if len(words) > 1 && words[0].text == "exec" && !words[0].dynamic && !strings.HasPrefix(words[1].text, "-") {
+		return 1
+	}
+	return 0
+}
+
+// exported are the variables that a declaration makes part of the environment.
+func exported(clause *syntax.DeclClause) (names []string) {
+	if clause.Variant.Value != "export" {
+		return nil
+	}
+	for _, assigned := range clause.Args {
+		if assigned.Name != nil {
+			names = append(names, assigned.Name.Value)
+		}
+	}
+	return names
 }
 
 func wordsOf(line string, expr *syntax.CallExpr) []word {

@@ -29,6 +29,9 @@ func (g Group) total() int64 { return int64(g.Nodes) * g.GPUs }
 // Launch is how the pods of a group are started.
 type Launch struct {
 	Leader, Worker Command
+	// SSH: the leader starts processes in the pods of the workers, which are told
+	// by the keys and in the folder of SSHKeys and SSHFolder.
+	SSH bool
 	// Notes are what the author should know of, such as a file that is not read.
 	Notes []string
 }
@@ -49,11 +52,12 @@ func For(engine v1alpha1.BackendFramework, group Group, given Command) (Launch, 
 	if err != nil {
 		return Launch{}, fmt.Errorf("%s over %d nodes: %w", engine, group.Nodes, err)
 	}
-	return Launch{Leader: call.edit(leader), Worker: call.edit(worker), Notes: notes}, nil
+	return Launch{Leader: call.edit(leader), Worker: call.edit(worker), SSH: engine == v1alpha1.BackendFrameworkTRTLLM, Notes: notes}, nil
 }
 
 // plans say how each engine forms a group.
 var plans = map[v1alpha1.BackendFramework]func(Group, *call) (leader, worker edit, notes []string, err error){
 	v1alpha1.BackendFrameworkVLLM:   vllm,
 	v1alpha1.BackendFrameworkSGLang: sglang,
+	v1alpha1.BackendFrameworkTRTLLM: trtllm,
 }

@@ -116,7 +116,7 @@ func TestForInGrove(t *testing.T) {
 			line("python3 -m dynamo.sglang --dist-init-addr $A --nnodes 2 --node-rank $GROVE_PCLQ_POD_INDEX")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := For(tc.engine, Group{Nodes: 2, GPUs: tc.gpus, Names: InGrove("w-ldr")}, tc.given)
+			got, err := For(tc.engine, Group{Nodes: 2, GPUs: tc.gpus, Names: InGrove("w-ldr", "w-wkr")}, tc.given)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -126,7 +126,7 @@ func TestForInGrove(t *testing.T) {
 		})
 	}
 	ofAnother := line("python3 -m dynamo.sglang --dist-init-addr $A --nnodes 2 --node-rank $LWS_WORKER_INDEX")
-	if _, err := For("sglang", Group{Nodes: 2, GPUs: 4, Names: InGrove("w-ldr")}, ofAnother); err == nil {
+	if _, err := For("sglang", Group{Nodes: 2, GPUs: 4, Names: InGrove("w-ldr", "w-wkr")}, ofAnother); err == nil {
 		t.Error("a rank that no pod of Grove has is accepted")
 	}
 }
@@ -180,6 +180,7 @@ func TestAConfigFileIsLeftAloneAndSaid(t *testing.T) {
 func FuzzFor(f *testing.F) {
 	f.Add("vllm", "-tp 8", "python3 -m dynamo.vllm -tp 8 --x '{\"a\": 1}' | tee log", int64(4))
 	f.Add("sglang", "--x $(A) \"", "a || python3 -m dynamo.sglang <<EOF\nx\nEOF", int64(1))
+	f.Add("trtllm", "--tensor-parallel-size 8 'x", "A=1 exec python3 -m dynamo.trtllm --tensor-parallel-size 8 \"$A\" & wait", int64(4))
 	f.Add("vllm", "--data-parallel-size=4", "if python3 -m dynamo.vllm -dp 4; then :; fi", int64(2))
 	f.Fuzz(func(t *testing.T, engine, words, text string, gpus int64) {
 		group := Group{Nodes: 2, GPUs: gpus & 0xff, Names: InLeaderWorkerSet}

@@ -11,7 +11,8 @@ import (
 )
 
 // Permissions are the rights that the operator's code needs, and all of them.
-// There is no wildcard, and no right on Secrets but the one of the webhooks.
+// There is no wildcard, and no right on Secrets but on that of the webhooks and on
+// that by which pods of a group meet.
 type Permissions struct {
 	// Served holds where graphs live: a ClusterRole for a cluster-wide
 	// operator, a Role in the restricted namespace otherwise.

@@ -41,7 +41,7 @@ const LongestGroupName = 48
 func Launch(declared v1alpha1.BackendFramework, spec *v1alpha1.DynamoComponentDeploymentSharedSpec) (launch.Launch, error) {
 	started, err := launched(declared, spec, launch.InLeaderWorkerSet)
 	if err != nil {
-		if other, otherErr := launched(declared, spec, launch.InGrove(leaderClique("service"))); otherErr == nil {
+		if other, otherErr := launched(declared, spec, inGrove("service")); otherErr == nil {
 			return other, nil
 		}
 	}
@@ -121,6 +121,9 @@ func (c *component) groupTemplates(names launch.Names) (leader, worker corev1.Po
 		// It answers to its leader, which is ready only with all.
 		main := mainContainer(worker.Spec)
 		main.LivenessProbe, main.ReadinessProbe, main.StartupProbe = nil, nil, nil
+	}
+	if started.SSH {
+		meetBySSH(&leader, &worker)
 	}
 	return leader, worker, nil
 }

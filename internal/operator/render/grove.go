@@ -89,7 +89,7 @@ func (g *gang) add(c *component) (serving *corev1.PodTemplateSpec, err error) {
 // of them.
 func (g *gang) addGroup(c *component) (serving *corev1.PodTemplateSpec, err error) {
 	name := strings.ToLower(c.service)
-	leader, worker, err := c.groupTemplates(launch.InGrove(leaderClique(name)))
+	leader, worker, err := c.groupTemplates(inGrove(name))
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +98,10 @@ func (g *gang) addGroup(c *component) (serving *corev1.PodTemplateSpec, err erro
 	leads, works := cliqueOf(leaderClique(name), leader), cliqueOf(workerClique(name), worker)
 	leads.Spec.Replicas, leads.Spec.MinAvailable = 1, 1
 	works.Spec.Replicas, works.Spec.MinAvailable = c.spec.NodeCount()-1, c.spec.NodeCount()-1
+	if MeetsBySSH(c.object.Spec.BackendFramework, c.spec) {
+		// It can do nothing before them.
+		leads.Spec.StartsAfter, g.template.StartupType = []string{works.Name}, grove.StartupExplicit
+	}
 	g.template.Cliques = append(g.template.Cliques, leads, works)
 	g.template.ScalingGroups = append(g.template.ScalingGroups, grove.ScalingGroupConfig{
 		Name: name, CliqueNames: []string{leads.Name, works.Name},
@@ -134,7 +138,7 @@ func queueOf(dgd *v1alpha1.DynamoGraphDeployment, cluster Capabilities) string {
 }
 
 func (g *gang) set(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration, version Version) *grove.PodCliqueSet {
-	g.template.StartupType = grove.StartupAnyOrder
+	g.template.StartupType = firstOf(g.template.StartupType, grove.StartupAnyOrder)
 	// Pods of a group find each other before they are ready.
 	g.template.Headless = &grove.HeadlessServiceConfig{PublishNotReadyAddresses: true}
 	if delay := cfg.Orchestrators.Grove.TerminationDelay; delay.Duration > 0 {
@@ -153,6 +157,10 @@ func (g *gang) set(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConf
 // GroveName is what Grove calls the PodClique, or the PodCliqueScalingGroup, of a
 // service.
 func GroveName(graph, service string) string { return graph + "-0-" + strings.ToLower(service) }
+
+func inGrove(service string) launch.Names {
+	return launch.InGrove(leaderClique(service), workerClique(service))
+}
 
 func leaderClique(service string) string { return service + "-ldr" }
 func workerClique(service string) string { return service + "-wkr" }

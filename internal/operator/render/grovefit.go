@@ -9,7 +9,6 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/grove"
-	"github.com/wheelhouse-dev/wheelhouse/internal/operator/launch"
 )
 
 // longestGroveName is how long the names of a graph, of a scaling group and of a
@@ -71,7 +70,7 @@ func serviceFitsGrove(dgd *v1alpha1.DynamoGraphDeployment, name string, service 
 	if !group {
 		return nil
 	}
-	if _, err := launched(dgd.Spec.BackendFramework, service, launch.InGrove(leaderClique(strings.ToLower(name)))); err != nil {
+	if _, err := launched(dgd.Spec.BackendFramework, service, inGrove(strings.ToLower(name))); err != nil {
 		return unfit(name, "%w", err)
 	}
 	return nil

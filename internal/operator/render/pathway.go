@@ -171,11 +171,8 @@ func CheckService(name string, declared v1alpha1.BackendFramework, service *v1al
 // checkFeatures returns what a service needs that the operator has not got,
 // whatever way it is run.
 func checkFeatures(name string, declared v1alpha1.BackendFramework, service *v1alpha1.DynamoComponentDeploymentSharedSpec, cluster Capabilities) error {
-	engine, _ := Engine(declared, service) // what is wrong with it is a matter of validation
 	need := func(sentence string) error { return &UnsupportedError{Service: name, Need: sentence} }
 	switch {
-	case service.NodeCount() > 1 && engine == v1alpha1.BackendFrameworkTRTLLM:
-		return need("multinode.nodeCount is above 1, and this version of the operator does not start TensorRT-LLM over several nodes: use one node with enough GPUs")
 	case service.ComponentType == v1alpha1.ComponentTypeEPP && !cluster.InferencePools:
 		return &UnsupportedError{Service: name, Need: missingInferencePools, MissingAPI: v1alpha1.ReasonInferencePoolNotAvailable}
 	case service.Checkpoint != nil && service.Checkpoint.Enabled && !cluster.Checkpoints:

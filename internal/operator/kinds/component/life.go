@@ -11,6 +11,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/apply"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/sshkeys"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/workload"
 )
 
@@ -30,7 +31,15 @@ func begin(visit *lifecycle.Visit, object client.Object) lifecycle.Life {
 
 // Phases implements lifecycle.Life.
 func (l *life) Phases() []lifecycle.Phase {
-	return []lifecycle.Phase{l.chooseWorkload, l.run, l.observe}
+	return []lifecycle.Phase{l.chooseWorkload, l.ensureKeys, l.run, l.observe}
+}
+
+// ensureKeys makes what the pods need that meet by SSH.
+func (l *life) ensureKeys(ctx context.Context) error {
+	if !render.MeetsBySSH(l.dcd.Spec.BackendFramework, &l.dcd.Spec.DynamoComponentDeploymentSharedSpec) {
+		return nil
+	}
+	return sshkeys.Ensure(ctx, l.Apply, l.dcd)
 }
 
 func (l *life) chooseWorkload(context.Context) error {

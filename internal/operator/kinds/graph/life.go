@@ -46,7 +46,7 @@ func begin(visit *lifecycle.Visit, object client.Object) lifecycle.Life {
 // Phases implements lifecycle.Life.
 func (l *life) Phases() []lifecycle.Phase {
 	return []lifecycle.Phase{
-		l.choosePathway, l.checkMessaging, l.ensureClaims, l.applyAccess, l.applyPicker, l.ensureAdapters, l.findCheckpoints, l.run, l.observe,
+		l.choosePathway, l.checkMessaging, l.ensureClaims, l.applyAccess, l.applyPicker, l.ensureAdapters, l.findCheckpoints, l.ensureKeys, l.run, l.observe,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/sshkeys"
 )
 
 // defaultPullSecrets are the references, never the Secrets, that the
@@ -55,6 +56,20 @@ func (l *life) applyPicker(ctx context.Context) error {
 		wanted = append(wanted, picker.Pool)
 	}
 	return l.Apply.Sync(ctx, l.dgd, wanted, pickerKinds(l.Cluster)...)
+}
+
+// ensureKeys makes what pods need that meet by SSH; those of components have
+// their own.
+func (l *life) ensureKeys(ctx context.Context) error {
+	if !l.way.Runs(render.PathGrove) {
+		return nil
+	}
+	for _, service := range l.dgd.Spec.Services {
+		if render.MeetsBySSH(l.dgd.Spec.BackendFramework, service) {
+			return sshkeys.Ensure(ctx, l.Apply, l.dgd)
+		}
+	}
+	return nil
 }
 
 func accessObjects(access *render.GraphAccess) []client.Object {

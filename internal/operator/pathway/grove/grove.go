@@ -27,6 +27,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/pathway"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/sshkeys"
 )
 
 // Pathway implements pathway.Pathway.
@@ -66,6 +67,7 @@ func (Pathway) Rights(cfg *config.OperatorConfiguration) []rbacv1.PolicyRule {
 		lifecycle.Rule(group, "podcliquescalinggroups/scale", "patch"),
 		// Those of a graph that leaves Grove, and that no component takes over.
 		lifecycle.Rule("", "services", "delete"),
+		sshkeys.Rule(),
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/diagnose"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/sshkeys"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/workload"
 )
 
@@ -48,7 +49,7 @@ func (Type) Rights(cfg *config.OperatorConfiguration) []rbacv1.PolicyRule {
 	if !cfg.Orchestrators.LeaderWorkerSet.Enabled {
 		return nil
 	}
-	return []rbacv1.PolicyRule{lifecycle.Rule(lwsv1.GroupVersion.Group, "leaderworkersets", lifecycle.Full...)}
+	return []rbacv1.PolicyRule{lifecycle.Rule(lwsv1.GroupVersion.Group, "leaderworkersets", lifecycle.Full...), sshkeys.Rule()}
 }
 
 // Of implements workload.Type.

@@ -63,6 +63,13 @@
   resources: [services]
   verbs: [delete]
 {{- end }}
+{{- if or (include "dynamo-operator.usesLeaderWorkerSets" .) (include "dynamo-operator.usesGrove" .) }}
+# The key pair by which pods of a group start each other's processes; it is made where there is none.
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames: [mpi-run-ssh-secret]
+  verbs: [get, create, patch]
+{{- end }}
 - apiGroups: [""]
   resources: [services]
   verbs: [get, list, watch, create, patch]
