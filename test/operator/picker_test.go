@@ -93,6 +93,7 @@ func TestAnEndpointPickerComesAndGoesWithItsAPI(t *testing.T) {
 		gone(t, ns, "picked-epp", &appsv1.Deployment{})
 		change(t, dgd, func(d *v1alpha1.DynamoGraphDeployment) { d.Spec.Services["Epp"] = epp })
 		get(t, ns, "picked-pool", pool)
+		get(t, ns, "picked-epp", &appsv1.Deployment{})
 	})
 
 	api.Remove(t)

@@ -129,17 +129,18 @@ func prepare(ctx context.Context, samples []*sample, gpus int) (*tryout, error) 
 	if err := os.Setenv("KUBECONFIG", path); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(installGroups(ctx), installPools(ctx)); err != nil {
+	t, err := connect(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(installGroups(ctx), t.installPools(ctx)); err != nil {
 		return nil, err
 	}
 	// The lock of an earlier run may be of another fixture.
 	if err := command(ctx, "wheelhouse", "deps", "lock", "-f", fleetFile, "--update"); err != nil {
 		return nil, err
 	}
-	if err := command(ctx, "wheelhouse", "apply", "-f", fleetFile, "--yes"); err != nil {
-		return nil, err
-	}
-	return connect(path)
+	return t, command(ctx, "wheelhouse", "apply", "-f", fleetFile, "--yes")
 }
 
 // as loads an archive under all names that a node could pull.
@@ -175,12 +176,27 @@ func installGroups(ctx context.Context) error {
 
 // installPools installs the API of InferencePools, and what endpoint pickers read
 // beside them, by the definitions of its module.
-func installPools(ctx context.Context) error {
+func (t *tryout) installPools(ctx context.Context) error {
 	folder, err := moduleFolder(ctx, "test/thirdparty/epp", "sigs.k8s.io/gateway-api-inference-extension")
 	if err != nil {
 		return err
 	}
-	return command(ctx, "kubectl", "apply", "--server-side", "-f", filepath.Join(folder, "config", "crd", "bases"))
+	files, err := filepath.Glob(filepath.Join(folder, "config", "crd", "bases", "*.yaml"))
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		definitions, err := readSample(file)
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		for _, definition := range definitions.objects {
+			if err := t.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(definition), client.FieldOwner("samples")); err != nil {
+				return fmt.Errorf("install %s: %w", definition.GetName(), err)
+			}
+		}
+	}
+	return nil
 }
 
 func moduleFolder(ctx context.Context, in, module string) (string, error) {
