@@ -94,9 +94,9 @@ test-charts: bin/helm-unittest ## The suites in the charts, run by helm-unittest
 	@mv dist/suites/platform/components/operator dist/suites/platform/charts/dynamo-operator
 	@rm -rf dist/suites/platform/components dist/suites/platform/charts/dynamo-operator/tests
 	@cp -R test/thirdparty/charts/*/ dist/suites/platform/charts/
-	@bin/helm-unittest charts/crds charts/chrek charts/platform/components/operator dist/suites/platform
+	@bin/helm-unittest charts/conversion charts/crds charts/chrek charts/platform/components/operator dist/suites/platform
 	@echo "==> taking each key out of the tests that set it"
-	@go run ./test/charts/suites charts/crds charts/chrek charts/platform/components/operator dist/suites/platform
+	@go run ./test/charts/suites charts/conversion charts/crds charts/chrek charts/platform/components/operator dist/suites/platform
 
 .PHONY: fault-sweep
 fault-sweep: bin/drydock ## Kill or stop wheelhouse after its k-th request, and disturb one request in ten

@@ -7,10 +7,10 @@ import (
 	"io/fs"
 )
 
-//go:embed all:chrek all:crds all:platform all:profiles
+//go:embed all:chrek all:conversion all:crds all:platform all:profiles
 var files embed.FS
 
-// FS returns the charts, one per folder: crds, platform, chrek.
+// FS returns the charts, one per folder: conversion, crds, platform, chrek.
 func FS() fs.FS { return files }
 
 // Profiles returns the shipped values profiles, as NAME.yaml.

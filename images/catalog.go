@@ -59,6 +59,18 @@ var Catalog = []Image{
 		WorkingDir: "/",
 	},
 	{
+		Name:       "dynamo-conversion",
+		Title:      "Conversion of Dynamo objects between the versions of their API",
+		Package:    "cmd/conversion",
+		Binary:     "/conversion",
+		Dirs:       []Dir{tmp},
+		Files:      accounts("nonroot:x:65532:65532:nonroot:/:/sbin/nologin", "nonroot:x:65532:"),
+		User:       65532,
+		Group:      65532,
+		Entrypoint: []string{"/conversion"},
+		WorkingDir: "/",
+	},
+	{
 		Name:    "chrek-agent",
 		Title:   "Checkpoint agent of a node",
 		Package: "cmd/chrek-agent",

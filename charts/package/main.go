@@ -46,7 +46,7 @@ func run(out, lock string, withFixtures bool) error {
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "CHART\tPACKAGE\tLEFT OUT")
-	for _, folder := range []string{"crds", "platform", "chrek"} {
+	for _, folder := range []string{"conversion", "crds", "platform", "chrek"} {
 		c, err := open(folder, shelf, withFixtures)
 		if err != nil {
 			return err

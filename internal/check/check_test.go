@@ -12,10 +12,11 @@ import (
 
 // A platform chart as small as the rules allow.
 var smallCharts = fstest.MapFS{
-	"crds/Chart.yaml":      {Data: []byte("apiVersion: v2\nname: dynamo-crds\nversion: 1.0.0\n")},
-	"chrek/Chart.yaml":     {Data: []byte("apiVersion: v2\nname: chrek\nversion: 1.0.0\n")},
-	"platform/Chart.yaml":  {Data: []byte("apiVersion: v2\nname: dynamo-platform\nversion: 1.0.0\ndependencies:\n- {name: operator, version: 1.0.0, repository: 'file://components/operator', alias: dynamo-operator}\n- {name: nats, version: 1.3.2, repository: 'https://nats.example.com', condition: nats.enabled}\n- {name: queues, version: 1.0.0, repository: 'file://components/queues', condition: queues.enabled}\n")},
-	"platform/values.yaml": {Data: []byte("nats: {enabled: false}\nqueues: {enabled: false}\n")},
+	"conversion/Chart.yaml": {Data: []byte("apiVersion: v2\nname: dynamo-conversion\nversion: 1.0.0\n")},
+	"crds/Chart.yaml":       {Data: []byte("apiVersion: v2\nname: dynamo-crds\nversion: 1.0.0\n")},
+	"chrek/Chart.yaml":      {Data: []byte("apiVersion: v2\nname: chrek\nversion: 1.0.0\n")},
+	"platform/Chart.yaml":   {Data: []byte("apiVersion: v2\nname: dynamo-platform\nversion: 1.0.0\ndependencies:\n- {name: operator, version: 1.0.0, repository: 'file://components/operator', alias: dynamo-operator}\n- {name: nats, version: 1.3.2, repository: 'https://nats.example.com', condition: nats.enabled}\n- {name: queues, version: 1.0.0, repository: 'file://components/queues', condition: queues.enabled}\n")},
+	"platform/values.yaml":  {Data: []byte("nats: {enabled: false}\nqueues: {enabled: false}\n")},
 	"platform/values.schema.json": {Data: []byte(`{"type": "object", "additionalProperties": false, "properties": {
 		"global": {"type": "object"}, "dynamo-operator": {"type": "object"}, "nats": {"type": "object"}, "queues": {"type": "object"}, "name": {"type": "string"}}}`)},
 	"platform/templates/a.yaml":                           {Data: []byte("apiVersion: v1\nkind: Service\nmetadata: {name: {{ .Values.name | default .Release.Name }}}\n")},

@@ -64,8 +64,9 @@ func (d *decoder) journal(n *yaml.Node, f *Fleet) {
 
 func (d *decoder) crds(n *yaml.Node, f *Fleet) {
 	d.object(n, "spec.crds", fields{
-		"namespace": func(n *yaml.Node) { f.CRDs.Namespace = d.namespace(n, "spec.crds.namespace") },
-		"install":   func(n *yaml.Node) { f.CRDs.Elsewhere = !d.boolean(n, "spec.crds.install").Value },
+		"namespace":  func(n *yaml.Node) { f.CRDs.Namespace = d.namespace(n, "spec.crds.namespace") },
+		"install":    func(n *yaml.Node) { f.CRDs.Elsewhere = !d.boolean(n, "spec.crds.install").Value },
+		"conversion": func(n *yaml.Node) { f.CRDs.Conversion = d.boolean(n, "spec.crds.conversion") },
 	})
 }
 

@@ -17,13 +17,17 @@ const (
 
 // The charts that a fleet steers, as they are named in the fleet file.
 const (
-	ChartCRDs     = "crds"
-	ChartPlatform = "platform"
-	ChartChrek    = "chrek"
+	ChartConversion = "conversion"
+	ChartCRDs       = "crds"
+	ChartPlatform   = "platform"
+	ChartChrek      = "chrek"
 )
 
 // ChartKeys lists the names under which values may be given.
-var ChartKeys = []string{ChartCRDs, ChartPlatform, ChartChrek}
+var ChartKeys = []string{ChartConversion, ChartCRDs, ChartPlatform, ChartChrek}
+
+// ConversionRelease is the name of the release that converts objects of the CRDs.
+const ConversionRelease = "dynamo-conversion"
 
 // Scopes of an operator.
 const (
@@ -84,6 +88,9 @@ type CRDs struct {
 	Elsewhere bool
 	// Namespace holds the release record; default "default".
 	Namespace Located[string]
+	// Conversion says whether objects can be written in every version of their
+	// API, for which a program beside the journal converts them.
+	Conversion Located[bool]
 }
 
 // DefaultJournal is the namespace of the journal of a fleet that names none.

@@ -52,7 +52,7 @@ func TestWrongFilesAreExplained(t *testing.T) {
 		{"bad namespace", head + "spec:\n  platforms:\n    - namespace: Team_A\n", `f.yaml:6:18: spec.platforms[0].namespace "Team_A" is not a namespace name (small letters, digits and dashes, at most 63 long)`},
 		{"bad scope", head + "spec:\n  platforms:\n    - {namespace: a, scope: all}\n", `f.yaml:6:29: spec.platforms[0].scope is "all"; it must be one of: namespace, cluster`},
 		{"number for a text", head + "spec:\n  platforms:\n    - namespace: 1\n", `f.yaml:6:18: spec.platforms[0].namespace must be a text, found "1"`},
-		{"unknown chart", head + "spec:\n  values:\n    - platforn: {}\n  platforms: [{namespace: a}]\n", `f.yaml:6:7: unknown chart "platforn"; values are keyed by chart: crds, platform, chrek (did you mean "platform"?)`},
+		{"unknown chart", head + "spec:\n  values:\n    - platforn: {}\n  platforms: [{namespace: a}]\n", `f.yaml:6:7: unknown chart "platforn"; values are keyed by chart: conversion, crds, platform, chrek (did you mean "platform"?)`},
 		{"key twice", head + "spec:\n  values:\n    - platform: {a: 1, a: 2}\n  platforms: [{namespace: a}]\n", `f.yaml:6:24: key "a" is given twice`},
 		{"registry URL", head + "spec:\n  shared: {registry: https://r.example.com}\n  platforms: [{namespace: a}]\n", `f.yaml:5:22: spec.shared.registry is a host with an optional path, not a URL: write it without "https://"`},
 		{"word for a boolean", head + "spec:\n  shared: {checkpoint: {enabled: maybe}}\n  platforms: [{namespace: a}]\n", `f.yaml:5:34: spec.shared.checkpoint.enabled must be true or false, found "maybe"`},

@@ -97,8 +97,21 @@ func Outline(f *Fleet) *Set {
 	return set
 }
 
-// outline lists the releases, each with the platform that it is of; nil for the
-// CRDs.
+// crdReleases are the CRDs and, before them, what converts their objects.
+func (f *Fleet) crdReleases() (out []Release) {
+	crds := Release{Key: Key{Namespace: f.CRDs.Namespace.Value, Name: "dynamo-crds"}, Chart: ChartCRDs, Origin: f.CRDs.Namespace.Origin}
+	if f.CRDs.Conversion.Value {
+		converts := Release{
+			Key: Key{Namespace: f.Journal.Namespace.Value, Name: ConversionRelease}, Chart: ChartConversion, Origin: f.CRDs.Conversion.Origin,
+		}
+		crds.After = []Key{converts.Key}
+		out = append(out, converts)
+	}
+	return append(out, crds)
+}
+
+// outline lists the releases, each with the platform that it is of; nil for
+// those of the CRDs.
 func (r *resolver) outline() (*Set, []*Platform) {
 	f := r.fleet
 	set, of := &Set{Name: f.Name}, []*Platform(nil)
@@ -106,10 +119,8 @@ func (r *resolver) outline() (*Set, []*Platform) {
 		set.Profiles = append(set.Profiles, profile.Value)
 	}
 	if !f.CRDs.Elsewhere {
-		of = append(of, nil)
-		set.Releases = append(set.Releases, Release{
-			Key: Key{Namespace: f.CRDs.Namespace.Value, Name: "dynamo-crds"}, Chart: ChartCRDs, Origin: f.CRDs.Namespace.Origin,
-		})
+		set.Releases = append(set.Releases, f.crdReleases()...)
+		of = make([]*Platform, len(set.Releases))
 	}
 	for i := range f.Platforms {
 		p := &f.Platforms[i]

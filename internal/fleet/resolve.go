@@ -132,8 +132,8 @@ func (r *resolver) release(rel Release, base, own, flags *Value) Release {
 		base.Field(rel.Chart), own.Field(rel.Chart), flags.Field(rel.Chart),
 	)
 	effective := Effective(r.Defaults[rel.Chart], rel.Overrides)
-	if certified := r.certificateFact(rel, effective); certified != nil {
-		rel.Overrides = Merge(certified, rel.Overrides)
+	if told := Merge(r.certificateFact(rel, effective), r.conversionFact(rel)); told != nil {
+		rel.Overrides = Merge(told, rel.Overrides)
 		effective = Effective(r.Defaults[rel.Chart], rel.Overrides)
 	}
 	rel.Values = passGlobal(effective)
@@ -152,6 +152,26 @@ func (r *resolver) certificateFact(rel Release, effective *Value) *Value {
 		return nil
 	}
 	return NewMap(rel.Origin).Put(fact(true, on.Origin), certificateKey...)
+}
+
+// conversionFact tells the CRDs who converts their objects; nil elsewhere.
+func (r *resolver) conversionFact(rel Release) *Value {
+	if rel.Chart != ChartCRDs || len(rel.After) == 0 || r.Defaults[rel.Chart].At("conversion") == nil {
+		return nil
+	}
+	out, origin := NewMap(rel.Origin), r.fleet.CRDs.Conversion.Origin
+	for _, said := range []struct {
+		plain any
+		path  []string
+	}{
+		{true, []string{"enabled"}},
+		{true, []string{"wheelhouse"}},
+		{rel.After[0].Namespace, []string{"service", "namespace"}},
+		{rel.After[0].Name, []string{"service", "name"}},
+	} {
+		out = out.Put(fact(said.plain, origin), append([]string{"conversion"}, said.path...)...)
+	}
+	return out
 }
 
 // common are the layers above the charts' defaults that releases share:
@@ -275,7 +295,7 @@ func (r *resolver) values(name string, layer Layer, data []byte) (*Value, error)
 func sharedFacts(s Shared) *Value {
 	out := NewMap(Origin{Layer: LayerShared})
 	everywhere := func(plain any, origin Origin, path ...string) {
-		for _, key := range []string{ChartPlatform, ChartChrek} {
+		for _, key := range []string{ChartConversion, ChartPlatform, ChartChrek} {
 			out = out.Put(fact(plain, origin), append([]string{key}, path...)...)
 		}
 	}

@@ -47,7 +47,8 @@ type DestroyPlan struct {
 	Namespaces []string
 	Options    DestroyOptions
 
-	crdRelease Record
+	// crdRelease and what converts its objects stay, and go, together.
+	crdRelease, conversion Record
 	// stay are releases of the fleet in namespaces that were not selected.
 	stay []Record
 	// objects of the releases, as their newest records tell; those with a keep
@@ -139,10 +140,14 @@ func (r *DestroyPlan) countCRDs(ctx context.Context, applied []string, releases 
 
 // read finds the objects of the releases.
 func (r *DestroyPlan) read(ctx context.Context, releases Records) error {
-	stored, refused := make([]*Stored, len(r.Releases)), make([]error, len(r.Releases))
+	read := slices.Clone(r.Releases)
+	if r.conversion.Revision > 0 {
+		read = append(read, r.conversion)
+	}
+	stored, refused := make([]*Stored, len(read)), make([]error, len(read))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(inMemory)
-	for i, record := range r.Releases {
+	for i, record := range read {
 		group.Go(func() (err error) {
 			stored[i], err = releases.Stored(ctx, record.Key, 0)
 			var altered *AlteredError
@@ -155,7 +160,7 @@ func (r *DestroyPlan) read(ctx context.Context, releases Records) error {
 	if err := errors.Join(append(refused, group.Wait())...); err != nil {
 		return fmt.Errorf("nothing was removed: %w", err)
 	}
-	for i, record := range r.Releases {
+	for i, record := range read {
 		r.objects[record.Key], _ = without(stored[i].objects(), nil)
 	}
 	return nil
@@ -175,6 +180,8 @@ func (r *DestroyPlan) collect(id Identity, records map[fleet.Key]Record) (crds f
 		switch {
 		case key == crds:
 			installed, r.crdRelease = true, record
+		case converts(key) && (named[key] || record.Fleet == id.Set.Name && record.Known):
+			r.conversion = record
 		case named[key] || record.Fleet == id.Set.Name && record.Known:
 			r.Releases = append(r.Releases, record)
 		}
@@ -203,7 +210,7 @@ func (r *DestroyPlan) survey(ctx context.Context, id Identity, cluster Remains) 
 		return err
 	}
 	for name, state := range states {
-		if state == NamespaceActive && name != "default" {
+		if state == NamespaceActive && name != "default" && name != id.Journal() {
 			r.Namespaces = append(r.Namespaces, name)
 		}
 	}
@@ -228,7 +235,7 @@ func (r *DestroyPlan) claimants(set *fleet.Set) []fleet.Key {
 		keys[record.Key] = true
 	}
 	for _, rel := range set.Releases {
-		if rel.Chart != fleet.ChartCRDs {
+		if !ofCluster(rel.Chart) {
 			keys[rel.Key] = true
 		}
 	}
@@ -309,6 +316,13 @@ func (r *DestroyPlan) plan(id Identity, crds fleet.Key, crdsInstalled bool) {
 		// The release goes last: it is what leads to the CRDs if this ends early.
 		deleted := add(Step{ID: "crds", Kind: StepCRDs, Action: ActionDelete, Names: names, Needs: last})
 		last = append(last, deleted, add(Step{ID: releaseID(crds), Kind: StepRelease, Action: ActionUninstall, Key: crds, Needs: []string{deleted}, last: r.crdRelease, crds: true}))
+	}
+	if r.Options.PurgeCRDs && r.conversion.Revision > 0 {
+		// Nothing asks for it once the definitions are gone.
+		last = append(last, add(Step{
+			ID: releaseID(r.conversion.Key), Kind: StepRelease, Action: ActionUninstall, Key: r.conversion.Key, Needs: last,
+			last: r.conversion, gone: r.objects[r.conversion.Key],
+		}))
 	}
 	if r.Options.PurgeNamespaces {
 		for _, name := range r.Namespaces {

@@ -116,6 +116,9 @@ type Executor interface {
 	// AwaitReady blocks until a gate is open. report receives each new
 	// message about what is waited for.
 	AwaitReady(ctx context.Context, gate Gate, report func(string)) error
+	// ConvertedBy lists the CRDs that serve several versions and have their objects
+	// converted by what a release runs.
+	ConvertedBy(ctx context.Context, release fleet.Key) ([]string, error)
 	// Refresh forgets what the cluster serves, after CRDs changed.
 	Refresh()
 }

@@ -48,7 +48,7 @@ func (p *Plan) Only(namespaces []string) {
 	for i := range p.Steps {
 		step := &p.Steps[i]
 		about := step.Kind == StepRelease || step.Kind == StepCertificate || step.Kind == StepGate
-		other := about && step.target.Chart != "" && step.target.Chart != fleet.ChartCRDs && !slices.Contains(namespaces, step.Key.Namespace)
+		other := about && step.target.Chart != "" && !ofCluster(step.target.Chart) && !slices.Contains(namespaces, step.Key.Namespace)
 		switch {
 		case other && step.Kind == StepRelease:
 			step.Action, step.Reason, step.Needs = ActionLater, "its namespace is not selected", nil
@@ -96,8 +96,10 @@ func (r *DestroyPlan) only(namespaces []string) {
 			r.stay = append(r.stay, record)
 		}
 	}
-	if r.crdRelease.Revision > 0 {
-		r.stay = append(r.stay, r.crdRelease)
+	for _, record := range []Record{r.conversion, r.crdRelease} {
+		if record.Revision > 0 {
+			r.stay = append(r.stay, record)
+		}
 	}
 	r.Releases = slices.DeleteFunc(r.Releases, func(record Record) bool { return !chosen(namespaces, record.Namespace) })
 	r.Graphs = slices.DeleteFunc(r.Graphs, func(g Graph) bool { return !chosen(namespaces, g.Namespace) })

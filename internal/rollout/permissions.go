@@ -234,6 +234,11 @@ func PermitDestroy(ctx context.Context, id Identity, d *Desired, cluster Reviewe
 			crds = target.Key
 			continue
 		}
+		if target.Chart == fleet.ChartConversion {
+			destroy.conversion = Record{Key: target.Key, Revision: 1}
+			destroy.objects[target.Key], _ = without(target.Rendered.Objects, nil)
+			continue
+		}
 		destroy.Releases = append(destroy.Releases, Record{Key: target.Key})
 		destroy.objects[target.Key], _ = without(target.Rendered.Objects, nil)
 		destroy.Claims[target.Key] = []string{Everything}

@@ -85,7 +85,11 @@ func NewPlan(d *Desired, s *Snapshot) (*Plan, error) {
 			release.Needs = append(release.Needs, gateID(before))
 		}
 		plan.Steps = append(plan.Steps, release)
-		if certificate := s.certificateStep(i, release); certificate != nil {
+		if target.Chart == fleet.ChartConversion {
+			// Definitions that ask for it come once it answers, whatever else is waited for.
+			gate.awaited = true
+		}
+		if certificate := s.certificateStep(s.authorityFor(i), release); certificate != nil {
 			gate.Needs = append(gate.Needs, certificate.ID)
 			plan.Steps = append(plan.Steps, *certificate)
 		}

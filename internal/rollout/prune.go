@@ -3,6 +3,8 @@ package rollout
 import (
 	"context"
 	"fmt"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
 
 // Prune adds the removal of the plan's orphans, with all that it deletes. Graphs
@@ -22,10 +24,23 @@ func (p *Plan) Prune(ctx context.Context, releases Records, cluster Previewer) e
 		if err != nil {
 			return err
 		}
+		if converts(orphan.Key) {
+			step.Needs = p.gatesOfCRDs()
+		}
 		p.Steps = append(p.Steps, step)
 	}
 	p.Orphans = nil
 	return nil
+}
+
+// gatesOfCRDs are the gates of the CRDs' release.
+func (p *Plan) gatesOfCRDs() (out []string) {
+	for _, step := range p.Steps {
+		if step.Kind == StepGate && step.target.Chart == fleet.ChartCRDs {
+			out = append(out, step.ID)
+		}
+	}
+	return out
 }
 
 func pruneStep(ctx context.Context, orphan Record, releases Records, cluster Previewer) (Step, error) {

@@ -49,10 +49,15 @@ func PlanRollback(fleetName string, number int, revisions []Revision, records ma
 	}
 	for key, record := range records {
 		if record.Fleet == fleetName && record.Known && !wanted[key] && record.Status != HelmUninstalled {
-			r.Plan.Steps = append(r.Plan.Steps, Step{
+			step := Step{
 				ID: releaseID(key), Kind: StepRelease, Action: ActionUninstall, Key: key, last: record,
 				Reason: fmt.Sprintf("revision %d did not have it", to.Number),
-			})
+			}
+			if converts(key) {
+				step.Action, step.Reason = ActionUnchanged, ""
+				r.Lost = append(r.Lost, fmt.Sprintf("release %s stays: %s", key, conversionStays))
+			}
+			r.Plan.Steps = append(r.Plan.Steps, step)
 		}
 	}
 	slices.SortFunc(r.Plan.Steps, func(a, b Step) int { return strings.Compare(a.ID, b.ID) })
@@ -107,6 +112,9 @@ func (r *RollbackPlan) restore(rel ReleaseAt, records map[fleet.Key]Record) {
 		Reason:   fmt.Sprintf("back to Helm revision %d", rel.Revision),
 	}
 	switch {
+	case rel.Status == HelmUninstalled && installed && converts(rel.Key):
+		step.Action, step.Reason = ActionUnchanged, ""
+		r.Lost = append(r.Lost, fmt.Sprintf("release %s stays: %s", rel.Key, conversionStays))
 	case rel.Status == HelmUninstalled && installed:
 		step.Action, step.Reason = ActionUninstall, fmt.Sprintf("revision %d did not have it", r.To.Number)
 	case rel.Status == HelmUninstalled:
@@ -172,7 +180,7 @@ func (r *RollbackPlan) keepCRDs(i int, because string) {
 	step.Action, step.Reason = ActionUnchanged, ""
 }
 
-// order puts CRDs where they belong. Definitions that know less than those of
+// order puts CRDs where they belong, before what converts their objects. Definitions that know less than those of
 // now go back when no program of now writes objects any more; others, before
 // the programs that need them.
 func (r *RollbackPlan) order() {
@@ -187,6 +195,8 @@ func (r *RollbackPlan) order() {
 		other := &r.Plan.Steps[j]
 		switch {
 		case j == i || !other.Action.Changes():
+		case converts(other.Key):
+			other.Needs = append(other.Needs, gate.ID)
 		case last:
 			crds.Needs = append(crds.Needs, other.ID)
 		default:

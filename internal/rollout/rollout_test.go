@@ -163,8 +163,10 @@ func TestTerminatingNamespaceStopsEverything(t *testing.T) {
 
 // world is a cluster in memory that records what it is asked.
 type world struct {
-	mutex sync.Mutex
-	log   []string
+	// converted are the CRDs whose objects are converted.
+	converted []string
+	mutex     sync.Mutex
+	log       []string
 	// fail makes an operation fail, block makes it wait for a channel.
 	fail  map[string]error
 	block map[string]chan struct{}
@@ -192,6 +194,8 @@ func (w *world) DeleteNamespace(ctx context.Context, name string) (string, error
 	return "it is in use", w.do(ctx, "delete "+name)
 }
 func (w *world) Refresh() {}
+
+func (w *world) ConvertedBy(context.Context, fleet.Key) ([]string, error) { return w.converted, nil }
 
 func (w *world) ApplyCRDs(ctx context.Context, crds []chart.Object, _ Fields) error {
 	return w.do(ctx, "apply crds "+strings.Join(crdNames(crds), ","))

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"slices"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
@@ -19,8 +20,8 @@ func (certificateKind) do(ctx context.Context, s Step, e *execution, _ func(stri
 func authorityNeeds(a *Authority) []Need {
 	reason := "the certificate of release " + a.Release.String()
 	out := []Need{
-		{Verbs: []string{"create", "get", "update"}, Resource: "secrets", Namespace: a.Release.Namespace, For: reason},
-		{Verbs: []string{"get"}, Resource: "services", Namespace: a.Release.Namespace, For: reason},
+		{Verbs: []string{"create", "get", "update"}, Resource: "secrets", Namespace: a.Namespace, For: reason},
+		{Verbs: []string{"get"}, Resource: "services", Namespace: a.Namespace, For: reason},
 	}
 	for i := range a.Configurations {
 		out = append(out, Need{Verbs: []string{"get", "patch"}, Object: &a.Configurations[i], For: reason})
@@ -28,20 +29,30 @@ func authorityNeeds(a *Authority) []Need {
 	return out
 }
 
-// certificateStep follows the release, which brings the configurations and the
-// Service; nil if nothing is due.
-func (s *Snapshot) certificateStep(i int, release Step) *Step {
-	if len(s.due) == 0 || s.due[i] == "" {
+// certificateStep follows the release, which brings the configurations or the
+// Service; nil if nothing is due for the target whose authority it is.
+func (s *Snapshot) certificateStep(of int, release Step) *Step {
+	if len(s.due) == 0 || s.due[of] == "" {
 		return nil
 	}
 	action := ActionRepair
 	if release.last.Revision == 0 {
 		action = ActionCreate
 	}
+	release.target.authority = s.Targets[of].authority
 	return &Step{
-		ID: "certificate " + release.Key.String(), Kind: StepCertificate, Action: action, Reason: s.due[i],
+		ID: "certificate " + release.Key.String(), Kind: StepCertificate, Action: action, Reason: s.due[of],
 		Key: release.Key, Needs: []string{release.ID}, target: release.target,
 	}
+}
+
+// authorityFor is the target whose authority is due with a target: its own, but
+// the one that converts waits for the certificate that CRDs ask for.
+func (s *Snapshot) authorityFor(i int) int {
+	if s.Targets[i].Chart != fleet.ChartConversion {
+		return i
+	}
+	return max(i, slices.IndexFunc(s.Targets, func(t Target) bool { return slices.Contains(t.After, s.Targets[i].Key) }))
 }
 
 // keepAuthority makes the webhooks of what a release now has trusted.

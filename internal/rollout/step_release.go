@@ -32,6 +32,9 @@ func (releaseKind) do(ctx context.Context, s Step, e *execution, progress func(s
 		out.record = s.last
 	case ActionUninstall:
 		out.record = s.last
+		if err := e.unneeded(ctx, s.Key); err != nil {
+			return out, err
+		}
 		if out.record.Left, err = e.releases.Uninstall(ctx, s.Key); err == nil {
 			out.record.Status = HelmUninstalled
 		}

@@ -17,7 +17,7 @@ func TestWhatAStepDoesAndNeeds(t *testing.T) {
 	crd := chart.Object{APIVersion: "apiextensions.k8s.io/v1", Kind: kindCRD, Name: "xs.example.com"}
 	some := Target{Release: fleet.Release{Key: key("a")}, Rendered: &chart.Rendered{Objects: []chart.Object{crd}}}
 	certified := some
-	certified.authority = &Authority{Release: key("a"), Secret: "cert", Service: "hooks"}
+	certified.authority = &Authority{Release: key("a"), Namespace: "a", Secret: "cert", Service: "hooks"}
 	for _, test := range []struct {
 		name string
 		step Step

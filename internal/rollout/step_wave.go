@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
 
 // waveKind stands between two waves.
@@ -47,7 +45,7 @@ func (p *Plan) addWaves(waves []string) {
 
 // inWave reports whether a step is about a release of a wave. CRDs are in none.
 func (s *Step) inWave(wave string) bool {
-	return (s.Kind == StepRelease || s.Kind == StepCertificate || s.Kind == StepGate) && s.target.Chart != "" && s.target.Chart != fleet.ChartCRDs && s.target.Wave == wave
+	return (s.Kind == StepRelease || s.Kind == StepCertificate || s.Kind == StepGate) && s.target.Chart != "" && !ofCluster(s.target.Chart) && s.target.Wave == wave
 }
 
 // Until leaves what belongs to waves after the named one for another run. An

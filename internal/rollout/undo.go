@@ -150,6 +150,8 @@ func undoStep(o Outcome) (step Step, stays string) {
 		return step, "it was uninstalled, and its history with it"
 	case o.Step.Action == ActionInstall && step.crds:
 		return step, "its CRDs are new, and stay: they carry a keep policy, and the next apply goes on from them"
+	case o.Step.Action == ActionInstall && converts(step.Key):
+		return step, conversionStays
 	case o.Step.Action == ActionInstall:
 		step.Action, step.Reason = ActionUninstall, "it was new"
 	case before.Status == HelmDeployed && !o.Step.returnable:

@@ -38,6 +38,7 @@ var pulledImages = []pulled{
 		"controllerManager.manager.image.repository", "controllerManager.manager.image.tag", "controllerManager.manager.image.digest", "global.imageRegistry",
 	}},
 	{folder: "platform/components/operator", when: "by graphs with a debugger; the operator adds it", keys: []string{"dynamo.internalImages.debugger", "global.imageRegistry"}},
+	{folder: "conversion", when: "always", keys: []string{"image.repository", "image.tag", "image.digest", "global.imageRegistry"}},
 	{folder: "chrek", when: "always", keys: []string{"daemonset.image.repository", "daemonset.image.tag", "daemonset.image.digest", "global.imageRegistry"}},
 }
 
@@ -95,7 +96,7 @@ func (p pulled) image(t *testing.T, values map[string]any) string {
 		part, _, _ := strings.Cut(p.values, ":")
 		images = imagesBelow(t, rendered, "/charts/"+part+"/")
 	}
-	if p.folder != "chrek" && p.values == "" {
+	if strings.HasPrefix(p.folder, "platform") && p.values == "" {
 		debugger := operatorConfig(t, rendered).Components.DebuggerImage
 		images = slices.DeleteFunc(images, func(image string) bool { return image == debugger })
 	}

@@ -47,7 +47,8 @@ type subject struct {
 }
 
 var subjects = []subject{
-	{name: "crds", folder: "crds", ways: []string{`{}`}},
+	{name: "conversion", folder: "conversion", ways: []string{`{}`, `{certificate: {certManager: true}}`}},
+	{name: "crds", folder: "crds", ways: []string{`{}`, `{conversion: {enabled: true, wheelhouse: true, caBundle: ` + someAuthority + `}}`, `{conversion: {enabled: true, certManager: true}}`}},
 	{name: "chrek", folder: "chrek", ways: []string{`{}`, `serviceAccount: {create: false}`}},
 	{name: "operator", folder: "platform/components/operator", arrivesNowhere: []string{
 		// Read by the rules of the manager; refused by a template, whatever they are.
@@ -316,11 +317,12 @@ func tree(c *chart.Chart, release, namespace string, values map[string]any) (any
 	}
 	out := []any{}
 	for _, object := range rendered.Objects {
+		content := object.Content
 		if object.Kind == "CustomResourceDefinition" {
-			continue // rendered as it is, and long
+			content = withoutVersions(content)
 		}
 		parsed := map[string]any{}
-		if err := yaml.Unmarshal([]byte(object.Content), &parsed); err != nil {
+		if err := yaml.Unmarshal([]byte(content), &parsed); err != nil {
 			return nil, err
 		}
 		if data, ok := parsed["data"].(map[string]any); ok && object.Kind == "ConfigMap" {
@@ -333,6 +335,14 @@ func tree(c *chart.Chart, release, namespace string, values map[string]any) (any
 		out = append(out, withoutDigests(parsed))
 	}
 	return out, nil
+}
+
+// withoutVersions cuts a definition's versions out, which are rendered as they are,
+// and long.
+func withoutVersions(content string) string {
+	before, versions, _ := strings.Cut(content, "\n  versions:\n")
+	_, after, _ := strings.Cut(versions, "\n  conversion:\n")
+	return before + "\n  conversion:\n" + after
 }
 
 func parsedFile(content any) (any, error) {

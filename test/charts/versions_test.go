@@ -11,7 +11,7 @@ import (
 // One version everywhere: a chart whose image is another release's would run
 // an operator that does not know its configuration.
 func TestVersionsAgree(t *testing.T) {
-	for _, folder := range []string{"crds", "platform", "platform/components/operator", "chrek"} {
+	for _, folder := range []string{"conversion", "crds", "platform", "platform/components/operator", "chrek"} {
 		c, err := chart.OpenFS(charts.FS(), folder)
 		if err != nil {
 			t.Fatal(err)

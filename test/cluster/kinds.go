@@ -16,7 +16,7 @@ import (
 // InstallKinds creates our CRDs and waits until they are served. The client's
 // scheme must know CRDs.
 func InstallKinds(c client.Client) error {
-	names, err := fs.Glob(charts.FS(), "crds/templates/*.yaml")
+	names, err := fs.Glob(charts.FS(), "crds/definitions/*.yaml")
 	if err != nil {
 		return err
 	}

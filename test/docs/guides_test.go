@@ -93,7 +93,7 @@ func accept(t *testing.T, guide string, document []byte) bool {
 
 func render(t *testing.T, guide, name string, values map[string]any) {
 	t.Helper()
-	folder, known := map[string]string{"dynamo-crds": "crds", "dynamo-platform": "platform", "chrek": "chrek"}[name]
+	folder, known := map[string]string{"dynamo-conversion": "conversion", "dynamo-crds": "crds", "dynamo-platform": "platform", "chrek": "chrek"}[name]
 	if !known {
 		t.Errorf("%s: there is no chart %q", guide, name)
 		return

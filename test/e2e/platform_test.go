@@ -44,6 +44,7 @@ func TestPlatform(t *testing.T) {
 		{"a planner and an autoscaler scale a service", planners},
 		{"an endpoint picker names frontends of its graph", pickers},
 		{"a request becomes a graph that answers", requests},
+		{"graphs are written in both versions, whatever happens to what converts", versions},
 		{"stock Helm knows the releases", stockHelm},
 		{"apply repairs an uninstalled release", repair},
 		{"the operators have the rights they need and no wildcard", rights},

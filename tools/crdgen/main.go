@@ -1,5 +1,5 @@
 // Command crdgen generates everything that follows from the API types: the deep-copy functions next
-// to them, the CustomResourceDefinitions in charts/crds/templates, and their second versions in
+// to them, the CustomResourceDefinitions in charts/crds/definitions, and their second versions in
 // charts/crds/versions.
 //
 // Run it from the repository's root with: go run -C tools ./crdgen
@@ -23,7 +23,7 @@ import (
 const (
 	crdsDir = "charts/crds"
 	// definitionsDir and versionsDir lie in crdsDir.
-	definitionsDir, versionsDir = "templates", "versions"
+	definitionsDir, versionsDir = "definitions", "versions"
 )
 
 // apiDirs are the versions of the API. Objects are stored in the first.

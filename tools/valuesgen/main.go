@@ -13,7 +13,7 @@ import (
 )
 
 // charts lists the folders of the charts, from the repository's root.
-var charts = []string{"charts/crds", "charts/platform", "charts/platform/components/operator", "charts/chrek"}
+var charts = []string{"charts/crds", "charts/platform", "charts/platform/components/operator", "charts/chrek", "charts/conversion"}
 
 func main() {
 	root := flag.String("root", "..", "the repository's root")

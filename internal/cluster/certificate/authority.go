@@ -3,6 +3,7 @@ package certificate
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/certs"
@@ -90,7 +92,7 @@ func (k Keeper) standing(ctx context.Context, authority rollout.Authority) (*sta
 	}
 	trusted := certs.Trusted(before)
 	st.known = trusted != nil
-	secret, err := k.session.Kube.CoreV1().Secrets(authority.Release.Namespace).Get(ctx, authority.Secret, metav1.GetOptions{})
+	secret, err := k.session.Kube.CoreV1().Secrets(authority.Namespace).Get(ctx, authority.Secret, metav1.GetOptions{})
 	var stored *certs.Material
 	var problem error
 	switch {
@@ -129,7 +131,7 @@ func common(bundles [][]byte) []byte {
 }
 
 // trust writes the authority into every webhook of a configuration, if that is
-// as it was read.
+// as it was read. A CRD that does not exist yet is trusted with it later.
 func (k Keeper) trust(ctx context.Context, configuration chart.Object, bundle []byte) error {
 	at, err := k.session.Locate(configuration, fleet.Key{})
 	if err != nil {
@@ -137,15 +139,21 @@ func (k Keeper) trust(ctx context.Context, configuration chart.Object, bundle []
 	}
 	client := k.session.Client(at)
 	live, err := client.Get(ctx, configuration.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) && isCRD(configuration) {
+		return nil
+	}
 	if err != nil {
 		return k.session.Explain("read "+configuration.String(), err)
 	}
-	type operation struct {
-		Op    string `json:"op"`
-		Path  string `json:"path"`
-		Value any    `json:"value"`
-	}
 	patch := []operation{{"test", "/metadata/resourceVersion", live.GetResourceVersion()}}
+	if isCRD(configuration) {
+		// The status of a new one changes all the time.
+		patch[0] = operation{"test", "/metadata/generation", live.GetGeneration()}
+		patch, err = trustOfCRD(patch, configuration, live, bundle)
+		if err != nil {
+			return err
+		}
+	}
 	hooks, _ := live.Object["webhooks"].([]any)
 	for i := range hooks {
 		patch = append(patch, operation{"add", fmt.Sprintf("/webhooks/%d/clientConfig/caBundle", i), bundle})
@@ -158,10 +166,39 @@ func (k Keeper) trust(ctx context.Context, configuration chart.Object, bundle []
 	return k.session.Explain("write the authority into "+configuration.String(), err)
 }
 
+// operation is one of a JSON patch.
+type operation struct {
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value any    `json:"value"`
+}
+
+// trustOfCRD has a CRD trust the authority. One that has no webhook yet is given
+// the wanted one as a whole: its further versions, which need it, come after that.
+func trustOfCRD(patch []operation, wanted chart.Object, live *unstructured.Unstructured, bundle []byte) ([]operation, error) {
+	if _, has, _ := unstructured.NestedMap(live.Object, "spec", "conversion", "webhook", "clientConfig"); has {
+		return append(patch, operation{"add", "/spec/conversion/webhook/clientConfig/caBundle", bundle}), nil
+	}
+	var content map[string]any
+	if err := wanted.Read(&content); err != nil {
+		return nil, fmt.Errorf("%s: %w", wanted, err)
+	}
+	conversion, has, err := unstructured.NestedMap(content, "spec", "conversion")
+	if err == nil && has {
+		err = unstructured.SetNestedField(conversion, base64.StdEncoding.EncodeToString(bundle), "webhook", "clientConfig", "caBundle")
+	}
+	if err != nil || !has {
+		return nil, fmt.Errorf("%s: spec.conversion names no webhook: %w", wanted, err)
+	}
+	return append(patch, operation{"add", "/spec/conversion", conversion}), nil
+}
+
+func isCRD(o chart.Object) bool { return o.Kind == "CustomResourceDefinition" }
+
 // writeCertificate replaces the Secret as it was read. A new one belongs to the
 // webhooks' Service, so that uninstalling leaves no key behind.
 func (k Keeper) writeCertificate(ctx context.Context, authority rollout.Authority, st *standing) error {
-	secrets, options := k.session.Kube.CoreV1().Secrets(authority.Release.Namespace), authorityManager
+	secrets, options := k.session.Kube.CoreV1().Secrets(authority.Namespace), authorityManager
 	if st.secret != nil {
 		secret := st.secret.DeepCopy()
 		if secret.Data == nil {
@@ -171,9 +208,9 @@ func (k Keeper) writeCertificate(ctx context.Context, authority rollout.Authorit
 		_, err := secrets.Update(ctx, secret, metav1.UpdateOptions{FieldManager: options})
 		return k.session.Explain("renew Secret "+authority.SecretName(), err)
 	}
-	service, err := k.session.Kube.CoreV1().Services(authority.Release.Namespace).Get(ctx, authority.Service, metav1.GetOptions{})
+	service, err := k.session.Kube.CoreV1().Services(authority.Namespace).Get(ctx, authority.Service, metav1.GetOptions{})
 	if err != nil {
-		return k.session.Explain("read Service "+authority.Release.Namespace+"/"+authority.Service+", which is to own Secret "+authority.Secret, err)
+		return k.session.Explain("read Service "+authority.Namespace+"/"+authority.Service+", which is to own Secret "+authority.Secret, err)
 	}
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{

@@ -5,15 +5,18 @@ package certificate
 import (
 	"context"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/cluster/session"
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
@@ -50,6 +53,9 @@ func (k Keeper) bundles(ctx context.Context, object chart.Object) ([][]byte, err
 			out = append(out, c.CABundle)
 		}
 	}
+	if isCRD(object) {
+		return k.bundleOfCRD(ctx, object)
+	}
 	api := k.session.Kube.AdmissionregistrationV1()
 	if object.Kind == "ValidatingWebhookConfiguration" {
 		found, err := api.ValidatingWebhookConfigurations().Get(ctx, object.Name, metav1.GetOptions{})
@@ -69,6 +75,25 @@ func (k Keeper) bundles(ctx context.Context, object chart.Object) ([][]byte, err
 		add(webhook.ClientConfig)
 	}
 	return out, nil
+}
+
+// bundleOfCRD is what a CRD trusts to convert its objects, nothing if no webhook
+// does.
+func (k Keeper) bundleOfCRD(ctx context.Context, object chart.Object) ([][]byte, error) {
+	at, err := k.session.Locate(object, fleet.Key{})
+	if err != nil {
+		return nil, err
+	}
+	live, err := k.session.Client(at).Get(ctx, object.Name, metav1.GetOptions{})
+	if err != nil {
+		return nil, err
+	}
+	text, has, _ := unstructured.NestedString(live.Object, "spec", "conversion", "webhook", "clientConfig", "caBundle")
+	if !has {
+		return nil, nil
+	}
+	bundle, err := base64.StdEncoding.DecodeString(text)
+	return [][]byte{bundle}, err
 }
 
 // certificateOf is the trust of the webhook that loses it first. A bundle is

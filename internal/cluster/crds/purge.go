@@ -10,10 +10,12 @@ import (
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/cluster/await"
 	"github.com/wheelhouse-dev/wheelhouse/internal/cluster/session"
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/marks"
 )
 
@@ -45,6 +47,23 @@ func (d Definitions) MarkedCRDs(ctx context.Context) (map[string][]string, error
 		}
 	})
 	return out, d.session.Explain("list CRDs", err)
+}
+
+// ConvertedBy implements rollout.Executor. The Service of a release that converts
+// is called as the release.
+func (d Definitions) ConvertedBy(ctx context.Context, release fleet.Key) (out []string, err error) {
+	list, err := d.session.Dynamic.Resource(session.CRDs).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, d.session.Explain("list CRDs", err)
+	}
+	for _, crd := range list.Items {
+		service, _, _ := unstructured.NestedMap(crd.Object, "spec", "conversion", "webhook", "clientConfig", "service")
+		versions, _, _ := unstructured.NestedSlice(crd.Object, "spec", "versions")
+		if service["namespace"] == release.Namespace && service["name"] == release.Name && len(versions) > 1 {
+			out = append(out, crd.GetName())
+		}
+	}
+	return out, nil
 }
 
 // DeleteCRDs removes CRDs, and with them all of their objects, and waits until

@@ -102,7 +102,7 @@ func fewer(at []string) int {
 // definitions are the schemas of our kinds.
 func definitions(t *testing.T) map[string]*apiextensionsv1.JSONSchemaProps {
 	t.Helper()
-	files, err := fs.Glob(charts.FS(), "crds/templates/*.yaml")
+	files, err := fs.Glob(charts.FS(), "crds/definitions/*.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

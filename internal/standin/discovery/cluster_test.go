@@ -71,7 +71,7 @@ func (w *world) must(err error) {
 
 func (w *world) installCRD() {
 	w.t.Helper()
-	text, err := fs.ReadFile(charts.FS(), "crds/templates/dynamoworkermetadatas.yaml")
+	text, err := fs.ReadFile(charts.FS(), "crds/definitions/dynamoworkermetadatas.yaml")
 	w.must(err)
 	crd := &unstructured.Unstructured{}
 	w.must(yaml.Unmarshal(text, crd))
