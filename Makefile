@@ -130,6 +130,10 @@ bench-fleet: build charts ## Measure the manager against a floor and against hel
 bench-operator: bin/drydock ## Measure the operator on 1,000 graphs against applying what comes of them
 	@go run ./bench/operator
 
+.PHONY: fuzz-graphs
+fuzz-graphs: bin/drydock ## Random graphs through admission and rendering; the API server and LeaderWorkerSet try 1,000 objects dry
+	@OBJECTS=1000 go test ./test/operator -count=1 -v -run '^TestRandomGraphsSendNothingInvalid$$'
+
 .PHONY: lint
 lint: ## golangci-lint over all modules
 	@go build -C tools/lint -o $(CURDIR)/bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint

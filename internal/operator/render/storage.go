@@ -40,6 +40,18 @@ func (c *component) volumes() []corev1.Volume {
 	return volumes
 }
 
+// VolumeNames are those of the volumes that the pods of a service can mount.
+func VolumeNames(engine v1alpha1.BackendFramework, spec *v1alpha1.DynamoComponentDeploymentSharedSpec) (names []string) {
+	c := &component{spec: spec, engine: engine, kind: typeOf(spec.ComponentType)}
+	for _, volume := range append(c.userPodSpec().Volumes, c.volumes()...) {
+		names = append(names, volume.Name)
+	}
+	if MeetsBySSH(engine, spec) {
+		names = append(names, SSHKeySecret, sshFolderVolume)
+	}
+	return names
+}
+
 // sharedMemory is the size of /dev/shm, nil when it is disabled.
 func (c *component) sharedMemory() *resource.Quantity {
 	size := sharedMemoryDefault.DeepCopy()

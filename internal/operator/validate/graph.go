@@ -35,6 +35,7 @@ func Graph(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguratio
 	errs = append(errs, graphAnnotations(dgd.Annotations)...)
 	errs = append(errs, claims(dgd.Spec.PVCs)...)
 	errs = append(errs, restart(dgd)...)
+	errs = append(errs, variables(specPath.Child("envs"), dgd.Spec.Envs)...)
 
 	services := specPath.Child("services")
 	if len(dgd.Spec.Services) == 0 {

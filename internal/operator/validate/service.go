@@ -115,6 +115,9 @@ func sharedSpec(path *field.Path, s *v1alpha1.DynamoComponentDeploymentSharedSpe
 		errs = append(errs, field.Invalid(path.Child("extraPodSpec", "mainContainer", "command"), field.OmitValueType{}, err.Error()))
 	}
 	errs = append(errs, volumeMounts(path.Child("volumeMounts"), engine, s)...)
+	errs = append(errs, containers(path, engine, s)...)
+	errs = append(errs, times(path.Child("livenessProbe"), s.LivenessProbe, true)...)
+	errs = append(errs, times(path.Child("readinessProbe"), s.ReadinessProbe, false)...)
 	if err == nil {
 		groupErrs, groupWarnings := group(path, engine, s)
 		errs, warnings = append(errs, groupErrs...), append(warnings, groupWarnings...)
@@ -189,6 +192,9 @@ func wholeDevices(path *field.Path, r corev1.ResourceRequirements) field.ErrorLi
 	for list, amounts := range map[string]corev1.ResourceList{"limits": r.Limits, "requests": r.Requests} {
 		for _, name := range sortedNames(amounts) {
 			amount := amounts[name]
+			if amount.Sign() < 0 {
+				errs = append(errs, field.Invalid(path.Child(list), amount.String(), fmt.Sprintf("%s must not be negative", name)))
+			}
 			if extended(name) && amount.MilliValue()%1000 != 0 {
 				errs = append(errs, field.Invalid(path.Child(list), amount.String(), fmt.Sprintf("%s are given to containers as a whole: write a whole number", name)))
 			}
