@@ -122,6 +122,10 @@ test-node: bin/wheelhouse bin/drydock bin/helm ## End-to-end tests on a real nod
 samples: bin/wheelhouse bin/drydock images bin/helm dist/fixtures/fixture-nats.tar dist/fixtures/fixture-lws.tar dist/fixtures/fixture-epp.tar ## Run every graph in SAMPLES=DIR on a real node and print what became of it (root)
 	@go run ./test/samples --dir "$(SAMPLES)"
 
+.PHONY: chaos
+chaos: bin/wheelhouse bin/drydock bin/helm images dist/fixtures/fixture-nats.tar dist/fixtures/fixture-lws.tar dist/fixtures/fixture-epp.tar ## Disturb a graph on a real node that is asked all the time; a table of tried and held comes last (root)
+	@go test -tags e2e,chaos -count=1 -timeout 40m -v -run '^TestChaos$$' ./test/e2e
+
 .PHONY: bench-fleet
 bench-fleet: build charts ## Measure the manager against a floor and against helm; a table with bounds comes last
 	@go run ./bench/fleet

@@ -75,7 +75,9 @@ func nodeUp() error {
 			}
 		}
 	}
-	return os.Setenv("KUBECONFIG", strings.TrimSpace(path))
+	// What kubectl remembers of a cluster goes with it: the next one has its address.
+	cache := filepath.Join(stateDir(), "clusters", node, "kubectl")
+	return errors.Join(os.Setenv("KUBECONFIG", strings.TrimSpace(path)), os.Setenv("KUBECACHEDIR", cache))
 }
 
 // exitError is a command that ran and failed.

@@ -38,6 +38,7 @@ func TestPlatform(t *testing.T) {
 		{"graphs become Ready", graphsReady},
 		{"questions are answered by the tenant's own workers", askBoth},
 		{"workers of two specs never answer together", generations},
+		{"disturbances lose no request", disturbances},
 		{"mistakes in graphs are named, with what to do", mistakes},
 		{"adapters are loaded and listed", adapters},
 		{"groups of pods run a model over two nodes", groups},
