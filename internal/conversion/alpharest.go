@@ -71,8 +71,13 @@ func alphaRestOf(a *alphaSpec, b *betaSpec) *alphaRest {
 	return kept
 }
 
-// directives are the annotations of a service that are fields of a component.
-var directives = []string{v1alpha1.AnnotationFrontendSidecar, v1alpha1.AnnotationMinAvailable}
+// InOneWay is a service that says all in the one way in which both versions can, besides what only
+// v1alpha1 has: two services that are the same component in v1beta1 are the same.
+func InOneWay(name string, a *v1alpha1.DynamoComponentDeploymentSharedSpec) *v1alpha1.DynamoComponentDeploymentSharedSpec {
+	one := alphaComponent(betaComponent(name, a))
+	fillOwn(one, sparseAlpha(a))
+	return one
+}
 
 func sparseAlpha(a *alphaSpec) *alphaSpec {
 	a = a.DeepCopy()

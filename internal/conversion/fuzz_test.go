@@ -28,7 +28,7 @@ func rounds(t *testing.T) int {
 	t.Helper()
 	text, set := os.LookupEnv("CONVERSION_ROUNDS")
 	if !set {
-		return 150
+		return 60
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {

@@ -22,6 +22,12 @@ func Private(annotation string) bool {
 	return annotation == specAnnotation || annotation == statusAnnotation
 }
 
+// Keeps reports whether an object has something that only its other version can say.
+func Keeps(meta metav1.ObjectMeta) bool {
+	_, found := meta.Annotations[specAnnotation]
+	return found
+}
+
 // read returns what an annotation keeps, nil if there is none. A damaged one keeps nothing.
 func read[T any](meta metav1.ObjectMeta, annotation string) *T {
 	text, found := meta.Annotations[annotation]

@@ -8,8 +8,10 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 )
 
-// same takes absent for empty in lists and maps, as JSON with omitempty does, and 1000m for 1.
-func same(a, b any) bool { return equality.Semantic.DeepEqual(a, b) }
+// Same takes absent for empty in lists and maps, as JSON with omitempty does, and 1000m for 1.
+func Same(a, b any) bool { return equality.Semantic.DeepEqual(a, b) }
+
+func same(a, b any) bool { return Same(a, b) }
 
 func zero[T any](value T) bool {
 	var empty T

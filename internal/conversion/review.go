@@ -3,6 +3,7 @@ package conversion
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -65,6 +66,80 @@ func Object(object []byte, version string) ([]byte, error) {
 		return nil, fmt.Errorf("%s %s: %w", meta.Kind, qualified(meta.ObjectMeta), err)
 	}
 	return converted, nil
+}
+
+// Converts reports whether there is a second version of a kind.
+func Converts(version, kind string) bool { return converters[version][kind] != nil }
+
+// Bare returns a converted object without our annotations, and whether that is enough: whether it has all
+// that has an effect of the object that it was converted from. Claims that a graph of v1alpha1 only
+// names have none.
+func Bare(from, converted []byte) (bare []byte, enough bool, err error) {
+	var object map[string]any
+	if err := json.Unmarshal(converted, &object); err != nil {
+		return nil, false, fmt.Errorf("read the object: %w", err)
+	}
+	if metadata, is := object["metadata"].(map[string]any); is {
+		if annotations, is := metadata["annotations"].(map[string]any); is {
+			delete(annotations, specAnnotation)
+			delete(annotations, statusAnnotation)
+			if len(annotations) == 0 {
+				delete(metadata, "annotations")
+			}
+		}
+	}
+	if bare, err = json.Marshal(object); err != nil {
+		return nil, false, fmt.Errorf("write the object: %w", err)
+	}
+	var meta metav1.PartialObjectMetadata
+	if err := json.Unmarshal(from, &meta); err != nil {
+		return nil, false, fmt.Errorf("read the object: %w", err)
+	}
+	back, err := Object(bare, meta.APIVersion)
+	if err != nil {
+		return nil, false, err
+	}
+	before, err := effect(from)
+	if err != nil {
+		return nil, false, err
+	}
+	after, err := effect(back)
+	return bare, same(before, after), err
+}
+
+// effect is what of a spec has one, in v1alpha1 and in one way.
+func effect(object []byte) (any, error) {
+	alpha, err := Object(object, v1alpha1.GroupVersion.String())
+	if err != nil {
+		return nil, err
+	}
+	var meta metav1.PartialObjectMetadata
+	if err := json.Unmarshal(alpha, &meta); err != nil {
+		return nil, err
+	}
+	switch meta.Kind {
+	case v1alpha1.KindGraphDeployment:
+		graph := &v1alpha1.DynamoGraphDeployment{}
+		err = json.Unmarshal(alpha, graph)
+		for name := range graph.Spec.Services {
+			graph.Spec.Services[name] = InOneWay(name, service(graph.Spec.Services, name))
+		}
+		graph.Spec.PVCs = slices.DeleteFunc(graph.Spec.PVCs, func(pvc v1alpha1.PVC) bool { return !pvc.Create })
+		return graph.Spec, err
+	case v1alpha1.KindComponentDeployment:
+		component := &v1alpha1.DynamoComponentDeployment{}
+		err = json.Unmarshal(alpha, component)
+		spec := &component.Spec.DynamoComponentDeploymentSharedSpec
+		component.Spec.DynamoComponentDeploymentSharedSpec = *InOneWay(component.Name, spec)
+		return component.Spec, err
+	case v1alpha1.KindGraphDeploymentRequest:
+		request := &v1alpha1.DynamoGraphDeploymentRequest{}
+		err = json.Unmarshal(alpha, request)
+		return RequestToBeta(request).Spec, err
+	}
+	adapter := &v1alpha1.DynamoGraphDeploymentScalingAdapter{}
+	err = json.Unmarshal(alpha, adapter)
+	return adapter.Spec, err
 }
 
 func qualified(meta metav1.ObjectMeta) string {

@@ -14,11 +14,14 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/api/v1beta1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/check/crdsafety"
+	"github.com/wheelhouse-dev/wheelhouse/internal/conversion"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/validate"
@@ -65,7 +68,12 @@ func (d *document) judge(ctx context.Context, definitions []*crdsafety.Definitio
 		return fmt.Errorf("read %s: %w", d.at(""), err)
 	}
 	var object map[string]any
-	if err := sigsyaml.Unmarshal(text, &object); err != nil {
+	converted, err := sigsyaml.YAMLToJSON(text)
+	if err == nil {
+		// Whole numbers stay whole, as rules of definitions want them.
+		err = utiljson.Unmarshal(converted, &object)
+	}
+	if err != nil {
 		verdict.Problems = append(verdict.Problems, d.problem("", err.Error(), ""))
 		return nil
 	}
@@ -108,7 +116,7 @@ func (d *document) judge(ctx context.Context, definitions []*crdsafety.Definitio
 	}
 	for _, w := range warnings {
 		path, _, _ := strings.Cut(w, " ")
-		verdict.Warnings = append(verdict.Warnings, d.problem(path, w, ""))
+		verdict.Warnings = append(verdict.Warnings, d.problem(strings.TrimSuffix(path, ":"), w, ""))
 	}
 	return nil
 }
@@ -119,17 +127,26 @@ func rules(kind string, object map[string]any) (errs field.ErrorList, warnings [
 	if err != nil {
 		return nil, nil, err
 	}
+	inBeta := object["apiVersion"] == v1beta1.GroupVersion.String()
+	if inBeta {
+		if data, err = conversion.Object(data, v1alpha1.GroupVersion.String()); err != nil {
+			return nil, nil, err
+		}
+	}
+	var typed any
 	switch kind {
 	case v1alpha1.KindGraphDeployment:
 		graph := &v1alpha1.DynamoGraphDeployment{}
 		if err = json.Unmarshal(data, graph); err == nil {
 			errs, warnings = validate.Graph(graph, config.Unknown())
 		}
+		typed = graph
 	case v1alpha1.KindComponentDeployment:
 		component := &v1alpha1.DynamoComponentDeployment{}
 		if err = json.Unmarshal(data, component); err == nil {
 			errs, warnings = validate.Component(component, config.Unknown())
 		}
+		typed = component
 	case v1alpha1.KindModel:
 		model := &v1alpha1.DynamoModel{}
 		if err = json.Unmarshal(data, model); err == nil {
@@ -140,6 +157,10 @@ func rules(kind string, object map[string]any) (errs field.ErrorList, warnings [
 		if err = json.Unmarshal(data, request); err == nil {
 			errs, warnings = validate.Request(request, true)
 		}
+		typed = request
+	}
+	if inBeta {
+		errs, warnings = validate.InBeta(errs, warnings, typed)
 	}
 	return errs, warnings, err
 }

@@ -61,6 +61,13 @@ func child(node *yaml.Node, step string) (place, value *yaml.Node) {
 		if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(node.Content) {
 			return node.Content[i], node.Content[i]
 		}
+		if name, named := strings.CutPrefix(step, "name="); named {
+			for _, item := range node.Content {
+				if _, value := child(item, "name"); value != nil && value.Value == name {
+					return item, item
+				}
+			}
+		}
 	}
 	return nil, nil
 }

@@ -62,7 +62,7 @@ func JobIsOf(job *batchv1.Job, c *v1alpha1.DynamoCheckpoint) bool {
 // AutoCheckpoint is the checkpoint that a service of a graph asks for, of a pod like
 // its own. Nobody owns it: other graphs may start from it, too.
 func AutoCheckpoint(dgd *v1alpha1.DynamoGraphDeployment, service string, cfg *config.OperatorConfiguration) (*v1alpha1.DynamoCheckpoint, error) {
-	component := graphComponent(dgd, service, cfg, Current, "")
+	component := graphComponent(inOneWay(dgd, Current), service, cfg, Current, "")
 	component.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(dgd, v1alpha1.GroupVersion.WithKind(v1alpha1.KindGraphDeployment))}
 	c, err := newComponent(component, cfg)
 	if err != nil {

@@ -41,6 +41,7 @@ func WorkerHash(dgd *v1alpha1.DynamoGraphDeployment, version Version) string {
 	if version < Generations || !hasGenerations(dgd) {
 		return ""
 	}
+	dgd = inOneWay(dgd, version)
 	workers := map[string]*v1alpha1.DynamoComponentDeploymentSharedSpec{}
 	for name, service := range dgd.Spec.Services {
 		if !IsWorker(service) {
@@ -52,6 +53,7 @@ func WorkerHash(dgd *v1alpha1.DynamoGraphDeployment, version Version) string {
 		for _, pace := range paceAnnotations {
 			delete(spec.Annotations, pace)
 		}
+		delete(spec.Annotations, v1alpha1.AnnotationMinAvailable)
 		workers[name] = spec
 	}
 	return hashOf(map[string]any{

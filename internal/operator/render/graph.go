@@ -56,6 +56,7 @@ func Graph(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguratio
 // names, by the rules of a version.
 func Components(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration, version Version) []*v1alpha1.DynamoComponentDeployment {
 	var components []*v1alpha1.DynamoComponentDeployment
+	dgd = inOneWay(dgd, version)
 	hash := WorkerHash(dgd, version)
 	for _, name := range slices.Sorted(maps.Keys(dgd.Spec.Services)) {
 		components = append(components, graphComponent(dgd, name, cfg, version, hash))

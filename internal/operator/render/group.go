@@ -5,6 +5,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -74,6 +77,14 @@ func gpusOf(spec *v1alpha1.DynamoComponentDeploymentSharedSpec) (int64, error) {
 	name := v1alpha1.DefaultGPUType
 	if spec.Resources != nil {
 		name = gpuType(spec.Resources.Limits, spec.Resources.Requests)
+	}
+	// A container names another vendor's GPUs by themselves.
+	if _, found := limits[corev1.ResourceName(name)]; !found {
+		for _, other := range slices.Sorted(maps.Keys(limits)) {
+			if strings.HasSuffix(string(other), "/gpu") {
+				name = string(other)
+			}
+		}
 	}
 	quantity := limits[corev1.ResourceName(name)]
 	return quantity.Value(), nil

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -78,9 +79,7 @@ func (g *gang) add(c *component) (serving *corev1.PodTemplateSpec, err error) {
 	g.schedule(&pods)
 	mark(&pods)
 	clique := cliqueOf(strings.ToLower(c.service), pods)
-	// One pod of each role makes the gang; Grove lets nobody change this, and
-	// replicas change.
-	clique.Spec.Replicas, clique.Spec.MinAvailable = c.spec.DesiredReplicas(), 1
+	clique.Spec.Replicas, clique.Spec.MinAvailable = c.spec.DesiredReplicas(), MinAvailable(c.spec)
 	g.template.Cliques = append(g.template.Cliques, clique)
 	return &pods, nil
 }
@@ -105,9 +104,19 @@ func (g *gang) addGroup(c *component) (serving *corev1.PodTemplateSpec, err erro
 	g.template.Cliques = append(g.template.Cliques, leads, works)
 	g.template.ScalingGroups = append(g.template.ScalingGroups, grove.ScalingGroupConfig{
 		Name: name, CliqueNames: []string{leads.Name, works.Name},
-		Replicas: c.spec.DesiredReplicas(), MinAvailable: 1,
+		Replicas: c.spec.DesiredReplicas(), MinAvailable: MinAvailable(c.spec),
 	})
 	return &leader, nil
+}
+
+// MinAvailable is how many replicas make the gang: one, since Grove lets nobody
+// change this and replicas change, unless the author says otherwise.
+func MinAvailable(spec *v1alpha1.DynamoComponentDeploymentSharedSpec) int32 {
+	least, err := strconv.ParseInt(spec.Annotations[v1alpha1.AnnotationMinAvailable], 10, 32)
+	if err != nil || least < 1 {
+		return 1 // absent, or refused by validation
+	}
+	return int32(least)
 }
 
 func cliqueOf(name string, pods corev1.PodTemplateSpec) grove.PodCliqueTemplate {

@@ -24,6 +24,8 @@ var directives = []string{
 	v1alpha1.AnnotationRollingUpdateMaxSurge,
 	v1alpha1.AnnotationRollingUpdateMaxUnavailable,
 	v1alpha1.AnnotationEnableDebugMode,
+	v1alpha1.AnnotationFrontendSidecar,
+	v1alpha1.AnnotationMinAvailable,
 }
 
 // reservedDomains are those of the labels and annotations by which the platform

@@ -30,6 +30,9 @@ func (c *component) podTemplate() (corev1.PodTemplateSpec, error) {
 	}
 	// The user's containers come first: one may have to start before ours.
 	pod.Containers = append(pod.Containers, main)
+	if err := c.addFrontend(&pod); err != nil {
+		return corev1.PodTemplateSpec{}, err
+	}
 	c.addDebugger(&pod)
 	sidecars := len(pod.Containers) > 1
 	pod.Volumes = mergeByKey(pod.Volumes, c.volumes(), volumeName)

@@ -33,6 +33,8 @@ func Graph(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguratio
 	errs = append(errs, zeroBytes(specPath, &dgd.Spec)...)
 	warnings = append(warnings, otherNamespaces(specPath, &dgd.Spec)...)
 	errs = append(errs, graphAnnotations(dgd.Annotations)...)
+	betaErrs, betaWarnings := betaGraph(dgd)
+	errs, warnings = append(errs, betaErrs...), append(warnings, betaWarnings...)
 	errs = append(errs, claims(dgd.Spec.PVCs)...)
 	errs = append(errs, restart(dgd)...)
 	errs = append(errs, variables(specPath.Child("envs"), dgd.Spec.Envs)...)

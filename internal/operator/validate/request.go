@@ -32,6 +32,8 @@ func Request(r *v1alpha1.DynamoGraphDeploymentRequest, restricted bool) (errs fi
 		return field.ErrorList{field.Forbidden(specPath, fmt.Sprintf("has %d KiB, and %d KiB is the most", size>>10, largestRequest>>10))}, nil
 	}
 	errs = append(errs, zeroBytes(specPath, &r.Spec)...)
+	betaErrs, betaWarnings := betaRequest(r)
+	errs = append(errs, betaErrs...)
 	if excess := len(r.Name) - longestRequestName; excess > 0 {
 		errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), r.Name, fmt.Sprintf("%d characters too long, %d are allowed", excess, longestRequestName)))
 	}
@@ -45,7 +47,7 @@ func Request(r *v1alpha1.DynamoGraphDeploymentRequest, restricted bool) (errs fi
 	}
 	errs = append(errs, deploymentOverrides(specPath.Child("deploymentOverrides"), r, restricted)...)
 	configErrs, warnings := profilerConfig(profiling.Child("config"), r)
-	return Printable(append(errs, configErrs...), warnings)
+	return Printable(append(errs, configErrs...), append(warnings, betaWarnings...))
 }
 
 func deploymentOverrides(path *field.Path, r *v1alpha1.DynamoGraphDeploymentRequest, restricted bool) field.ErrorList {

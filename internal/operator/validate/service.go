@@ -26,6 +26,8 @@ func Component(dcd *v1alpha1.DynamoComponentDeployment, cfg *config.OperatorConf
 		errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), dcd.Name, "its Service would have this name: "+lengthHint(dcd.Name, msg)))
 	}
 	errs = append(errs, zeroBytes(specPath, &dcd.Spec)...)
+	betaErrs, betaWarnings := betaComponent(dcd)
+	errs = append(errs, betaErrs...)
 	specErrs, warnings := sharedSpec(specPath, &dcd.Spec.DynamoComponentDeploymentSharedSpec, surroundings{
 		namespace: dcd.Namespace, framework: dcd.Spec.BackendFramework, config: cfg,
 	})
@@ -38,6 +40,7 @@ func Component(dcd *v1alpha1.DynamoComponentDeployment, cfg *config.OperatorConf
 	if errs = append(errs, specErrs...); len(errs) == 0 {
 		errs = componentSize(dcd, cfg)
 	}
+	warnings = append(warnings, betaWarnings...)
 	return Printable(errs, warnings)
 }
 
@@ -102,6 +105,7 @@ func sharedSpec(path *field.Path, s *v1alpha1.DynamoComponentDeploymentSharedSpe
 	errs = append(errs, labelValues(path, s)...)
 	errs = append(errs, discoveryAnnotation(path.Child("annotations"), s.Annotations)...)
 	errs = append(errs, strategy(path.Child("annotations"), s.Annotations)...)
+	errs = append(errs, directives(path.Child("annotations"), s)...)
 	errs = append(errs, resources(path.Child("resources"), s.Resources)...)
 	errs = append(errs, image(path.Child("extraPodSpec", "mainContainer", "image"), s.ExtraPodSpec)...)
 	errs = append(errs, pod(path, s)...)

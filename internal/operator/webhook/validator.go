@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/api/v1beta1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/metrics"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/validate"
@@ -106,6 +107,9 @@ func (v *validator) answer(ctx context.Context, request admission.Request, w lif
 		if err != nil {
 			return nil, apierrors.NewInternalError(fmt.Errorf("authorize the author of %s: %w", v.describe(w.Object), err))
 		}
+	}
+	if request.RequestKind != nil && request.RequestKind.Version == v1beta1.GroupVersion.Version {
+		errs, warnings = validate.InBeta(errs, warnings, w.Object)
 	}
 	if len(errs) == 0 {
 		return warnings, nil

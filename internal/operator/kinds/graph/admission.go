@@ -16,12 +16,19 @@ var admission = lifecycle.Admission{Refuse: refuse, Warn: warn, Needs: needs}
 // refuse: the operator and the planners of the namespace may change the replicas
 // of a service that has a scaling adapter.
 func refuse(w lifecycle.Writing) field.ErrorList {
+	dgd := w.Object.(*v1alpha1.DynamoGraphDeployment)
+	errs := validate.NoGang(dgd)
+	if len(errs) > 0 {
+		if path, err := render.PathwayOf(dgd, w.Cluster, render.ChosenPath(dgd)); err == nil && path.Name == render.PathGrove {
+			errs = nil
+		}
+	}
 	old, isUpdate := w.Old.(*v1alpha1.DynamoGraphDeployment)
 	if !isUpdate {
-		return nil
+		return errs
 	}
 	mayScale := w.ByOperator || w.ByAccount(render.PlannerServiceAccount)
-	return validate.GraphUpdate(old, w.Object.(*v1alpha1.DynamoGraphDeployment), mayScale)
+	return append(errs, validate.GraphUpdate(old, dgd, mayScale)...)
 }
 
 func warn(w lifecycle.Writing) []string {
