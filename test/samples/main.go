@@ -110,6 +110,7 @@ func prepare(ctx context.Context, samples []*sample, gpus int) (*tryout, error) 
 	}
 	for _, load := range [][]string{
 		{"drydock", "load", "--name", nodeName, "dist/images/dynamo-operator.tar"},
+		{"drydock", "load", "--name", nodeName, "dist/images/dynamo-conversion.tar"},
 		{"drydock", "load", "--name", nodeName, "dist/fixtures/fixture-nats.tar"},
 		{"drydock", "load", "--name", nodeName, "dist/fixtures/fixture-lws.tar", "--as", groupsImage + ":" + groupsTag},
 		as("dist/images/standin-runtime.tar", images),

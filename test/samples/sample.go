@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,10 +14,10 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/conversion"
 )
 
 // sample is one file: its objects as the user wrote them, and its graphs.
@@ -74,12 +75,25 @@ func readSample(file string) (*sample, error) {
 		if object.GetKind() != "DynamoGraphDeployment" {
 			continue
 		}
-		var graph v1alpha1.DynamoGraphDeployment
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &graph); err != nil {
+		graph, err := stored(object)
+		if err != nil {
 			return nil, err
 		}
-		s.graphs = append(s.graphs, graph)
+		s.graphs = append(s.graphs, *graph)
 	}
+}
+
+// stored is a graph in the version in which it is stored.
+func stored(object *unstructured.Unstructured) (*v1alpha1.DynamoGraphDeployment, error) {
+	data, err := object.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	if data, err = conversion.Object(data, v1alpha1.GroupVersion.String()); err != nil {
+		return nil, err
+	}
+	graph := &v1alpha1.DynamoGraphDeployment{}
+	return graph, json.Unmarshal(data, graph)
 }
 
 // needs is what a sample refers to but does not contain: what its users have
