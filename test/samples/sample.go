@@ -151,10 +151,16 @@ func (n needs) addService(service *v1alpha1.DynamoComponentDeploymentSharedSpec)
 		default:
 			n.images[main.Image] = true
 		}
-		n.addEnv(main.Env)
+		n.addContainer(*main)
 	}
 	if service.ExtraPodSpec.PodSpec == nil {
 		return
+	}
+	for _, container := range slices.Concat(service.ExtraPodSpec.InitContainers, service.ExtraPodSpec.Containers) {
+		if container.Image != "" {
+			n.images[container.Image] = true
+		}
+		n.addContainer(container)
 	}
 	for _, volume := range service.ExtraPodSpec.Volumes {
 		switch {
@@ -164,6 +170,18 @@ func (n needs) addService(service *v1alpha1.DynamoComponentDeploymentSharedSpec)
 			n.configMaps[volume.ConfigMap.Name] = append(n.configMaps[volume.ConfigMap.Name], keysOf(volume.ConfigMap.Items)...)
 		case volume.Secret != nil:
 			n.secrets[volume.Secret.SecretName] = append(n.secrets[volume.Secret.SecretName], keysOf(volume.Secret.Items)...)
+		}
+	}
+}
+
+func (n needs) addContainer(container corev1.Container) {
+	n.addEnv(container.Env)
+	for _, from := range container.EnvFrom {
+		if from.SecretRef != nil {
+			n.addSecret(from.SecretRef.Name, "")
+		}
+		if from.ConfigMapRef != nil {
+			n.configMaps[from.ConfigMapRef.Name] = append([]string(nil), n.configMaps[from.ConfigMapRef.Name]...)
 		}
 	}
 }
