@@ -24,8 +24,9 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := command().ExecuteContext(ctx); err != nil {
+	err := command().ExecuteContext(ctx)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "conversion:", err)
 		os.Exit(1)
 	}
@@ -63,11 +64,12 @@ func run(ctx context.Context, o options) error {
 	}
 	// It ends with the context, and until then says itself what went wrong.
 	go func() { _ = watcher.Start(ctx) }()
-	reviews, err := net.Listen("tcp", o.listen)
+	var listen net.ListenConfig
+	reviews, err := listen.Listen(ctx, "tcp", o.listen)
 	if err != nil {
 		return err
 	}
-	probes, err := net.Listen("tcp", o.probes)
+	probes, err := listen.Listen(ctx, "tcp", o.probes)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package conversion
 
 import (
 	"maps"
+	"slices"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -217,7 +218,7 @@ func alphaPods(t *v1beta1.PodTemplate, a *alphaSpec) {
 		main := t.Spec.Containers[at]
 		main.Name = ""
 		extra.MainContainer = &main
-		extra.Containers = append(t.Spec.Containers[:at:at], t.Spec.Containers[at+1:]...)
+		extra.Containers = slices.Concat(t.Spec.Containers[:at], t.Spec.Containers[at+1:])
 	}
 	if zero(*extra.PodSpec) {
 		extra.PodSpec = nil

@@ -62,11 +62,12 @@ func decisions[From, To any](t *testing.T, there func(*From) *To, back func(*To)
 		want, decision := asJSON(t, from), ""
 		bare := *converted
 		reflect.ValueOf(&bare).Elem().FieldByName("ObjectMeta").FieldByName("Annotations").SetZero()
-		if asJSON(t, withAnnotationsOf(back(&bare), from)) == want {
+		switch want {
+		case asJSON(t, withAnnotationsOf(back(&bare), from)):
 			decision = "said"
-		} else if asJSON(t, withAnnotationsOf(back(converted), from)) == want {
+		case asJSON(t, withAnnotationsOf(back(converted), from)):
 			decision = "kept"
-		} else {
+		default:
 			t.Errorf("%s of %s %s is lost", strings.Join(path, "."), version, kind.Name())
 		}
 		lines = append(lines, fmt.Sprintf("%s %s %s: %s", version, kind.Name(), strings.Join(path, "."), decision))

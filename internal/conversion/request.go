@@ -160,7 +160,19 @@ func betaAskedRest(b *betaAsked, a *alphaAsked) *betaRequest {
 			r.Overrides = nil
 		}
 	}
-	// What is there and says nothing.
+	keepEmpty(r, b, plain)
+	kept := &betaRequest{Rest: r}
+	if zero(*r) {
+		kept.Rest = nil
+	}
+	if !same(toBetaRequest(a, kept), b) {
+		kept.Exact = b
+	}
+	return kept
+}
+
+// keepEmpty keeps what is there and says nothing.
+func keepEmpty(r, b, plain *betaAsked) {
 	if b.SLA != nil && plain.SLA == nil {
 		r.SLA = b.SLA
 	}
@@ -176,14 +188,6 @@ func betaAskedRest(b *betaAsked, a *alphaAsked) *betaRequest {
 	if f := b.Features; f != nil && (plain.Features == nil || f.Mocker != nil && plain.Features.Mocker == nil) {
 		r.Features = &v1beta1.FeaturesSpec{Mocker: f.Mocker}
 	}
-	kept := &betaRequest{Rest: r}
-	if zero(*r) {
-		kept.Rest = nil
-	}
-	if !same(toBetaRequest(a, kept), b) {
-		kept.Exact = b
-	}
-	return kept
 }
 
 func fillBetaRequest(b, r *betaAsked) {

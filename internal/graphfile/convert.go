@@ -45,6 +45,23 @@ func Convert(file string, data []byte, version string) (converted []byte, notes 
 	return out.Bytes(), notes, nil
 }
 
+// head is what a document says of itself.
+type head struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Metadata   struct {
+		Name string `json:"name"`
+	} `json:"metadata"`
+}
+
+// headOf is empty for what is no object.
+func headOf(asJSON []byte) (h head) {
+	if json.Unmarshal(asJSON, &h) != nil {
+		return head{}
+	}
+	return h
+}
+
 func convertDocument(text []byte, version string) (converted []byte, note string, err error) {
 	var old yaml.Node
 	if err := yaml.Unmarshal(text, &old); err != nil {
@@ -54,14 +71,8 @@ func convertDocument(text []byte, version string) (converted []byte, note string
 	if err != nil {
 		return nil, "", err
 	}
-	var meta struct {
-		APIVersion string `json:"apiVersion"`
-		Kind       string `json:"kind"`
-		Metadata   struct {
-			Name string `json:"name"`
-		} `json:"metadata"`
-	}
-	if json.Unmarshal(asJSON, &meta) != nil || meta.APIVersion == version || !conversion.Converts(meta.APIVersion, meta.Kind) {
+	meta := headOf(asJSON)
+	if meta.APIVersion == version || !conversion.Converts(meta.APIVersion, meta.Kind) {
 		return text, "", nil
 	}
 	object, err := conversion.Object(asJSON, version)
@@ -114,11 +125,12 @@ func tidy(node *yaml.Node, key string) {
 		node.Content = kept
 	}
 	for i, child := range node.Content {
-		if node.Kind == yaml.SequenceNode {
+		switch {
+		case node.Kind == yaml.SequenceNode:
 			tidy(child, key+"[]")
-		} else if i%2 == 1 {
+		case i%2 == 1:
 			tidy(child, node.Content[i-1].Value)
-		} else {
+		default:
 			child.Line = 0
 		}
 	}

@@ -245,7 +245,7 @@ func (r *chance) container(engine string) *corev1.Container {
 	switch r.IntN(5) {
 	case 0:
 	case 1, 2:
-		main.Command, main.Args = []string{"python3", "-m", "dynamo." + engine}, append(sizes, "--json", `{"it's": "$(HOME) \n"}`)
+		main.Command, main.Args = []string{"python3", "-m", "dynamo." + engine}, append(slices.Clone(sizes), "--json", `{"it's": "$(HOME) \n"}`)
 	case 3:
 		main.Command, main.Args = []string{"/bin/sh", "-c"}, []string{"export A='b c'; exec python3 -m dynamo." + engine + " --tensor-parallel-size 8 | tee /tmp/log"}
 	case 4:

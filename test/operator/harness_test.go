@@ -34,7 +34,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
-	"github.com/wheelhouse-dev/wheelhouse/internal/operator/inference"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/inferenceapi"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/manager"
 	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
@@ -68,7 +68,7 @@ var admin = sync.OnceValues(func() (client.Client, error) {
 	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: plannerRole}}
 	role.Rules = []rbacv1.PolicyRule{{APIGroups: []string{"nvidia.com"}, Resources: []string{"dynamographdeployments"}, Verbs: []string{"get", "patch"}}}
 	reads := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: pickerRole}}
-	reads.Rules = []rbacv1.PolicyRule{{APIGroups: []string{inference.GroupVersion.Group}, Resources: []string{"inferencepools"}, Verbs: []string{"get"}}}
+	reads.Rules = []rbacv1.PolicyRule{{APIGroups: []string{inferenceapi.GroupVersion.Group}, Resources: []string{"inferencepools"}, Verbs: []string{"get"}}}
 	return c, errors.Join(c.Create(context.Background(), role), c.Create(context.Background(), reads))
 })
 

@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
-	"github.com/wheelhouse-dev/wheelhouse/internal/operator/inference"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/inferenceapi"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
@@ -43,7 +43,7 @@ func TestAnEndpointPickerComesAndGoesWithItsAPI(t *testing.T) {
 	absent(t, &v1alpha1.DynamoComponentDeploymentList{}, ns)
 
 	api := cluster.InstallInferencePools(t, adminClient(t))
-	pool := &inference.InferencePool{}
+	pool := &inferenceapi.InferencePool{}
 	get(t, ns, "picked-pool", pool)
 	read := cluster.InferencePoolReader(t)
 	data, err := json.Marshal(pool)
@@ -53,12 +53,12 @@ func TestAnEndpointPickerComesAndGoesWithItsAPI(t *testing.T) {
 	if err := holds(decoded(t, read(string(data))), decoded(t, string(data))); err != nil {
 		t.Errorf("the extension's types: %v", err)
 	}
-	want := inference.InferencePoolSpec{
-		Selector: inference.LabelSelector{MatchLabels: map[string]string{
+	want := inferenceapi.InferencePoolSpec{
+		Selector: inferenceapi.LabelSelector{MatchLabels: map[string]string{
 			"nvidia.com/dynamo-component-type": "frontend", "nvidia.com/dynamo-namespace": ns + "-picked", "nvidia.com/dynamo-graph-deployment-name": "picked",
 		}},
-		TargetPorts:       []inference.Port{{Number: 8000}},
-		EndpointPickerRef: inference.EndpointPickerRef{Kind: "Service", Name: "picked-epp", Port: &inference.Port{Number: 9002}},
+		TargetPorts:       []inferenceapi.Port{{Number: 8000}},
+		EndpointPickerRef: inferenceapi.EndpointPickerRef{Kind: "Service", Name: "picked-epp", Port: &inferenceapi.Port{Number: 9002}},
 	}
 	if diff := cmp.Diff(want, pool.Spec); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -160,19 +160,19 @@ func mayRead(t *testing.T, ns string) {
 func TestSomebodyElsesPoolStays(t *testing.T) {
 	ns := namespace(t)
 	cluster.InstallInferencePools(t, adminClient(t))
-	theirs := &inference.InferencePool{
+	theirs := &inferenceapi.InferencePool{
 		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "picked-pool"},
-		Spec: inference.InferencePoolSpec{
-			Selector:          inference.LabelSelector{MatchLabels: map[string]string{"app": "mine"}},
-			TargetPorts:       []inference.Port{{Number: 1}},
-			EndpointPickerRef: inference.EndpointPickerRef{Kind: "Service", Name: "mine", Port: &inference.Port{Number: 2}},
+		Spec: inferenceapi.InferencePoolSpec{
+			Selector:          inferenceapi.LabelSelector{MatchLabels: map[string]string{"app": "mine"}},
+			TargetPorts:       []inferenceapi.Port{{Number: 1}},
+			EndpointPickerRef: inferenceapi.EndpointPickerRef{Kind: "Service", Name: "mine", Port: &inferenceapi.Port{Number: 2}},
 		},
 	}
 	create(t, theirs)
 	start(t, within(ns))
 	create(t, parse[v1alpha1.DynamoGraphDeployment](t, ns, pickedGraph))
 	condition(t, ns, "picked", says("InferencePool "+ns+"/picked-pool exists already and belongs to nobody"))
-	now := &inference.InferencePool{}
+	now := &inferenceapi.InferencePool{}
 	if get(t, ns, "picked-pool", now); !cmp.Equal(theirs.Spec, now.Spec) {
 		t.Errorf("somebody else's pool was changed: %+v", now.Spec)
 	}

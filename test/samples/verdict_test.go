@@ -19,8 +19,8 @@ func TestJudge(t *testing.T) {
 		want            outcome
 	}{
 		"ready":               {metav1.ConditionTrue, v1alpha1.ReasonAllResourcesReady, "All resources are ready", ready},
-		"several nodes":       {metav1.ConditionFalse, v1alpha1.ReasonMultinodeNotAvailable, render.CheckService("W", "", multinode, render.Capabilities{}).Error(), unsupported},
-		"an endpoint picker":  {metav1.ConditionFalse, v1alpha1.ReasonInferencePoolNotAvailable, render.CheckService("E", "", &v1alpha1.DynamoComponentDeploymentSharedSpec{ComponentType: v1alpha1.ComponentTypeEPP}, render.Capabilities{}).Error(), unsupported},
+		"several nodes":       {metav1.ConditionFalse, v1alpha1.ReasonMultinodeNotAvailable, render.CheckService("W", multinode, render.Capabilities{}).Error(), unsupported},
+		"an endpoint picker":  {metav1.ConditionFalse, v1alpha1.ReasonInferencePoolNotAvailable, render.CheckService("E", &v1alpha1.DynamoComponentDeploymentSharedSpec{ComponentType: v1alpha1.ComponentTypeEPP}, render.Capabilities{}).Error(), unsupported},
 		"too few GPUs":        {metav1.ConditionFalse, v1alpha1.ReasonSomeResourcesNotReady, "W: 0/1 ready: pod w: Unschedulable: 1 Insufficient nvidia.com/gpu.", stopped},
 		"no such node":        {metav1.ConditionFalse, v1alpha1.ReasonSomeResourcesNotReady, "W: pod w: Unschedulable: 1 node(s) didn't match Pod's node affinity/selector.", stopped},
 		"a program that ends": {metav1.ConditionFalse, v1alpha1.ReasonSomeResourcesNotReady, "W: 0/1 ready: pod w: CrashLoopBackOff: failed to connect to NATS", waiting},

@@ -18,7 +18,7 @@ import (
 
 func listen(t *testing.T) net.Listener {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,9 +59,20 @@ func client() *http.Client {
 	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 }
 
-func post(t *testing.T, url, body string) (int, []byte) {
+// answer is what a server answered, and whether the connection ends with it.
+type answer struct {
+	code int
+	text []byte
+	last bool
+}
+
+func ask(t *testing.T, client *http.Client, method, url, body string) answer {
 	t.Helper()
-	response, err := client().Post(url, "application/json", strings.NewReader(body))
+	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := client.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +81,13 @@ func post(t *testing.T, url, body string) (int, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return response.StatusCode, text
+	return answer{response.StatusCode, text, response.Close}
+}
+
+func post(t *testing.T, url, body string) (int, []byte) {
+	t.Helper()
+	a := ask(t, client(), http.MethodPost, url, body)
+	return a.code, a.text
 }
 
 func TestAReviewIsAnswered(t *testing.T) {
@@ -85,11 +102,7 @@ func TestAReviewIsAnswered(t *testing.T) {
 
 func ready(t *testing.T, probes string) int {
 	t.Helper()
-	response, err := http.Get(probes + "/readyz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response.StatusCode
+	return ask(t, http.DefaultClient, http.MethodGet, probes+"/readyz", "").code
 }
 
 func TestItIsReadyWithACertificate(t *testing.T) {
@@ -111,9 +124,8 @@ func TestItEndsWithoutARequestLost(t *testing.T) {
 	for ready(t, probes) != http.StatusServiceUnavailable {
 		time.Sleep(10 * time.Millisecond)
 	}
-	response, err := client().Post(reviews, "application/json", strings.NewReader("{}"))
-	if err != nil || response.StatusCode != http.StatusOK || !response.Close {
-		t.Errorf("while it ends: %+v, %v", response, err)
+	if a := ask(t, client(), http.MethodPost, reviews, "{}"); a.code != http.StatusOK || !a.last {
+		t.Errorf("while it ends: %d %s, and the connection ends: %t", a.code, a.text, a.last)
 	}
 	if err := <-ended; err != nil && !errors.Is(err, http.ErrServerClosed) {
 		t.Error(err)

@@ -159,12 +159,12 @@ func (a *Applier) CreateIfMissing(ctx context.Context, regarding, obj client.Obj
 // CreateOnce has an object made that belongs to nobody and that nobody can change,
 // if there is none of its name. No more is read than whether it is there, and
 // rights on this one name are enough.
-func (a *Applier) CreateOnce(ctx context.Context, regarding client.Object, key client.ObjectKey, kind schema.GroupVersionKind, make func() (client.Object, error)) error {
+func (a *Applier) CreateOnce(ctx context.Context, regarding client.Object, key client.ObjectKey, kind schema.GroupVersionKind, made func() (client.Object, error)) error {
 	there := &metav1.PartialObjectMetadata{}
 	there.SetGroupVersionKind(kind)
 	err := a.Live.Get(ctx, key, there)
 	if apierrors.IsNotFound(err) {
-		err = a.createOnce(ctx, regarding, make)
+		err = a.createOnce(ctx, regarding, made)
 		if apierrors.IsInvalid(err) || apierrors.IsConflict(err) { // somebody was faster
 			err = a.Live.Get(ctx, key, there)
 		}
@@ -175,8 +175,8 @@ func (a *Applier) CreateOnce(ctx context.Context, regarding client.Object, key c
 	return nil
 }
 
-func (a *Applier) createOnce(ctx context.Context, regarding client.Object, make func() (client.Object, error)) error {
-	obj, err := make()
+func (a *Applier) createOnce(ctx context.Context, regarding client.Object, made func() (client.Object, error)) error {
+	obj, err := made()
 	if err != nil {
 		return err
 	}

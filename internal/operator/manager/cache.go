@@ -24,7 +24,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/gatewayapi"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/grove"
-	"github.com/wheelhouse-dev/wheelhouse/internal/operator/inference"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/inferenceapi"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/istio"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/kinds"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
@@ -37,7 +37,7 @@ func Scheme() *runtime.Scheme {
 	for _, add := range []func(*runtime.Scheme) error{
 		v1alpha1.AddToScheme, corev1.AddToScheme, appsv1.AddToScheme, networkingv1.AddToScheme,
 		rbacv1.AddToScheme, coordinationv1.AddToScheme, admissionv1.AddToScheme, istio.AddToScheme, gatewayapi.AddToScheme,
-		authorizationv1.AddToScheme, autoscalingv1.AddToScheme, batchv1.AddToScheme, lwsv1.AddToScheme, grove.AddToScheme, inference.AddToScheme,
+		authorizationv1.AddToScheme, autoscalingv1.AddToScheme, batchv1.AddToScheme, lwsv1.AddToScheme, grove.AddToScheme, inferenceapi.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			// Only a type registered twice gets here, which no input can cause.

@@ -18,7 +18,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/gatewayapi"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/grove"
-	"github.com/wheelhouse-dev/wheelhouse/internal/operator/inference"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/inferenceapi"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/istio"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/queues"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
@@ -110,7 +110,7 @@ func (c *capabilities) of(has map[string]bool) (*render.Capabilities, error) {
 		HTTPRoutes:       c.config.Ingress.HTTPRouteGateway != "" && has[gatewayapi.GroupVersion.String()],
 		LeaderWorkerSets: orchestrators.LeaderWorkerSet.Enabled && has[lwsv1.GroupVersion.String()],
 		KAI:              orchestrators.KAIScheduler.Enabled && has[queues.GroupVersion.Group],
-		InferencePools:   orchestrators.InferencePool.Enabled && has[inference.GroupVersion.String()],
+		InferencePools:   orchestrators.InferencePool.Enabled && has[inferenceapi.GroupVersion.String()],
 		Checkpoints:      c.config.Checkpoint.Enabled,
 	}
 	if !orchestrators.Grove.Enabled || !has[grove.GroupVersion.String()] {

@@ -85,7 +85,7 @@ type Path struct {
 // service that cannot be run.
 func PathwayOf(dgd *v1alpha1.DynamoGraphDeployment, cluster Capabilities, running string) (Path, error) {
 	for _, name := range slices.Sorted(maps.Keys(dgd.Spec.Services)) {
-		if err := checkFeatures(name, dgd.Spec.BackendFramework, dgd.Spec.Services[name], cluster); err != nil {
+		if err := checkFeatures(name, dgd.Spec.Services[name], cluster); err != nil {
 			return Path{}, err
 		}
 	}
@@ -161,16 +161,16 @@ func ChosenPath(dgd *v1alpha1.DynamoGraphDeployment) string {
 }
 
 // CheckService returns why a component cannot be run for itself, nil if it can.
-func CheckService(name string, declared v1alpha1.BackendFramework, service *v1alpha1.DynamoComponentDeploymentSharedSpec, cluster Capabilities) error {
+func CheckService(name string, service *v1alpha1.DynamoComponentDeploymentSharedSpec, cluster Capabilities) error {
 	if service.NodeCount() > 1 && !cluster.LeaderWorkerSets {
 		return &UnsupportedError{Service: name, Need: missingLeaderWorkerSets, MissingAPI: v1alpha1.ReasonMultinodeNotAvailable}
 	}
-	return checkFeatures(name, declared, service, cluster)
+	return checkFeatures(name, service, cluster)
 }
 
 // checkFeatures returns what a service needs that the operator has not got,
 // whatever way it is run.
-func checkFeatures(name string, declared v1alpha1.BackendFramework, service *v1alpha1.DynamoComponentDeploymentSharedSpec, cluster Capabilities) error {
+func checkFeatures(name string, service *v1alpha1.DynamoComponentDeploymentSharedSpec, cluster Capabilities) error {
 	need := func(sentence string) error { return &UnsupportedError{Service: name, Need: sentence} }
 	switch {
 	case service.ComponentType == v1alpha1.ComponentTypeEPP && !cluster.InferencePools:

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
-	"github.com/wheelhouse-dev/wheelhouse/internal/operator/inference"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/inferenceapi"
 )
 
 const (
@@ -62,7 +62,7 @@ func pickerProbe(timing corev1.Probe) probe {
 
 func pickerArgs(c *component, port int32) []string {
 	return []string{
-		"-pool-name", poolName(c.graph), "-pool-namespace", c.object.Namespace, "-pool-group", inference.GroupVersion.Group,
+		"-pool-name", poolName(c.graph), "-pool-namespace", c.object.Namespace, "-pool-group", inferenceapi.GroupVersion.Group,
 		"-v", "4", "--zap-encoder", "json",
 		"-grpc-port", itoa(port), "-grpc-health-port", itoa(pickerHealthPort),
 		"-config-file", pickerConfigDir + "/" + pickerConfigKey,
@@ -82,7 +82,7 @@ type PickerObjects struct {
 	// Config is nil where the picker reads a ConfigMap of the author's.
 	Config *corev1.ConfigMap
 	// Pool is that by which gateways find the picker.
-	Pool *inference.InferencePool
+	Pool *inferenceapi.InferencePool
 }
 
 // Picker renders them; nil for a graph without a picker.
@@ -103,7 +103,7 @@ func Picker(dgd *v1alpha1.DynamoGraphDeployment) (*PickerObjects, error) {
 }
 
 // inferencePool has the graph's frontends: they know the workers.
-func inferencePool(dgd *v1alpha1.DynamoGraphDeployment, name string) (*inference.InferencePool, error) {
+func inferencePool(dgd *v1alpha1.DynamoGraphDeployment, name string) (*inferenceapi.InferencePool, error) {
 	served, port := dgd.Spec.Services[name], frontend.port.ContainerPort
 	if frontends := ofType(dgd, v1alpha1.ComponentTypeFrontend); len(frontends) > 0 {
 		var err error
@@ -112,23 +112,23 @@ func inferencePool(dgd *v1alpha1.DynamoGraphDeployment, name string) (*inference
 			return nil, fmt.Errorf("service %s: %w", frontends[0], err)
 		}
 	}
-	return &inference.InferencePool{
-		TypeMeta: metav1.TypeMeta{APIVersion: inference.GroupVersion.String(), Kind: inference.KindInferencePool},
+	return &inferenceapi.InferencePool{
+		TypeMeta: metav1.TypeMeta{APIVersion: inferenceapi.GroupVersion.String(), Kind: inferenceapi.KindInferencePool},
 		ObjectMeta: metav1.ObjectMeta{
 			Name: poolName(dgd.Name), Namespace: dgd.Namespace,
 			Labels: mergeMaps(graphLabels(dgd.Name), managedBy(), map[string]string{
 				v1alpha1.LabelComponent: name, v1alpha1.LabelComponentType: v1alpha1.ComponentTypeEPP,
 			}),
 		},
-		Spec: inference.InferencePoolSpec{
+		Spec: inferenceapi.InferencePoolSpec{
 			// The logical namespace alone may be that of several graphs.
-			Selector: inference.LabelSelector{MatchLabels: mergeMaps(graphLabels(dgd.Name), map[string]string{
+			Selector: inferenceapi.LabelSelector{MatchLabels: mergeMaps(graphLabels(dgd.Name), map[string]string{
 				v1alpha1.LabelComponentType: v1alpha1.ComponentTypeFrontend,
 				v1alpha1.LabelNamespace:     LogicalNamespace(dgd, served),
 			})},
-			TargetPorts: []inference.Port{{Number: port}},
-			EndpointPickerRef: inference.EndpointPickerRef{
-				Kind: "Service", Name: ComponentName(dgd.Name, name), Port: &inference.Port{Number: picker.port.ContainerPort},
+			TargetPorts: []inferenceapi.Port{{Number: port}},
+			EndpointPickerRef: inferenceapi.EndpointPickerRef{
+				Kind: "Service", Name: ComponentName(dgd.Name, name), Port: &inferenceapi.Port{Number: picker.port.ContainerPort},
 			},
 		},
 	}, nil
@@ -147,7 +147,7 @@ func pickerConfig(dgd *v1alpha1.DynamoGraphDeployment, config *v1alpha1.Endpoint
 	if err := json.Unmarshal(config.Raw, &fields); err != nil {
 		return nil, err
 	}
-	file := map[string]any{"apiVersion": inference.ExperimentalGroup + "/v1alpha1", "kind": "EndpointPickerConfig"}
+	file := map[string]any{"apiVersion": inferenceapi.ExperimentalGroup + "/v1alpha1", "kind": "EndpointPickerConfig"}
 	maps.Copy(file, fields)
 	text, err := yaml.Marshal(file)
 	if err != nil {

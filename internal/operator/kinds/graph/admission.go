@@ -55,9 +55,8 @@ func fixedByGrove(old, updated *v1alpha1.DynamoGraphDeployment, w lifecycle.Writ
 	if path, _ := render.PathwayOf(updated, w.Cluster, chosen); chosen != render.PathGrove || path.Name != render.PathGrove {
 		return nil
 	}
-	// What was not carried out either is no measure: the change may take it back.
-	before, err := render.Grove(old, w.Config, w.Cluster, nil, render.Current)
-	if ready := meta.FindStatusCondition(old.Status.Conditions, v1alpha1.ConditionReady); err != nil || ready != nil && ready.Reason == reasonUnsupported {
+	before := carriedOut(old, w)
+	if before == nil {
 		return nil
 	}
 	after, err := render.Grove(updated, w.Config, w.Cluster, nil, render.Current)
@@ -65,6 +64,18 @@ func fixedByGrove(old, updated *v1alpha1.DynamoGraphDeployment, w lifecycle.Writ
 		return err
 	}
 	return render.Fixed(before.Set, after.Set)
+}
+
+// carriedOut is what runs of a graph through Grove. What could not be carried out is
+// no measure: a change may take it back.
+func carriedOut(dgd *v1alpha1.DynamoGraphDeployment, w lifecycle.Writing) *render.GroveObjects {
+	if ready := meta.FindStatusCondition(dgd.Status.Conditions, v1alpha1.ConditionReady); ready != nil && ready.Reason == reasonUnsupported {
+		return nil
+	}
+	if gang, err := render.Grove(dgd, w.Config, w.Cluster, nil, render.Current); err == nil {
+		return gang
+	}
+	return nil
 }
 
 // needs: a change of replicas alone is the business of autoscalers, which create

@@ -17,7 +17,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
-	"github.com/wheelhouse-dev/wheelhouse/internal/operator/inference"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/inferenceapi"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/pathway"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/pathway/components"
@@ -119,7 +119,7 @@ func pickerKinds(cluster render.Capabilities) []client.Object {
 	if !cluster.InferencePools {
 		return nil
 	}
-	return []client.Object{&inference.InferencePool{}}
+	return []client.Object{&inferenceapi.InferencePool{}}
 }
 
 func pickerRights(cfg *config.OperatorConfiguration) []rbacv1.PolicyRule {
@@ -127,7 +127,7 @@ func pickerRights(cfg *config.OperatorConfiguration) []rbacv1.PolicyRule {
 		return nil
 	}
 	rules := []rbacv1.PolicyRule{
-		lifecycle.Rule(inference.GroupVersion.Group, "inferencepools", lifecycle.Full...),
+		lifecycle.Rule(inferenceapi.GroupVersion.Group, "inferencepools", lifecycle.Full...),
 		lifecycle.Rule("", "configmaps", "get", "create", "patch"),
 	}
 	if picker := cfg.RBAC.EPPClusterRoleName; picker != "" && cfg.ClusterWide() {

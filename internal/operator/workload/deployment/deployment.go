@@ -31,7 +31,7 @@ func (Type) Check(dcd *v1alpha1.DynamoComponentDeployment, cluster render.Capabi
 	if spec.NodeCount() > 1 {
 		return errors.New("a Deployment runs no groups of pods")
 	}
-	return render.CheckService(dcd.Name, dcd.Spec.BackendFramework, spec, cluster)
+	return render.CheckService(dcd.Name, spec, cluster)
 }
 
 // Kinds implements workload.Type.

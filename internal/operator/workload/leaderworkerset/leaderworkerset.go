@@ -26,7 +26,7 @@ type Type struct{}
 // Check implements workload.Type.
 func (Type) Check(dcd *v1alpha1.DynamoComponentDeployment, cluster render.Capabilities) error {
 	spec := &dcd.Spec.DynamoComponentDeploymentSharedSpec
-	if err := render.CheckService(dcd.Name, dcd.Spec.BackendFramework, spec, cluster); err != nil {
+	if err := render.CheckService(dcd.Name, spec, cluster); err != nil {
 		return err
 	}
 	if spec.NodeCount() < 2 {

@@ -1,6 +1,6 @@
-// Package inference holds as much of the Gateway API inference extension's
+// Package inferenceapi holds as much of the Gateway API inference extension's
 // InferencePool as the operator writes: pods, and who picks among them.
-package inference
+package inferenceapi
 
 import (
 	"maps"
