@@ -37,7 +37,7 @@ type result struct {
 // run applies a sample unmodified, waits until each of its graphs is Ready or
 // stopped for a real reason, and removes it again.
 func (t *tryout) run(ctx context.Context, s *sample) ([]result, error) {
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "sample-" + s.name()}}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace()}}
 	if err := t.client.Create(ctx, namespace); err != nil {
 		return nil, fmt.Errorf("create namespace %s: %w", namespace.Name, err)
 	}

@@ -32,6 +32,16 @@ func (s *sample) name() string {
 	return strings.TrimSuffix(filepath.Base(s.file), filepath.Ext(s.file))
 }
 
+// namespace is where the sample is tried.
+func (s *sample) namespace() string {
+	return "sample-" + strings.NewReplacer(".", "-", "_", "-").Replace(strings.ToLower(s.name()))
+}
+
+// substituted is a sample whose guide has its users put their namespace and image in.
+func (s *sample) substituted(text []byte) []byte {
+	return []byte(strings.NewReplacer("${K8S_NAMESPACE}", s.namespace(), "${DYNAMO_IMAGE}", "my-registry/dynamo:my-tag").Replace(string(text)))
+}
+
 // readSamples returns the files of dir that hold at least one graph, by name.
 func readSamples(dir string) ([]*sample, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
@@ -60,7 +70,7 @@ func readSample(file string) (*sample, error) {
 		return nil, err
 	}
 	s := &sample{file: file}
-	decoder := utilyaml.NewYAMLOrJSONDecoder(bytes.NewReader(data), 4096)
+	decoder := utilyaml.NewYAMLOrJSONDecoder(bytes.NewReader(s.substituted(data)), 4096)
 	for {
 		object := &unstructured.Unstructured{}
 		if err := decoder.Decode(&object.Object); errors.Is(err, io.EOF) {
