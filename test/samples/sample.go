@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"maps"
 	"os"
@@ -32,9 +33,10 @@ func (s *sample) name() string {
 	return strings.TrimSuffix(filepath.Base(s.file), filepath.Ext(s.file))
 }
 
-// namespace is where the sample is tried.
+// namespace is where the sample is tried: short, as users have them, since it is a
+// part of what runs there is called.
 func (s *sample) namespace() string {
-	return "sample-" + strings.NewReplacer(".", "-", "_", "-").Replace(strings.ToLower(s.name()))
+	return fmt.Sprintf("sample-%08x", crc32.ChecksumIEEE([]byte(s.name())))
 }
 
 // substituted is a sample whose guide has its users put their namespace and image in.
