@@ -18,14 +18,19 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-const converts = "wheelhouse-system"
+const (
+	converts      = "wheelhouse-system"
+	versionsFleet = "test/e2e/testdata/versions/fleet.yaml"
+)
 
 // versions: a graph in v1beta1 runs; requests in both versions go on, 20 a second,
 // through all that happens to what converts; and when nobody converts, what is
 // stored can still be read and written.
 func versions(t *testing.T) {
 	const namespace = "team-a"
-	run(t, "kubectl", "apply", "--server-side", "-n", namespace, "-f", "test/e2e/testdata/versions.yaml")
+	run(t, "wheelhouse", "deps", "lock", "-f", versionsFleet, "--update")
+	run(t, "wheelhouse", "apply", "-f", versionsFleet, "--yes")
+	run(t, "kubectl", "apply", "--server-side", "-n", namespace, "-f", "test/e2e/testdata/versions/graph.yaml")
 	run(t, "kubectl", "wait", "-n", namespace, "--for=condition=Ready", "--timeout=120s", "dynamographdeployment/newest")
 	pods := run(t, "kubectl", "get", "pods", "-n", namespace, "-l", "nvidia.com/dynamo-graph-deployment-name=newest", "-o", "jsonpath={.items[*].metadata.uid}")
 	if out := run(t, "kubectl", "get", "-n", namespace, "dynamographdeployments.v1alpha1.nvidia.com", "newest", "-o", "jsonpath={.spec.services.Worker.componentType}"); out != "worker" {
@@ -46,15 +51,24 @@ func versions(t *testing.T) {
 	step("one pod is deleted", "kubectl", "delete", "pod", "-n", converts, first, "--wait")
 	step("its program is replaced", "kubectl", "rollout", "restart", "-n", converts, "deployment/dynamo-conversion")
 	run(t, "kubectl", "delete", "secret", "-n", converts, "dynamo-conversion-certificate")
-	step("its certificate is made anew", "wheelhouse", "apply", "-f", fleet, "--yes")
-	step("the definitions are upgraded", "wheelhouse", "apply", "-f", fleet, "--yes", "--set", "crds.conversion.certificateValidity=300")
-	step("and go back", "wheelhouse", "apply", "-f", fleet, "--yes")
+	step("its certificate is made anew", "wheelhouse", "apply", "-f", versionsFleet, "--yes")
+	step("the definitions are upgraded", "wheelhouse", "apply", "-f", versionsFleet, "--yes", "--set", "crds.conversion.certificateValidity=300")
+	step("and go back", "wheelhouse", "apply", "-f", versionsFleet, "--yes")
 	requests.end()
 
 	if now := run(t, "kubectl", "get", "pods", "-n", namespace, "-l", "nvidia.com/dynamo-graph-deployment-name=newest", "-o", "jsonpath={.items[*].metadata.uid}"); now != pods {
 		t.Errorf("the graph's pods were %s, and are %s", pods, now)
 	}
 	nobodyConverts(t, namespace)
+
+	run(t, "wheelhouse", "apply", "-f", fleet, "--yes", "--prune")
+	if out := run(t, "helm", "list", "-n", converts, "-q"); out != "" {
+		t.Errorf("once no file asks for it, there still is release %s", out)
+	}
+	if _, err := command("kubectl", "get", "-n", namespace, "dynamographdeployments.v1beta1.nvidia.com"); err == nil {
+		t.Error("v1beta1 is still served")
+	}
+	run(t, "kubectl", "get", "-n", namespace, "dynamographdeployment/newest")
 	run(t, "kubectl", "delete", "-n", namespace, "dynamographdeployment/newest")
 }
 
@@ -78,7 +92,7 @@ func nobodyConverts(t *testing.T, namespace string) {
 	})
 	run(t, "kubectl", "patch", "-n", namespace, "dynamographdeployments.v1alpha1.nvidia.com", "newest", "--type=merge",
 		"-p", `{"spec":{"services":{"Frontend":{"replicas":1}}}}`)
-	run(t, "wheelhouse", "apply", "-f", fleet, "--yes", "--drift")
+	run(t, "wheelhouse", "apply", "-f", versionsFleet, "--yes", "--drift")
 	run(t, "kubectl", "get", "-n", namespace, "dynamographdeployments.v1beta1.nvidia.com", "newest")
 	run(t, "kubectl", "wait", "-n", namespace, "--for=condition=Ready", "--timeout=120s", "dynamographdeployment/newest")
 }
