@@ -61,7 +61,7 @@ func versions(t *testing.T) {
 	}
 	nobodyConverts(t, namespace)
 
-	run(t, "wheelhouse", "apply", "-f", fleet, "--yes", "--prune")
+	run(t, "wheelhouse", "apply", "-f", fleet, "--yes", "--prune", "--accept-crd-breakage")
 	if out := run(t, "helm", "list", "-n", converts, "-q"); out != "" {
 		t.Errorf("once no file asks for it, there still is release %s", out)
 	}

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
@@ -191,11 +192,11 @@ func TestWhatTheAPIServerRefusesIsReported(t *testing.T) {
 	operator := start(t, within(ns))
 	dgd := chatGraph(t, ns)
 	change(t, dgd, func(d *v1alpha1.DynamoGraphDeployment) {
-		d.Spec.Services["Worker"].ExtraPodSpec.MainContainer.VolumeMounts = []corev1.VolumeMount{{Name: "nowhere", MountPath: "/x"}}
+		d.Spec.Services["Worker"].ExtraPodSpec.MainContainer.SecurityContext = &corev1.SecurityContext{RunAsUser: ptr.To[int64](-5)}
 	})
-	condition(t, ns, "chat", says(`volumeMounts[0].name: Not found: "nowhere"`))
+	condition(t, ns, "chat", says("securityContext.runAsUser: Invalid value: -5"))
 	change(t, dgd, func(d *v1alpha1.DynamoGraphDeployment) {
-		d.Spec.Services["Worker"].ExtraPodSpec.MainContainer.VolumeMounts = nil
+		d.Spec.Services["Worker"].ExtraPodSpec.MainContainer.SecurityContext = nil
 	})
 	condition(t, ns, "chat", says("Worker: 0/1 ready"))
 	if operator.writes.Load() == 0 {

@@ -259,7 +259,7 @@ const byTheManager = `dynamo-operator: {namespaceRestriction: {enabled: true, ta
 func (i *installation) authority(validity time.Duration) rollout.Authority {
 	certificates := i.cfg.Server.Webhook.Certificates
 	a := rollout.Authority{
-		Release: fleet.Key{Namespace: i.namespace}, Secret: certificates.SecretName, Service: certificates.ServiceName, Validity: validity,
+		Release: fleet.Key{Namespace: i.namespace}, Namespace: i.namespace, Secret: certificates.SecretName, Service: certificates.ServiceName, Validity: validity,
 	}
 	for _, object := range i.rendered.Objects {
 		if strings.HasSuffix(object.Kind, "WebhookConfiguration") {

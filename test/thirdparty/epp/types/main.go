@@ -13,7 +13,7 @@ import (
 func main() {
 	decoder := json.NewDecoder(os.Stdin)
 	decoder.DisallowUnknownFields()
-	pool := &inferenceapi.InferencePool{}
+	pool := &inference.InferencePool{}
 	err := decoder.Decode(pool)
 	if err == nil {
 		err = json.NewEncoder(os.Stdout).Encode(pool)
