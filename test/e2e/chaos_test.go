@@ -152,7 +152,7 @@ func restartAPIServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	t.Cleanup(func() {
 		if text, err := os.ReadFile(logFile); t.Failed() && err == nil {
 			t.Logf("the API server says:\n%s", text[max(0, len(text)-2000):])

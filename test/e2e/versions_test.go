@@ -68,6 +68,10 @@ func versions(t *testing.T) {
 	if _, err := command("kubectl", "get", "-n", namespace, "dynamographdeployments.v1beta1.nvidia.com"); err == nil {
 		t.Error("v1beta1 is still served")
 	}
+	// kubectl remembers for ten minutes that there was a newer version.
+	if err := os.RemoveAll(os.Getenv("KUBECACHEDIR")); err != nil {
+		t.Fatal(err)
+	}
 	run(t, "kubectl", "get", "-n", namespace, "dynamographdeployment/newest")
 	run(t, "kubectl", "delete", "-n", namespace, "dynamographdeployment/newest")
 }
