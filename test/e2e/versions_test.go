@@ -60,6 +60,8 @@ func versions(t *testing.T) {
 		t.Errorf("the graph's pods were %s, and are %s", pods, now)
 	}
 	nobodyConverts(t, namespace)
+	run(t, "kubectl", "delete", "-n", namespace, "dynamographdeployment/newest")
+	run(t, "kubectl", "wait", "-n", namespace, "--for=delete", "pod", "-l", "nvidia.com/dynamo-graph-deployment-name=newest", "--timeout=90s")
 
 	run(t, "wheelhouse", "apply", "-f", fleet, "--yes", "--prune", "--accept-crd-breakage")
 	if out := run(t, "helm", "list", "-n", converts, "-q"); out != "" {
@@ -72,8 +74,7 @@ func versions(t *testing.T) {
 	if err := os.RemoveAll(os.Getenv("KUBECACHEDIR")); err != nil {
 		t.Fatal(err)
 	}
-	run(t, "kubectl", "get", "-n", namespace, "dynamographdeployment/newest")
-	run(t, "kubectl", "delete", "-n", namespace, "dynamographdeployment/newest")
+	run(t, "kubectl", "get", "-n", namespace, "dynamographdeployment/chat")
 }
 
 // nobodyConverts: without its pods, what is stored is read and written, and the
