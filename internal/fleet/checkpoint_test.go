@@ -161,3 +161,19 @@ func TestNamespacesThatCannotBePrepared(t *testing.T) {
 		})
 	}
 }
+
+// What would be ignored, or taken for something else, is refused.
+func TestConversionIsAskedForWhereItCanBe(t *testing.T) {
+	for _, test := range []struct{ name, spec, want string }{
+		{"with the CRDs", "  crds: {conversion: true}\n  platforms: [{namespace: a}]\n", ""},
+		{"without them", "  crds: {install: false, conversion: true}\n  platforms: [{namespace: a}]\n", "spec.crds.conversion is true, but this fleet does not install the CRDs"},
+		{"a platform of its name", "  platforms: [{namespace: a, release: dynamo-conversion}]\n", "platform a/dynamo-conversion is called as the release that converts objects"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := resolved(t, test.spec)
+			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+}

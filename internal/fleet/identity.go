@@ -1,6 +1,10 @@
 package fleet
 
-import "go.yaml.in/yaml/v3"
+import (
+	"fmt"
+
+	"go.yaml.in/yaml/v3"
+)
 
 // Identify reads of a fleet file what says which fleet it is: its name, where
 // its journal is, which releases it names, how many revisions are kept and which
@@ -122,8 +126,22 @@ func (r *resolver) outline() (*Set, []*Platform) {
 		set.Releases = append(set.Releases, f.crdReleases()...)
 		of = make([]*Platform, len(set.Releases))
 	}
+	if f.CRDs.Elsewhere && f.CRDs.Conversion.Value {
+		r.problems = append(r.problems, Problem{
+			Origin:  f.CRDs.Conversion.Origin,
+			Message: "spec.crds.conversion is true, but this fleet does not install the CRDs",
+			Fix:     "remove it; the fleet that installs them turns it on",
+		})
+	}
 	for i := range f.Platforms {
 		p := &f.Platforms[i]
+		if p.Release == ConversionRelease {
+			r.problems = append(r.problems, Problem{
+				Origin:  p.Origin,
+				Message: fmt.Sprintf("platform %s/%s is called as the release that converts objects", p.Namespace, p.Release),
+				Fix:     "give it another release name",
+			})
+		}
 		set.Releases = append(set.Releases, Release{
 			Key: Key{Namespace: p.Namespace, Name: p.Release}, Chart: ChartPlatform, Scope: p.Scope.Value, Serves: r.serves(*p),
 			Wave: p.Wave, Origin: p.Origin,

@@ -63,9 +63,12 @@ func authorityOf(key fleet.Key, objects []chart.Object) (*Authority, error) {
 	return a, nil
 }
 
-// callers lists what calls webhooks: their configurations, and CRDs.
+// callers lists what calls webhooks: their configurations, and CRDs that ask for a
+// certificate.
 func callers(objects []chart.Object) []chart.Object {
-	return append(webhooks(objects), slices.DeleteFunc(slices.Clone(objects), func(o chart.Object) bool { return !isCRD(o) })...)
+	return append(webhooks(objects), slices.DeleteFunc(slices.Clone(objects), func(o chart.Object) bool {
+		return !isCRD(o) || o.Annotations[marks.Certificate] == ""
+	})...)
 }
 
 // serviceReference names a Service; without a namespace, it is in the release's.

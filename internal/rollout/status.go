@@ -186,7 +186,7 @@ func releaseStatus(ctx context.Context, record Record, target Target, cluster St
 		status.Gate = err.Error()
 	}
 	status.Ready = err == nil && record.Status == HelmDeployed
-	if status.Certificates, err = cluster.Certificates(ctx, webhooks(target.Rendered.Objects)); err != nil {
+	if status.Certificates, err = cluster.Certificates(ctx, callers(target.Rendered.Objects)); err != nil {
 		return status, err
 	}
 	authority, err := authorityOf(target.Key, target.Rendered.Objects)

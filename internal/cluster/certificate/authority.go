@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -184,11 +185,14 @@ func trustOfCRD(patch []operation, wanted chart.Object, live *unstructured.Unstr
 		return nil, fmt.Errorf("%s: %w", wanted, err)
 	}
 	conversion, has, err := unstructured.NestedMap(content, "spec", "conversion")
-	if err == nil && has {
+	if err == nil && !has {
+		err = errors.New("there is none")
+	}
+	if err == nil {
 		err = unstructured.SetNestedField(conversion, base64.StdEncoding.EncodeToString(bundle), "webhook", "clientConfig", "caBundle")
 	}
-	if err != nil || !has {
-		return nil, fmt.Errorf("%s: spec.conversion names no webhook: %w", wanted, err)
+	if err != nil {
+		return nil, fmt.Errorf("%s: spec.conversion: %w", wanted, err)
 	}
 	return append(patch, operation{"add", "/spec/conversion", conversion}), nil
 }
