@@ -24,8 +24,8 @@ func (c *Chart) Pure() bool {
 	return pure
 }
 
-// traits are what the text of a chart's templates tells of them. The first two
-// are those of charts that do not say that they are pure.
+// traits are what the text of a chart's templates tells of them, of those of its
+// charts that do not say that they are pure.
 type traits struct{ looksUp, asksKinds, random bool }
 
 var (
@@ -41,16 +41,17 @@ func (c *Chart) traits() traits {
 	}
 	var t traits
 	walk(c.helm, nil, func(sub *helmchart.Chart, _ []string) {
+		if isPure(sub) {
+			return
+		}
 		// Templates may also stand in other files, for tpl.
 		for _, file := range append(append(sub.Templates[:0:0], sub.Templates...), sub.Files...) {
 			if strings.HasSuffix(file.Name, ".md") || strings.HasPrefix(file.Name, "crds/") {
 				continue
 			}
 			t.random = t.random || randomFunctions.Match(file.Data)
-			if !isPure(sub) {
-				t.looksUp = t.looksUp || lookupFunction.Match(file.Data)
-				t.asksKinds = t.asksKinds || bytes.Contains(file.Data, []byte("APIVersions"))
-			}
+			t.looksUp = t.looksUp || lookupFunction.Match(file.Data)
+			t.asksKinds = t.asksKinds || bytes.Contains(file.Data, []byte("APIVersions"))
 		}
 	})
 	knownTraits.Store(c.digest, t)
