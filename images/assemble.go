@@ -22,10 +22,17 @@ import (
 // epoch is the only time that appears in an image.
 var epoch = time.Unix(0, 0).UTC()
 
-// Assemble makes the image around its binary's content. The result depends on
-// nothing else than its two arguments and the machine's architecture.
-func Assemble(image Image, binary []byte) (v1.Image, error) {
-	layer, err := image.layer(binary)
+// File is one file of an image.
+type File struct {
+	Path    string // absolute
+	Mode    fs.FileMode
+	Content []byte
+}
+
+// Assemble makes the image around its binary's content and further files. The result
+// depends on nothing else than its arguments and the machine's architecture.
+func Assemble(image Image, binary []byte, more ...File) (v1.Image, error) {
+	layer, err := image.layer(binary, more)
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", image.Name, err)
 	}
@@ -54,7 +61,7 @@ func (i Image) runConfig() v1.Config {
 	return v1.Config{
 		User:       strconv.Itoa(i.User) + ":" + strconv.Itoa(i.Group),
 		Entrypoint: i.Entrypoint,
-		Env:        append([]string{"PATH=/usr/local/bin:/usr/bin:/bin"}, i.Env...),
+		Env:        append([]string{"PATH=/usr/local/bin:/usr/sbin:/usr/bin:/bin"}, i.Env...),
 		WorkingDir: i.WorkingDir,
 		Labels: map[string]string{
 			"org.opencontainers.image.title":    i.Title,
@@ -65,8 +72,8 @@ func (i Image) runConfig() v1.Config {
 }
 
 // layer writes the image's files, sorted by path, parents before children.
-func (i Image) layer(binary []byte) ([]byte, error) {
-	entries, err := i.entries(binary)
+func (i Image) layer(binary []byte, more []File) ([]byte, error) {
+	entries, err := i.entries(binary, more)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +101,7 @@ type entry struct {
 	target  string
 }
 
-func (i Image) entries(binary []byte) ([]entry, error) {
+func (i Image) entries(binary []byte, more []File) ([]entry, error) {
 	all := map[string]entry{}
 	add := func(e entry) error {
 		if _, twice := all[e.path]; twice {
@@ -109,6 +116,9 @@ func (i Image) entries(binary []byte) ([]entry, error) {
 	}
 	for name, text := range i.Files {
 		err = firstError(err, add(entry{path: name, mode: 0o644, content: []byte(text)}))
+	}
+	for _, file := range more {
+		err = firstError(err, add(entry{path: file.Path, mode: file.Mode, content: file.Content}))
 	}
 	for _, dir := range i.Dirs {
 		err = firstError(err, add(entry{path: dir.Path, mode: fs.ModeDir | dir.Mode}))

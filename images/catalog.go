@@ -1,6 +1,7 @@
 // Package images describes and assembles the product's container images. They
-// are built without a container engine: one static Go binary and a few
-// directories and links make one layer. The same source gives the same digest.
+// are built without a container engine: static Go binaries, a few directories and
+// links, and files of pinned Debian packages make one layer. The same source gives
+// the same digest.
 package images
 
 import (
@@ -28,6 +29,9 @@ type Image struct {
 	Links []string          // absolute paths that are symbolic links to the binary
 	Dirs  []Dir             // directories besides the parents of files and links
 	Files map[string]string // small text files, by absolute path
+
+	Programs map[string]string // further programs: absolute path → Go package
+	Debian   []Package         // packages of Debian of which it has files
 
 	User, Group int
 	Entrypoint  []string
@@ -75,8 +79,11 @@ var Catalog = []Image{
 		Title:   "Checkpoint agent of a node",
 		Package: "cmd/chrek-agent",
 		Binary:  "/chrek-agent",
-		Dirs:    []Dir{tmp},
-		Files:   accounts("nonroot:x:65532:65532:nonroot:/:/sbin/nologin", "nonroot:x:65532:"),
+		// What waits in a pod for its checkpoint, and what takes and restores them.
+		Programs: map[string]string{"/chrek-init": "cmd/chrek-init"},
+		Debian:   criu,
+		Dirs:     []Dir{tmp},
+		Files:    accounts("nonroot:x:65532:65532:nonroot:/:/sbin/nologin", "nonroot:x:65532:"),
 		// The chart runs it as root where it puts the seccomp profile on nodes.
 		User:       65532,
 		Group:      65532,

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -56,8 +57,35 @@ func command() *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&file, "config", "/etc/chrek/config.yaml", "the agent's configuration `file`")
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(preflightCommand(&file))
+	root.AddCommand(preflightCommand(&file), installCommand())
 	return root
+}
+
+func installCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "install FOLDER",
+		Short: "Put the program that waits for a checkpoint into a pod's volume, as FOLDER/init",
+		Args:  cobra.ExactArgs(1),
+		RunE:  func(_ *cobra.Command, args []string) error { return install(args[0]) },
+	}
+}
+
+// install copies the program that lies beside this one.
+func install(folder string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	content, err := os.ReadFile(filepath.Join(filepath.Dir(self), "chrek-init"))
+	if err != nil {
+		return err
+	}
+	// A container that starts again finds the whole file or none.
+	half := filepath.Join(folder, ".init")
+	if err := os.WriteFile(half, content, 0o755); err != nil {
+		return err
+	}
+	return os.Rename(half, filepath.Join(folder, "init"))
 }
 
 func preflightCommand(file *string) *cobra.Command {

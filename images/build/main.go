@@ -78,7 +78,11 @@ func buildOne(ctx context.Context, image images.Image, dir string) (built, error
 	if err != nil {
 		return built{}, err
 	}
-	assembled, err := images.Assemble(image, binary)
+	more, err := images.More(ctx, image)
+	if err != nil {
+		return built{}, err
+	}
+	assembled, err := images.Assemble(image, binary, more...)
 	if err != nil {
 		return built{}, err
 	}
