@@ -21,6 +21,8 @@ const (
 	LabelComponentType = "nvidia.com/dynamo-component-type"
 	// LabelSubComponentType is the sub-component type; absent when empty.
 	LabelSubComponentType = "nvidia.com/dynamo-sub-component-type"
+	// LabelComponentClass is ClassWorker on workers with a frontend of their own, which endpoint pickers pick.
+	LabelComponentClass = "nvidia.com/dynamo-component-class"
 	// LabelBaseModelHash is the first 8 hex digits of the SHA-256 of the base model's name.
 	LabelBaseModelHash = "nvidia.com/dynamo-base-model-hash"
 	// LabelWorkerHash is the hash of the specs of a graph's workers, on the objects of workers that have generations.
@@ -46,6 +48,9 @@ const (
 	LabelRequestNamespace = "dgdr.nvidia.com/namespace"
 	LabelRequestUID       = "dgdr.nvidia.com/uid"
 )
+
+// ClassWorker is the value of LabelComponentClass.
+const ClassWorker = "worker"
 
 // Annotations that users set.
 const (

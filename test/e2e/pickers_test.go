@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,7 @@ func pickers(t *testing.T) {
 	eventually(t, 30*time.Second, func() error { return onlyOf(readyFrontends(t, namespace)) })
 
 	run(t, "kubectl", "delete", "-n", namespace, "dynamographdeployment/picked", "--timeout=60s")
+	pickedWorkers(t, namespace, gateway)
 	run(t, "wheelhouse", "apply", "-f", fleet, "--yes")
 	run(t, "kubectl", "delete", "-f", definitions)
 }
@@ -77,4 +79,33 @@ func readyFrontends(t *testing.T, namespace string) []string {
 	t.Helper()
 	return strings.Fields(run(t, "kubectl", "get", "pods", "-n", namespace, "-l", "nvidia.com/selector=picked-frontend",
 		"-o", `go-template={{range .items}}{{if not .metadata.deletionTimestamp}}{{.status.podIP}} {{end}}{{end}}`))
+}
+
+// pickedWorkers: where workers have frontends of their own, the picker picks among
+// them, and the worker that it names answers beside the frontend that is asked.
+func pickedWorkers(t *testing.T, namespace, gateway string) {
+	t.Helper()
+	run(t, "kubectl", "apply", "--server-side", "-n", namespace, "-f", "test/e2e/testdata/pickedworkers.yaml")
+	run(t, "kubectl", "wait", "-n", namespace, "--for=condition=Ready", "--timeout=180s", "dynamographdeployment/sidecars")
+	names := strings.Fields(run(t, "kubectl", "get", "pods", "-n", namespace, "-l", "nvidia.com/selector=sidecars-decode",
+		"-o", `go-template={{range .items}}{{.status.podIP}}={{.metadata.name}} {{end}}`))
+	address, stop := forwardPort(t, namespace, "service/sidecars-epp", 9002)
+	defer stop()
+	eventually(t, 30*time.Second, func() error {
+		out, err := command(gateway, "-picker", address, "-model", "Qwen/Qwen3-0.6B", "-requests", "20")
+		if err != nil {
+			return err
+		}
+		for line := range strings.Lines(out) {
+			endpoint, answer, _ := strings.Cut(line, ":")
+			if !slices.ContainsFunc(names, func(name string) bool {
+				ip, pod, _ := strings.Cut(name, "=")
+				return ip == endpoint && strings.Contains(answer, pod)
+			}) {
+				return fmt.Errorf("workers %v: the answer of %s is not of the worker there: %s", names, endpoint, answer)
+			}
+		}
+		return nil
+	})
+	run(t, "kubectl", "delete", "-n", namespace, "dynamographdeployment/sidecars", "--timeout=60s")
 }

@@ -42,12 +42,36 @@ var server = &http.Client{
 
 // Address is where the main container of a pod listens on a port, as a URL.
 func Address(pod corev1.Pod, port string, usual int32) string {
-	number := usual
 	for _, container := range pod.Spec.Containers {
-		for _, p := range container.Ports {
-			if container.Name == v1alpha1.MainContainerName && p.Name == port {
-				number = p.ContainerPort
-			}
+		if container.Name == v1alpha1.MainContainerName {
+			return address(pod, container, port, usual)
+		}
+	}
+	return address(pod, corev1.Container{}, port, usual)
+}
+
+// Frontend is where a frontend listens, as a URL: that of a pod of frontends, or
+// the one beside a worker. "" for other pods.
+func Frontend(pod corev1.Pod) string {
+	if pod.Labels[v1alpha1.LabelComponentType] == v1alpha1.ComponentTypeFrontend {
+		return Address(pod, "http", 8000)
+	}
+	if pod.Labels[v1alpha1.LabelComponentClass] != v1alpha1.ClassWorker {
+		return ""
+	}
+	for _, container := range pod.Spec.Containers {
+		if slices.Contains(container.Env, corev1.EnvVar{Name: "DYN_COMPONENT", Value: v1alpha1.ComponentTypeFrontend}) {
+			return address(pod, container, "http", 8000)
+		}
+	}
+	return ""
+}
+
+func address(pod corev1.Pod, container corev1.Container, port string, usual int32) string {
+	number := usual
+	for _, p := range container.Ports {
+		if p.Name == port {
+			number = p.ContainerPort
 		}
 	}
 	return "http://" + net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(int(number)))

@@ -36,6 +36,11 @@ func (c *component) systemLabels() map[string]string {
 	set(v1alpha1.LabelNamespace, c.logicalNamespace)
 	set(v1alpha1.LabelComponentType, c.spec.ComponentType)
 	set(v1alpha1.LabelSubComponentType, c.spec.SubComponentType)
+	if hasOwnFrontend(c.spec) {
+		// By these the plug-ins of published endpoint pickers know workers.
+		set(v1alpha1.LabelComponentClass, v1alpha1.ClassWorker)
+		set(v1alpha1.LabelComponentType, c.spec.SubComponentType)
+	}
 	set(v1alpha1.LabelWorkerHash, c.object.Labels[v1alpha1.LabelWorkerHash])
 	if c.spec.ModelRef != nil {
 		set(v1alpha1.LabelBaseModelHash, ModelHash(c.spec.ModelRef.Name))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -102,16 +103,38 @@ func Picker(dgd *v1alpha1.DynamoGraphDeployment) (*PickerObjects, error) {
 	return objects, err
 }
 
-// inferencePool has the graph's frontends: they know the workers.
-func inferencePool(dgd *v1alpha1.DynamoGraphDeployment, name string) (*inferenceapi.InferencePool, error) {
-	served, port := dgd.Spec.Services[name], frontend.port.ContainerPort
-	if frontends := ofType(dgd, v1alpha1.ComponentTypeFrontend); len(frontends) > 0 {
-		var err error
-		served = dgd.Spec.Services[frontends[0]]
-		if port, err = ServerPort(served, dgd.Spec.Envs); err != nil {
-			return nil, fmt.Errorf("service %s: %w", frontends[0], err)
+// Picked are the names of the services that a graph's endpoint picker picks from,
+// sorted: workers with frontends of their own, which know the worker beside
+// them, or else the graph's frontends, which know all.
+func Picked(dgd *v1alpha1.DynamoGraphDeployment) []string {
+	var workers []string
+	for _, name := range slices.Sorted(maps.Keys(dgd.Spec.Services)) {
+		if service := dgd.Spec.Services[name]; service != nil && hasOwnFrontend(service) {
+			workers = append(workers, name)
 		}
 	}
+	if len(workers) > 0 {
+		return workers
+	}
+	return ofType(dgd, v1alpha1.ComponentTypeFrontend)
+}
+
+// inferencePool has what the picker picks from.
+func inferencePool(dgd *v1alpha1.DynamoGraphDeployment, name string) (*inferenceapi.InferencePool, error) {
+	served, port := dgd.Spec.Services[name], frontend.port.ContainerPort
+	// The logical namespace alone may be that of several graphs.
+	labels := mergeMaps(graphLabels(dgd.Name), map[string]string{v1alpha1.LabelComponentType: v1alpha1.ComponentTypeFrontend})
+	if picked := Picked(dgd); len(picked) > 0 {
+		served = dgd.Spec.Services[picked[0]]
+		var err error
+		if port, err = FrontendPort(served, dgd.Spec.Envs); err != nil {
+			return nil, fmt.Errorf("service %s: %w", picked[0], err)
+		}
+		if hasOwnFrontend(served) {
+			labels = mergeMaps(graphLabels(dgd.Name), map[string]string{v1alpha1.LabelComponentClass: v1alpha1.ClassWorker})
+		}
+	}
+	labels[v1alpha1.LabelNamespace] = LogicalNamespace(dgd, served)
 	return &inferenceapi.InferencePool{
 		TypeMeta: metav1.TypeMeta{APIVersion: inferenceapi.GroupVersion.String(), Kind: inferenceapi.KindInferencePool},
 		ObjectMeta: metav1.ObjectMeta{
@@ -121,11 +144,7 @@ func inferencePool(dgd *v1alpha1.DynamoGraphDeployment, name string) (*inference
 			}),
 		},
 		Spec: inferenceapi.InferencePoolSpec{
-			// The logical namespace alone may be that of several graphs.
-			Selector: inferenceapi.LabelSelector{MatchLabels: mergeMaps(graphLabels(dgd.Name), map[string]string{
-				v1alpha1.LabelComponentType: v1alpha1.ComponentTypeFrontend,
-				v1alpha1.LabelNamespace:     LogicalNamespace(dgd, served),
-			})},
+			Selector:    inferenceapi.LabelSelector{MatchLabels: labels},
 			TargetPorts: []inferenceapi.Port{{Number: port}},
 			EndpointPickerRef: inferenceapi.EndpointPickerRef{
 				Kind: "Service", Name: ComponentName(dgd.Name, name), Port: &inferenceapi.Port{Number: picker.port.ContainerPort},

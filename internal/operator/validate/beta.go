@@ -141,11 +141,15 @@ func (r *refusals) experimental(path *field.Path, e *v1beta1.ExperimentalSpec) {
 // directives checks the annotations of a service that are fields of a component in v1beta1.
 func directives(path *field.Path, s *v1alpha1.DynamoComponentDeploymentSharedSpec) field.ErrorList {
 	var errs field.ErrorList
+	at := path.Child("annotations")
 	if name, set := s.Annotations[v1alpha1.AnnotationFrontendSidecar]; set {
 		there := s.ExtraPodSpec != nil && s.ExtraPodSpec.PodSpec != nil && name != v1alpha1.MainContainerName &&
 			slices.ContainsFunc(s.ExtraPodSpec.Containers, func(c corev1.Container) bool { return c.Name == name })
 		if !there {
-			errs = append(errs, field.Invalid(path.Key(v1alpha1.AnnotationFrontendSidecar), name, "must be the name of a container beside the main one"))
+			errs = append(errs, field.Invalid(at.Key(v1alpha1.AnnotationFrontendSidecar), name, "must be the name of a container beside the main one"))
+		}
+		if _, err := render.FrontendPort(s, nil); there && s.ComponentType != v1alpha1.ComponentTypeFrontend && err != nil {
+			errs = append(errs, field.Invalid(path.Child("extraPodSpec", "containers").Key(name), field.OmitValueType{}, err.Error()))
 		}
 	}
 	text, set := s.Annotations[v1alpha1.AnnotationMinAvailable]
@@ -155,9 +159,9 @@ func directives(path *field.Path, s *v1alpha1.DynamoComponentDeploymentSharedSpe
 	least, err := strconv.ParseInt(text, 10, 32)
 	switch replicas := int64(s.DesiredReplicas()); {
 	case err != nil || least < 1:
-		errs = append(errs, field.Invalid(path.Key(v1alpha1.AnnotationMinAvailable), text, "must be a number, 1 at least"))
+		errs = append(errs, field.Invalid(at.Key(v1alpha1.AnnotationMinAvailable), text, "must be a number, 1 at least"))
 	case replicas > 0 && least > replicas:
-		errs = append(errs, field.Invalid(path.Key(v1alpha1.AnnotationMinAvailable), text, fmt.Sprintf("must not be more than the replicas, which are %d", replicas)))
+		errs = append(errs, field.Invalid(at.Key(v1alpha1.AnnotationMinAvailable), text, fmt.Sprintf("must not be more than the replicas, which are %d", replicas)))
 	}
 	return errs
 }

@@ -26,6 +26,7 @@ var claimsOfThePlatform = []string{
 	v1alpha1.LabelNamespace,
 	v1alpha1.LabelComponentType,
 	v1alpha1.LabelSubComponentType,
+	v1alpha1.LabelComponentClass,
 	v1alpha1.LabelBaseModelHash,
 	v1alpha1.LabelMetricsEnabled,
 	v1alpha1.LabelDiscoveryEnabled,

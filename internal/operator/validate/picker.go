@@ -105,12 +105,9 @@ func graphPicker(path *field.Path, dgd *v1alpha1.DynamoGraphDeployment) (errs fi
 	if first == "" {
 		return nil, nil
 	}
-	for _, name := range slices.Sorted(maps.Keys(dgd.Spec.Services)) {
+	for _, name := range render.Picked(dgd) {
 		service := dgd.Spec.Services[name]
-		if service == nil || service.ComponentType != v1alpha1.ComponentTypeFrontend {
-			continue
-		}
-		listens, err := render.ServerPort(service, dgd.Spec.Envs)
+		listens, err := render.FrontendPort(service, dgd.Spec.Envs)
 		switch {
 		case err != nil: // said of the service
 		case frontend == "":
@@ -124,7 +121,7 @@ func graphPicker(path *field.Path, dgd *v1alpha1.DynamoGraphDeployment) (errs fi
 		}
 	}
 	if frontend == "" {
-		warnings = append(warnings, fmt.Sprintf("%s: the endpoint picker picks from the frontends of its graph, which has none", path.Key(first)))
+		warnings = append(warnings, fmt.Sprintf("%s: the endpoint picker picks from the frontends of its graph, or from workers with a frontend of their own, and the graph has neither", path.Key(first)))
 	}
 	return errs, warnings
 }

@@ -105,7 +105,7 @@ func sharedSpec(path *field.Path, s *v1alpha1.DynamoComponentDeploymentSharedSpe
 	errs = append(errs, labelValues(path, s)...)
 	errs = append(errs, discoveryAnnotation(path.Child("annotations"), s.Annotations)...)
 	errs = append(errs, strategy(path.Child("annotations"), s.Annotations)...)
-	errs = append(errs, directives(path.Child("annotations"), s)...)
+	errs = append(errs, directives(path, s)...)
 	errs = append(errs, resources(path.Child("resources"), s.Resources)...)
 	errs = append(errs, image(path.Child("extraPodSpec", "mainContainer", "image"), s.ExtraPodSpec)...)
 	errs = append(errs, pod(path, s)...)

@@ -11,6 +11,11 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 )
 
+// ownFrontend is a worker with a frontend beside it, which says more.
+func ownFrontend(says string) string {
+	return "{componentType: worker, annotations: {nvidia.com/frontend-sidecar: front}, extraPodSpec: {mainContainer: {image: x}, containers: [{name: front, " + says + "image: x}]}}"
+}
+
 const aPicker = "{componentType: epp, eppConfig: {configMapRef: {name: a, key: b}}}"
 
 func graphFrom(t *testing.T, text string) *v1alpha1.DynamoGraphDeployment {
@@ -114,7 +119,10 @@ func TestGraph(t *testing.T) {
 		"picker, list for text":   {service("componentType: epp, eppConfig: {config: {plugins: [{type: [a]}], schedulingProfiles: []}}"), "spec.services[S].eppConfig.config: Invalid value"},
 		"two pickers":             {"spec: {services: {A: " + aPicker + ", B: " + aPicker + "}}", "spec.services[B]: Forbidden: service A is an endpoint picker already"},
 		"picker, two ports":       {"spec: {services: {E: " + aPicker + ", A: {componentType: frontend}, B: {componentType: frontend, envs: [{name: DYN_HTTP_PORT, value: \"80\"}]}}}", "spec.services[B]: Invalid value: listens on port 80 and service A on 8000"},
-		"picker, two namespaces":  {"spec: {services: {E: " + aPicker + ", A: {componentType: frontend}, B: {componentType: frontend, globalDynamoNamespace: true}}}", "spec.services[B].globalDynamoNamespace: Invalid value: true: differs from that of service A"},
+		"picker, two sidecars": {"spec: {services: {E: " + aPicker + ", A: " + ownFrontend("") + ", B: " + ownFrontend("args: [-m, dynamo.frontend, --http-port, '80'], ") + "}}",
+			"spec.services[B]: Invalid value: listens on port 80 and service A on 8000"},
+		"a sidecar's port":       {"spec: {services: {A: " + ownFrontend("env: [{name: DYN_HTTP_PORT, value: web}], ") + "}}", "spec.services[A].extraPodSpec.containers[front]: Invalid value: DYN_HTTP_PORT is \"web\", which is no port"},
+		"picker, two namespaces": {"spec: {services: {E: " + aPicker + ", A: {componentType: frontend}, B: {componentType: frontend, globalDynamoNamespace: true}}}", "spec.services[B].globalDynamoNamespace: Invalid value: true: differs from that of service A"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			errs, _ := Graph(graphFrom(t, tc.graph), config.Default())
@@ -219,7 +227,7 @@ func TestGraphUpdate(t *testing.T) {
 
 func TestAPickerWithoutFrontends(t *testing.T) {
 	_, warnings := Graph(graphFrom(t, "spec: {services: {E: "+aPicker+"}}"), config.Default())
-	want := "spec.services[E]: the endpoint picker picks from the frontends of its graph, which has none"
+	want := "spec.services[E]: the endpoint picker picks from the frontends of its graph, or from workers with a frontend of their own, and the graph has neither"
 	if len(warnings) != 1 || warnings[0] != want {
 		t.Errorf("warnings %q, want %q", warnings, want)
 	}

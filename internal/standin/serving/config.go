@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -49,7 +50,7 @@ type Config struct {
 	MetricsPort int    // planner; default 9085
 	RPCPort     int    // worker, called by frontends; default 8888
 	SystemPort  int    // worker, for probes; default 9090; -1 when switched off
-	RouterMode  string // round-robin (default), random or kv
+	RouterMode  string // of the real frontend's; default round-robin
 
 	Model           string // worker; default as the real program's, or the script's name
 	Prefill         bool
@@ -204,10 +205,18 @@ func (s *settings) systemPort() int {
 	return s.port("DYN_SYSTEM_PORT", 9090)
 }
 
+// routerModes are those of the real frontend, and what the stand-in does for each:
+// its workers have no load to compare.
+var routerModes = map[string]string{
+	"round-robin": "round-robin", "random": "random", "kv": "kv", "direct": "direct",
+	"power-of-two": "random", "least-loaded": "round-robin", "device-aware-weighted": "round-robin",
+}
+
 func (s *settings) routerMode() string {
-	mode := cmp.Or(s.flags.value("router-mode"), s.getenv("DYN_ROUTER_MODE"), "round-robin")
-	if mode = strings.ReplaceAll(mode, "_", "-"); !slices.Contains([]string{"round-robin", "random", "kv"}, mode) && s.err == nil {
-		s.err = fmt.Errorf("router mode %q is not known: the stand-in runtime has round-robin, random and kv", mode)
+	asked := strings.ReplaceAll(cmp.Or(s.flags.value("router-mode"), s.getenv("DYN_ROUTER_MODE"), "round-robin"), "_", "-")
+	mode, known := routerModes[asked]
+	if !known && s.err == nil {
+		s.err = fmt.Errorf("router mode %q is not known: the stand-in runtime has %s", asked, strings.Join(slices.Sorted(maps.Keys(routerModes)), ", "))
 	}
 	return mode
 }

@@ -250,7 +250,7 @@ func TestParsePythonRefuses(t *testing.T) {
 	}{
 		"DYN_HTTP_PORT=web":                     {args: []string{"-m", "dynamo.frontend"}, env: map[string]string{"DYN_HTTP_PORT": "web"}},
 		"not a port":                            {args: []string{"-m", "dynamo.frontend", "--http-port", "70000"}},
-		`"least"`:                               {args: []string{"-m", "dynamo.frontend", "--router-mode", "least"}},
+		`"least" is not known`:                  {args: []string{"-m", "dynamo.frontend", "--router-mode", "least"}},
 		"no module named pip":                   {args: []string{"-m", "pip", "install"}},
 		"not Python code":                       {args: []string{"-c", "print(1)"}},
 		"needs -m":                              {},

@@ -99,7 +99,7 @@ func (f *Frontend) completions(isChat bool) http.HandlerFunc {
 		defer f.metrics.begin(model.Name, endpoint, req.Stream)(begun, &err)
 		var a answer
 		if err == nil {
-			a, err = f.router.ask(r.Context(), model, req.promptText())
+			a, err = f.router.ask(r.Context(), model, req.promptText(), r.Header)
 		}
 		if err != nil {
 			writeError(w, err)

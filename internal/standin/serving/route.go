@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -56,7 +57,12 @@ func newRouter(mode string) *router {
 // namespace has prefill workers, then the answer itself. It tries the workers in
 // the order of preference until one answers: a worker may end between its last
 // sign of life and the call.
-func (r *router) ask(ctx context.Context, model discovery.Model, prompt string) (a answer, err error) {
+func (r *router) ask(ctx context.Context, model discovery.Model, prompt string, header http.Header) (a answer, err error) {
+	if r.mode == "direct" {
+		if model, err = chosen(model, header); err != nil {
+			return answer{}, err
+		}
+	}
 	if len(model.Workers) == 0 {
 		return answer{}, unavailable("model %q is known, but none of its workers is ready to answer", model.Name)
 	}
@@ -71,6 +77,28 @@ func (r *router) ask(ctx context.Context, model discovery.Model, prompt string) 
 		}
 	}
 	return a, unavailable("no worker of model %q could be reached: %v", model.Name, err)
+}
+
+// Headers by which whoever has chosen the workers of a request says so.
+const (
+	workerHeader  = "x-worker-instance-id"
+	prefillHeader = "x-prefill-instance-id"
+)
+
+// chosen is the model with the workers alone that a request names.
+func chosen(model discovery.Model, header http.Header) (discovery.Model, error) {
+	id := header.Get(workerHeader)
+	if id == "" {
+		return model, badRequest("in router mode direct a request names its worker in the header %s", workerHeader)
+	}
+	only := func(workers []discovery.Instance, id string) []discovery.Instance {
+		return slices.DeleteFunc(slices.Clone(workers), func(i discovery.Instance) bool { return strconv.FormatInt(i.InstanceID, 10) != id })
+	}
+	model.Workers, model.Prefill = only(model.Workers, id), only(model.Prefill, header.Get(prefillHeader))
+	if len(model.Workers) == 0 {
+		return model, unavailable("model %q has no worker %s that is ready to answer", model.Name, id)
+	}
+	return model, nil
 }
 
 // prefill is the answer of a prefill worker of a namespace, empty if none gives

@@ -314,6 +314,41 @@ func TestAWorkerThatIsGoneIsPassedOver(t *testing.T) {
 	}
 }
 
+// In mode direct somebody else has chosen, and a request goes nowhere else.
+func TestDirectRequestsGoToTheWorkersThatTheyName(t *testing.T) {
+	g := newGraph()
+	for _, pod := range []string{"a", "b", "c"} {
+		g.addWorker(t, pod, "--model", "m")
+	}
+	for _, pod := range []string{"p", "q"} {
+		g.addWorker(t, pod, "--model", "m", "--is-prefill-worker")
+	}
+	f := NewFrontend("direct", g).Handler()
+	ask := func(headers ...string) response {
+		rec := httptest.NewRecorder()
+		request := httptest.NewRequestWithContext(t.Context(), "POST", "/v1/chat/completions", strings.NewReader(chat("m", "x")))
+		for i := 0; i < len(headers); i += 2 {
+			request.Header.Set(headers[i], fmt.Sprint(discovery.InstanceID(headers[i+1])))
+		}
+		f.ServeHTTP(rec, request)
+		return response{status: rec.Code, header: rec.Header(), body: rec.Body.String()}
+	}
+	for range 3 {
+		if r := ask(workerHeader, "b"); r.status != 200 || r.header.Get("x-dynamo-worker") != "b" || r.header.Get("x-dynamo-prefill-worker") != "" {
+			t.Errorf("worker b: got %d %v %s", r.status, r.header, r.body)
+		}
+	}
+	if r := ask(workerHeader, "c", prefillHeader, "q"); r.header.Get("x-dynamo-worker") != "c" || r.header.Get("x-dynamo-prefill-worker") != "q" {
+		t.Errorf("workers c and q: got %d %v %s", r.status, r.header, r.body)
+	}
+	if r := ask(); r.status != 400 || !strings.Contains(r.body, workerHeader) {
+		t.Errorf("no worker: got %d %s", r.status, r.body)
+	}
+	if r := ask(workerHeader, "gone"); r.status != 503 {
+		t.Errorf("a worker that is gone: got %d %s", r.status, r.body)
+	}
+}
+
 func TestErrorsAreOpenAIShaped(t *testing.T) {
 	g := newGraph()
 	g.addWorker(t, "a", "--model", "m")

@@ -1,6 +1,6 @@
 // Command epp is the endpoint picker of the Gateway API inference extension with
-// one plug-in more: published graphs name Dynamo's scorer, whose own program has no
-// source here, so a scorer by queues answers to its name.
+// more plug-ins: published graphs name Dynamo's, whose own program has no source
+// here, so simple ones answer to their names.
 package main
 
 import (
@@ -13,7 +13,11 @@ import (
 )
 
 func main() {
-	plugins.Register("kv-aware-scorer", scorer.QueueScorerFactory)
+	plugins.Register("disagg-profile-handler", newProfiles)
+	plugins.Register("label-filter", newLabelFilter)
+	for _, name := range []string{"kv-aware-scorer", "dyn-prefill-scorer", "dyn-decode-scorer"} {
+		plugins.Register(name, scorer.QueueScorerFactory)
+	}
 	if err := runner.NewRunner().Run(ctrl.SetupSignalHandler()); err != nil {
 		os.Exit(1)
 	}

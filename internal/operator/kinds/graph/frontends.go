@@ -45,9 +45,7 @@ func (l *life) missed(ctx context.Context, services map[string]pathway.Service) 
 		}
 	}
 	var frontends corev1.PodList
-	err := l.Client.List(ctx, &frontends, client.InNamespace(l.dgd.Namespace), client.MatchingLabels{
-		v1alpha1.LabelGraphDeploymentName: l.dgd.Name, v1alpha1.LabelComponentType: v1alpha1.ComponentTypeFrontend,
-	})
+	err := l.Client.List(ctx, &frontends, client.InNamespace(l.dgd.Namespace), client.MatchingLabels{v1alpha1.LabelGraphDeploymentName: l.dgd.Name})
 	if err != nil {
 		return "", fmt.Errorf("list the frontends of graph %s/%s: %w", l.dgd.Namespace, l.dgd.Name, err)
 	}
@@ -55,7 +53,7 @@ func (l *life) missed(ctx context.Context, services map[string]pathway.Service) 
 	answers := make([]string, len(frontends.Items))
 	var asked sync.WaitGroup
 	for i, pod := range frontends.Items {
-		if podhttp.IsReady(pod) && pod.DeletionTimestamp == nil && pod.Status.PodIP != "" {
+		if podhttp.Frontend(pod) != "" && podhttp.IsReady(pod) && pod.DeletionTimestamp == nil && pod.Status.PodIP != "" {
 			asked.Go(func() { answers[i] = l.missedBy(ctx, pod) })
 		}
 	}
@@ -78,7 +76,7 @@ func (l *life) missedBy(ctx context.Context, frontend corev1.Pod) string {
 	}
 	var err error
 	for range healthTries {
-		err = podhttp.Call(ctx, healthTimeout, http.MethodGet, podhttp.Address(frontend, "http", 8000)+"/health", nil, &health)
+		err = podhttp.Call(ctx, healthTimeout, http.MethodGet, podhttp.Frontend(frontend)+"/health", nil, &health)
 		if err == nil || errors.Is(err, podhttp.ErrUnknown) {
 			break
 		}

@@ -65,7 +65,8 @@ type finder struct{ client.Reader }
 // its namespace.
 func (f finder) ofPod(ctx context.Context, pod client.Object) []reconcile.Request {
 	hash := pod.GetLabels()[v1alpha1.LabelBaseModelHash]
-	if hash == "" && pod.GetLabels()[v1alpha1.LabelComponentType] != v1alpha1.ComponentTypeFrontend {
+	frontend := pod.GetLabels()[v1alpha1.LabelComponentType] == v1alpha1.ComponentTypeFrontend || pod.GetLabels()[v1alpha1.LabelComponentClass] != ""
+	if hash == "" && !frontend {
 		return nil
 	}
 	var list v1alpha1.DynamoModelList

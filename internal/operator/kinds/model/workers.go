@@ -74,18 +74,16 @@ func (l *life) unloadAll(ctx context.Context, name string) error {
 // missingAt says where the model is not listed; empty if all ready frontends of
 // the graph do.
 func (l *life) missingAt(ctx context.Context, graph string) (string, error) {
-	frontends, err := l.podsWith(ctx, client.MatchingLabels{
-		v1alpha1.LabelGraphDeploymentName: graph, v1alpha1.LabelComponentType: v1alpha1.ComponentTypeFrontend,
-	})
+	frontends, err := l.podsWith(ctx, client.MatchingLabels{v1alpha1.LabelGraphDeploymentName: graph})
 	if err != nil {
 		return "", err
 	}
-	frontends = slices.DeleteFunc(frontends, func(p corev1.Pod) bool { return !podhttp.IsReady(p) })
+	frontends = slices.DeleteFunc(frontends, func(p corev1.Pod) bool { return podhttp.Frontend(p) == "" || !podhttp.IsReady(p) })
 	if len(frontends) == 0 {
 		return fmt.Sprintf("graph %s has no ready frontend", graph), nil
 	}
 	return cmp.Or(each(frontends, func(pod corev1.Pod) string {
-		switch names, err := listed(ctx, podhttp.Address(pod, "http", 8000)); {
+		switch names, err := listed(ctx, podhttp.Frontend(pod)); {
 		case err != nil:
 			return fmt.Sprintf("frontend %s %s", pod.Name, reason(err))
 		case !names[l.model.Spec.ModelName]:

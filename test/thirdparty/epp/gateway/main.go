@@ -63,24 +63,25 @@ func serve(picker extproc.ExternalProcessorClient, model string) error {
 	if err != nil {
 		return err
 	}
-	endpoint, changed, err := pick(ctx, picker, body)
+	headers, changed, err := pick(ctx, picker, body)
 	if err != nil {
 		return fmt.Errorf("ask the picker: %w", err)
 	}
-	answer, err := send(ctx, endpoint, changed)
+	answer, err := send(ctx, headers, changed)
 	if err != nil {
-		return fmt.Errorf("send the request to %s: %w", endpoint, err)
+		return fmt.Errorf("send the request to %s: %w", headers.Get(destination), err)
 	}
-	fmt.Printf("%s %s\n", endpoint, answer)
+	fmt.Printf("%s %s\n", headers.Get(destination), answer)
 	return nil
 }
 
-// pick returns the endpoint, and the body as the picker wants it sent.
-func pick(ctx context.Context, picker extproc.ExternalProcessorClient, body []byte) (endpoint string, changed []byte, err error) {
+// pick returns the headers that the picker sets, and the body as it wants it sent.
+func pick(ctx context.Context, picker extproc.ExternalProcessorClient, body []byte) (set http.Header, changed []byte, err error) {
 	stream, err := picker.Process(ctx)
 	if err != nil {
-		return "", nil, err
+		return nil, nil, err
 	}
+	set = http.Header{}
 	header := func(key, value string) *core.HeaderValue { return &core.HeaderValue{Key: key, RawValue: []byte(value)} }
 	headers := []*core.HeaderValue{
 		header(":method", http.MethodPost), header(":path", "/v1/chat/completions"), header("content-type", "application/json"),
@@ -99,23 +100,22 @@ func pick(ctx context.Context, picker extproc.ExternalProcessorClient, body []by
 			break
 		}
 		if refused := response.GetImmediateResponse(); refused != nil {
-			return "", nil, fmt.Errorf("it answers %d: %s", refused.GetStatus().GetCode(), refused.GetBody())
+			return nil, nil, fmt.Errorf("it answers %d: %s", refused.GetStatus().GetCode(), refused.GetBody())
 		}
 		for _, option := range response.GetRequestHeaders().GetResponse().GetHeaderMutation().GetSetHeaders() {
-			if option.GetHeader().GetKey() == destination {
-				endpoint = string(option.GetHeader().GetRawValue())
-			}
+			set.Set(option.GetHeader().GetKey(), string(option.GetHeader().GetRawValue()))
 		}
 		mutation := response.GetRequestBody().GetResponse().GetBodyMutation()
 		changed = append(changed, mutation.GetStreamedResponse().GetBody()...)
 		if mutation.GetStreamedResponse().GetEndOfStream() {
-			return endpoint, changed, stream.CloseSend()
+			return set, changed, stream.CloseSend()
 		}
 	}
-	return "", nil, err
+	return nil, nil, err
 }
 
-func send(ctx context.Context, endpoint string, body []byte) (string, error) {
+func send(ctx context.Context, headers http.Header, body []byte) (string, error) {
+	endpoint := headers.Get(destination)
 	if endpoint == "" {
 		return "", errors.New("the picker named no endpoint")
 	}
@@ -124,6 +124,11 @@ func send(ctx context.Context, endpoint string, body []byte) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+first+"/v1/chat/completions", strings.NewReader(string(body)))
 	if err != nil {
 		return "", err
+	}
+	for name := range headers {
+		if strings.HasPrefix(name, "X-") {
+			request.Header.Set(name, headers.Get(name))
+		}
 	}
 	request.Header.Set("Content-Type", "application/json")
 	response, err := http.DefaultClient.Do(request)
