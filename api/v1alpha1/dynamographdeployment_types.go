@@ -189,6 +189,15 @@ type ServiceCheckpointStatus struct {
 
 	// Ready is true when the checkpoint can be restored from.
 	Ready bool `json:"ready,omitempty"`
+
+	// RestoredReplicas are the pods that started from the checkpoint, as the agents of their nodes say.
+	RestoredReplicas int32 `json:"restoredReplicas,omitempty"`
+
+	// ColdStartedReplicas are the pods that were to start from the checkpoint and started anew.
+	ColdStartedReplicas int32 `json:"coldStartedReplicas,omitempty"`
+
+	// Message says why pods of the service start without the checkpoint.
+	Message string `json:"message,omitempty"`
 }
 
 // DynamoGraphDeployment runs an inference graph: a frontend, its workers and their helpers, deployed

@@ -84,7 +84,7 @@ const (
 	AnnotationOperatorOriginVersion = "nvidia.com/dynamo-operator-origin-version"
 	// AnnotationRestartAt on a pod template: the id of the last restart that reached it.
 	AnnotationRestartAt = "nvidia.com/restartAt"
-	// AnnotationRestoreFrom on a graph's component: the hash of the checkpoint that its pods start from.
+	// AnnotationRestoreFrom on a graph's component: the artifact of the checkpoint that its pods start from.
 	AnnotationRestoreFrom = "nvidia.com/restore-from-checkpoint"
 	// AnnotationBaseModel is the base model's name, next to LabelBaseModelHash.
 	AnnotationBaseModel = "nvidia.com/dynamo-base-model"

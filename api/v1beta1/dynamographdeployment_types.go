@@ -176,6 +176,15 @@ type ComponentCheckpointStatus struct {
 
 	// Ready is true when the checkpoint can be restored from.
 	Ready bool `json:"ready,omitempty"`
+
+	// RestoredReplicas are the pods that started from the checkpoint, as the agents of their nodes say.
+	RestoredReplicas int32 `json:"restoredReplicas,omitempty"`
+
+	// ColdStartedReplicas are the pods that were to start from the checkpoint and started anew.
+	ColdStartedReplicas int32 `json:"coldStartedReplicas,omitempty"`
+
+	// Message says why pods of the component start without the checkpoint.
+	Message string `json:"message,omitempty"`
 }
 
 // RestartStatus is the progress of a restart.

@@ -41,6 +41,7 @@ func betaGraphStatus(a *v1alpha1.DynamoGraphDeploymentStatus, kept *betaGraphRes
 		}
 		b.Checkpoints[name] = v1beta1.ComponentCheckpointStatus{
 			CheckpointName: c.CheckpointName, IdentityHash: c.IdentityHash, Ready: c.Ready, CheckpointID: kept.CheckpointIDs[name],
+			RestoredReplicas: c.RestoredReplicas, ColdStartedReplicas: c.ColdStartedReplicas, Message: c.Message,
 		}
 	}
 	return b
@@ -69,7 +70,10 @@ func alphaGraphStatus(b *v1beta1.DynamoGraphDeploymentStatus) (*v1alpha1.DynamoG
 		if a.Checkpoints == nil {
 			a.Checkpoints = map[string]v1alpha1.ServiceCheckpointStatus{}
 		}
-		a.Checkpoints[name] = v1alpha1.ServiceCheckpointStatus{CheckpointName: c.CheckpointName, IdentityHash: c.IdentityHash, Ready: c.Ready}
+		a.Checkpoints[name] = v1alpha1.ServiceCheckpointStatus{
+			CheckpointName: c.CheckpointName, IdentityHash: c.IdentityHash, Ready: c.Ready,
+			RestoredReplicas: c.RestoredReplicas, ColdStartedReplicas: c.ColdStartedReplicas, Message: c.Message,
+		}
 		if c.CheckpointID != "" {
 			if rest.CheckpointIDs == nil {
 				rest.CheckpointIDs = map[string]string{}

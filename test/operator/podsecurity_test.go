@@ -12,6 +12,8 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/charts"
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/checkpoint"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 )
 
 // TestTheOperatorRunsWhereRestrictedPodSecurityIsEnforced asks the API server
@@ -63,5 +65,25 @@ func TestTheOperatorRunsWhereRestrictedPodSecurityIsEnforced(t *testing.T) {
 	violation := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: ns, GenerateName: "p-"}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "x"}}}}
 	if err := c.Create(context.Background(), violation, client.DryRunAll); err == nil {
 		t.Error("the API server does not enforce it")
+	}
+}
+
+// TestPodsWithCheckpointsRunWhereRestrictedPodSecurityIsEnforced: a pod that does so
+// without one does so with one.
+func TestPodsWithCheckpointsRunWhereRestrictedPodSecurityIsEnforced(t *testing.T) {
+	ns := namespace(t)
+	change(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, func(ns *corev1.Namespace) {
+		metav1.SetMetaDataLabel(&ns.ObjectMeta, "pod-security.kubernetes.io/enforce", "restricted")
+	})
+	engine := checkpoint.EngineOf(config.Checkpoint{AgentImage: "agent:1", SeccompProfile: "profiles/block-iouring.json", BasePath: "/checkpoints"})
+	for name, prepare := range map[string]func(*corev1.PodTemplateSpec, string){"source": engine.Source, "target": engine.Target} {
+		template := parse[corev1.PodTemplate](t, ns, `template: {spec: {containers: [{name: main, image: x, command: [serve], securityContext: {
+			runAsNonRoot: true, runAsUser: 1000, allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}}]}}`).Template
+		prepare(&template, "h")
+		pod := &corev1.Pod{ObjectMeta: template.ObjectMeta, Spec: template.Spec}
+		pod.Namespace, pod.GenerateName = ns, "p-"
+		if err := adminClient(t).Create(context.Background(), pod, client.DryRunAll); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

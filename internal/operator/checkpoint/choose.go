@@ -30,14 +30,21 @@ func Fits(c *v1alpha1.DynamoCheckpoint, wanted *v1alpha1.ServiceCheckpointConfig
 	return false
 }
 
-// Choose is the checkpoint that a service gets, nil for none: a ready one before
-// others, and of these the oldest, so that the choice stays.
-func Choose(all []v1alpha1.DynamoCheckpoint, wanted *v1alpha1.ServiceCheckpointConfig) *v1alpha1.DynamoCheckpoint {
+// Choose is the checkpoint that a service gets whose process is this, nil for none:
+// a ready one before others, and of these the oldest, so that the choice stays. One
+// that was taken for a service by its identity is only of the process that it was
+// taken of; what an author has made fits whatever has its identity.
+func Choose(all []v1alpha1.DynamoCheckpoint, wanted *v1alpha1.ServiceCheckpointConfig, process string) *v1alpha1.DynamoCheckpoint {
 	var fitting []*v1alpha1.DynamoCheckpoint
 	for i := range all {
-		if Fits(&all[i], wanted) && all[i].DeletionTimestamp == nil {
-			fitting = append(fitting, &all[i])
+		c := &all[i]
+		if !Fits(c, wanted) || c.DeletionTimestamp != nil {
+			continue
 		}
+		if wanted.CheckpointRef == "" && isAuto(c) && Process(&c.Spec.Job.PodTemplateSpec) != process {
+			continue
+		}
+		fitting = append(fitting, c)
 	}
 	if len(fitting) == 0 {
 		return nil
@@ -45,6 +52,11 @@ func Choose(all []v1alpha1.DynamoCheckpoint, wanted *v1alpha1.ServiceCheckpointC
 	return slices.MinFunc(fitting, func(a, b *v1alpha1.DynamoCheckpoint) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
 	})
+}
+
+// isAuto: the operator notes whose pod it has taken.
+func isAuto(c *v1alpha1.DynamoCheckpoint) bool {
+	return c.Labels[v1alpha1.LabelComponent] != "" && len(c.Spec.Job.PodTemplateSpec.Spec.Containers) > 0
 }
 
 func rank(c *v1alpha1.DynamoCheckpoint) int {

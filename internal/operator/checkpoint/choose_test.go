@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 	"time"
@@ -26,26 +27,35 @@ func TestAServiceGetsTheCheckpointThatItMeans(t *testing.T) {
 	failed.Status.Phase = v1alpha1.CheckpointPhaseFailed
 	leaving := taken("b", "m", 8, nil)
 	leaving.DeletionTimestamp = &metav1.Time{Time: now}
-	all := []v1alpha1.DynamoCheckpoint{failed, leaving, taken("young", "m", 1, nil), taken("old", "m", 2, nil), taken("other", "n", 3, nil)}
+	auto := taken("auto", "a", 5, nil)
+	auto.Labels = map[string]string{v1alpha1.LabelComponent: "Worker"}
+	auto.Spec.Job.PodTemplateSpec = worker("runtime:1")
+	all := []v1alpha1.DynamoCheckpoint{failed, leaving, taken("young", "m", 1, nil), taken("old", "m", 2, nil), taken("other", "n", 3, nil), auto}
 	identity := func(model string) *v1alpha1.DynamoCheckpointIdentity {
 		return &v1alpha1.DynamoCheckpointIdentity{Model: model, BackendFramework: "vllm", TensorParallelSize: 1}
 	}
 	for name, tc := range map[string]struct {
 		wanted *v1alpha1.ServiceCheckpointConfig
 		want   string
+		image  string
 	}{
-		"nothing":           {nil, ""},
-		"off":               {&v1alpha1.ServiceCheckpointConfig{Identity: identity("m")}, ""},
-		"an identity":       {&v1alpha1.ServiceCheckpointConfig{Enabled: true, Identity: identity("m")}, "old"},
-		"another":           {&v1alpha1.ServiceCheckpointConfig{Enabled: true, Identity: identity("n")}, "other"},
-		"nobody's":          {&v1alpha1.ServiceCheckpointConfig{Enabled: true, Identity: identity("o")}, ""},
-		"a name":            {&v1alpha1.ServiceCheckpointConfig{Enabled: true, CheckpointRef: "a"}, "a"},
-		"a name, identity":  {&v1alpha1.ServiceCheckpointConfig{Enabled: true, CheckpointRef: "young", Identity: identity("n")}, "young"},
-		"a name of nothing": {&v1alpha1.ServiceCheckpointConfig{Enabled: true, CheckpointRef: "c"}, ""},
+		"nothing":            {nil, "", ""},
+		"off":                {&v1alpha1.ServiceCheckpointConfig{Identity: identity("m")}, "", ""},
+		"an identity":        {&v1alpha1.ServiceCheckpointConfig{Enabled: true, Identity: identity("m")}, "old", ""},
+		"another":            {&v1alpha1.ServiceCheckpointConfig{Enabled: true, Identity: identity("n")}, "other", ""},
+		"nobody's":           {&v1alpha1.ServiceCheckpointConfig{Enabled: true, Identity: identity("o")}, "", ""},
+		"a name":             {&v1alpha1.ServiceCheckpointConfig{Enabled: true, CheckpointRef: "a"}, "a", ""},
+		"a name, identity":   {&v1alpha1.ServiceCheckpointConfig{Enabled: true, CheckpointRef: "young", Identity: identity("n")}, "young", ""},
+		"taken of it":        {&v1alpha1.ServiceCheckpointConfig{Enabled: true, Identity: identity("a")}, "auto", ""},
+		"of another image":   {&v1alpha1.ServiceCheckpointConfig{Enabled: true, Identity: identity("a")}, "", "runtime:2"},
+		"named all the same": {&v1alpha1.ServiceCheckpointConfig{Enabled: true, CheckpointRef: "auto"}, "auto", "runtime:2"},
+		"made by hand":       {&v1alpha1.ServiceCheckpointConfig{Enabled: true, Identity: identity("m")}, "old", "runtime:2"},
+		"a name of nothing":  {&v1alpha1.ServiceCheckpointConfig{Enabled: true, CheckpointRef: "c"}, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := ""
-			if c := Choose(all, tc.wanted); c != nil {
+			pod := worker(cmp.Or(tc.image, "runtime:1"))
+			if c := Choose(all, tc.wanted, Process(&pod)); c != nil {
 				got = c.Name
 			}
 			if got != tc.want {

@@ -112,8 +112,13 @@ type Profiling struct {
 type Checkpoint struct {
 	// Enabled needs agents on the nodes that take and restore them.
 	Enabled bool `json:"enabled"`
-	// PVCName is that of the claim in each namespace, BasePath where it is mounted.
-	PVCName  string `json:"pvcName"`
+	// AgentImage is that of the agents. An init container of it brings the program
+	// that waits in a pod for what is restored. Needed where Enabled is.
+	AgentImage string `json:"agentImage"`
+	// SeccompProfile is one that keeps pods from io_uring and is on every node, as a
+	// path beneath the kubelet's folder of profiles; "" for none.
+	SeccompProfile string `json:"seccompProfile"`
+	// BasePath is where agents see what is stored. Pods do not.
 	BasePath string `json:"basePath"`
 	// MostPerNamespace are kept; more than these go, the oldest first. 0 keeps all.
 	MostPerNamespace int `json:"mostPerNamespace"`
@@ -145,7 +150,7 @@ func Default() *OperatorConfiguration {
 			Grove:           Grove{TerminationDelay: metav1.Duration{Duration: 15 * time.Minute}},
 			LeaderWorkerSet: LeaderWorkerSet{Enabled: true}, InferencePool: InferencePool{Enabled: true},
 		},
-		Checkpoint: Checkpoint{PVCName: "chrek-pvc", BasePath: "/checkpoints"},
+		Checkpoint: Checkpoint{BasePath: "/checkpoints"},
 		Logging:    Logging{Level: "info"},
 	}
 }

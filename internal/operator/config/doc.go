@@ -155,8 +155,14 @@
 //	  # Whether checkpoints are taken of workers, and workers started from them. Needs
 //	  # agents on the nodes that do it.
 //	  enabled: false
-//	  # The claim in each namespace that holds them, and where it is mounted.
-//	  pvcName: chrek-pvc
+//	  # The agents' image, which an init container of the pods has, too. Needed where
+//	  # enabled is.
+//	  agentImage: ""
+//	  # A profile that keeps pods from io_uring, which cannot be stored, as a path
+//	  # beneath the kubelet's folder of profiles. It has to be on every node: the
+//	  # chart chrek puts profiles/block-iouring.json there. Empty: none.
+//	  seccompProfile: ""
+//	  # Where agents see what is stored; status.location of a checkpoint begins so.
 //	  basePath: /checkpoints
 //	  # How many a namespace keeps; the oldest that nobody uses or has pinned go
 //	  # first. 0 keeps all.

@@ -3,6 +3,7 @@ package config
 import (
 	"net"
 	"path"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -36,7 +37,13 @@ func (c *OperatorConfiguration) validate() field.ErrorList {
 }
 
 func (c Checkpoint) validate(at *field.Path) field.ErrorList {
-	errs := matches(at.Child("pvcName"), c.PVCName, validation.IsDNS1123Subdomain)
+	var errs field.ErrorList
+	if c.Enabled && c.AgentImage == "" {
+		errs = append(errs, field.Required(at.Child("agentImage"), "the image of the chart chrek, whose program waits in pods for what is restored"))
+	}
+	if path.IsAbs(c.SeccompProfile) || strings.Contains(c.SeccompProfile, "..") {
+		errs = append(errs, field.Invalid(at.Child("seccompProfile"), c.SeccompProfile, "must be a path beneath the kubelet's folder of profiles"))
+	}
 	if !path.IsAbs(c.BasePath) {
 		errs = append(errs, field.Invalid(at.Child("basePath"), c.BasePath, "must be an absolute path"))
 	}

@@ -54,7 +54,7 @@ type Now struct {
 	Objects []client.Object
 	// Restarts has the ids that services carry, see Service.
 	Restarts map[string]string
-	// Checkpoints has the hashes of those that services start from.
+	// Checkpoints has the artifacts of those that services start from.
 	Checkpoints map[string]string
 	// Unseen says why the frontends would miss workers of an earlier spec, as far
 	// as that can be known; "" if they would not.

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/checkpoint"
 )
 
 // TestGoldenCheckpoint shows the checkpoint that a service has taken, the Job for it,
@@ -24,11 +25,12 @@ func TestGoldenCheckpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := testConfig()
-	cfg.Checkpoint.Enabled = true
-	made, err := AutoCheckpoint(dgd, "Worker", cfg)
+	cfg.Checkpoint.Enabled, cfg.Checkpoint.AgentImage, cfg.Checkpoint.SeccompProfile = true, "registry.example.com/chrek-agent:1", "profiles/block-iouring.json"
+	pod, err := CheckpointPod(dgd, "Worker", cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
+	made := AutoCheckpoint(dgd, "Worker", checkpoint.Hash(*dgd.Spec.Services["Worker"].Checkpoint.Identity), pod)
 	component := graphComponent(dgd, "Worker", cfg, Current, "")
 	component.Spec.Annotations[v1alpha1.AnnotationRestoreFrom] = made.Name
 	objects, err := Component(component, cfg)

@@ -177,8 +177,6 @@ func checkFeatures(name string, service *v1alpha1.DynamoComponentDeploymentShare
 		return &UnsupportedError{Service: name, Need: missingInferencePools, MissingAPI: v1alpha1.ReasonInferencePoolNotAvailable}
 	case service.Checkpoint != nil && service.Checkpoint.Enabled && !cluster.Checkpoints:
 		return need("checkpoint.enabled needs agents that take checkpoints, which the operator's configuration does not turn on")
-	case service.Checkpoint != nil && service.Checkpoint.Enabled && service.NodeCount() > 1:
-		return need("checkpoint.enabled is for one node: no checkpoint is taken of a group of pods")
 	case service.Ingress != nil && service.Ingress.Enabled && service.Ingress.UseVirtualService && !cluster.VirtualServices:
 		return need("ingress.useVirtualService needs Istio in the cluster and a gateway in the operator's configuration (dynamo.istio): use an Ingress")
 	}

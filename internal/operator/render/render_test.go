@@ -565,7 +565,6 @@ func TestWhetherAGraphRunsThroughGrove(t *testing.T) {
 		"it runs so, and Grove has gone":    {service: "{}", running: PathGrove, says: "whose API"},
 		"it runs so, told not to":           {service: "{}", wish: "false", cluster: all, running: PathGrove, want: PathDeployment},
 		"a checkpoint":                      {service: "{checkpoint: {enabled: true, checkpointRef: c}}", cluster: Capabilities{Grove: true, Checkpoints: true}, want: PathDeployment, says: "Grove cannot run it: service S: checkpoint.enabled is for Deployments"},
-		"a checkpoint of a group":           {service: "{multinode: {nodeCount: 2}, checkpoint: {enabled: true, checkpointRef: c}}", cluster: Capabilities{LeaderWorkerSets: true, Checkpoints: true}, says: "service S: checkpoint.enabled is for one node"},
 		"no replicas":                       {service: "{replicas: 0}", cluster: all, want: PathDeployment, says: "Grove cannot run it: service S: replicas is 0"},
 		"no replicas any more":              {service: "{replicas: 0}", cluster: all, running: PathGrove, says: "service S: replicas is 0"},
 		"a node of its own":                 {service: "{extraPodSpec: {nodeName: a}}", cluster: all, want: PathDeployment, says: "extraPodSpec.nodeName"},

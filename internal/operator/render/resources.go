@@ -108,3 +108,23 @@ func mergeResources(user, service corev1.ResourceRequirements) corev1.ResourceRe
 	limitExtendedResources(&merged)
 	return merged
 }
+
+// GPUsOf is how many GPUs the main container of a service asks for.
+func GPUsOf(s *v1alpha1.DynamoComponentDeploymentSharedSpec) int64 {
+	service, _ := ResourceRequirements(s.Resources) // whoever validates says what is wrong with them
+	if s.ExtraPodSpec == nil || s.ExtraPodSpec.MainContainer == nil {
+		return GPUs(service)
+	}
+	return GPUs(mergeResources(s.ExtraPodSpec.MainContainer.Resources, service))
+}
+
+// GPUs is how many a container asks for, whole ones and shares alike.
+func GPUs(r corev1.ResourceRequirements) (gpus int64) {
+	for name, quantity := range r.Limits {
+		domain, kind, _ := strings.Cut(string(name), "/")
+		if isExtended(name) && (domain == "nvidia.com" || strings.HasPrefix(kind, "gpu") || strings.HasPrefix(domain, "gpu.")) {
+			gpus += quantity.Value()
+		}
+	}
+	return gpus
+}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 )
 
 // longestCheckpointName leaves room for what the Job is called, in characters.
@@ -31,11 +32,48 @@ func Checkpoint(c *v1alpha1.DynamoCheckpoint, cfg *config.OperatorConfiguration)
 	if len(pod.Spec.Containers) == 0 {
 		errs = append(errs, field.Required(template.Child("spec", "containers"), "the worker that a checkpoint is taken of"))
 	}
+	for i := range pod.Spec.Containers {
+		errs = append(errs, oneGPU(template.Child("spec", "containers").Index(i).Child("resources"), render.GPUs(pod.Spec.Containers[i].Resources))...)
+	}
+	errs = append(errs, oneProcess(identity, &c.Spec.Identity)...)
 	errs = append(errs, labelSyntax(pod.Labels, template.Child("metadata", "labels"))...)
 	errs = append(errs, annotationSyntax(pod.Annotations, template.Child("metadata", "annotations"))...)
 	errs = append(errs, borrowedBy(template, pod, "", cfg)...)
 	errs, _ = Printable(errs, nil)
 	return errs
+}
+
+// fromCheckpoint refuses services of which no checkpoint can be taken.
+func fromCheckpoint(path *field.Path, s *v1alpha1.DynamoComponentDeploymentSharedSpec) field.ErrorList {
+	if s.Checkpoint == nil || !s.Checkpoint.Enabled {
+		return nil
+	}
+	enabled := path.Child("enabled")
+	var errs field.ErrorList
+	if nodes := s.NodeCount(); nodes > 1 {
+		errs = append(errs, field.Forbidden(enabled, fmt.Sprintf("the service runs on %d nodes, and no checkpoint is taken of a group of pods", nodes)))
+	}
+	errs = append(errs, oneGPU(enabled, render.GPUsOf(s))...)
+	if s.Checkpoint.Identity != nil {
+		errs = append(errs, oneProcess(path.Child("identity"), s.Checkpoint.Identity)...)
+	}
+	return errs
+}
+
+func oneGPU(path *field.Path, gpus int64) field.ErrorList {
+	if gpus <= 1 {
+		return nil
+	}
+	return field.ErrorList{field.Forbidden(path, fmt.Sprintf("%d GPUs: no process that holds several is restored, so take checkpoints of workers with one", gpus))}
+}
+
+// oneProcess: parallel engines hold a GPU in each of their processes.
+func oneProcess(path *field.Path, identity *v1alpha1.DynamoCheckpointIdentity) field.ErrorList {
+	ranks := max(identity.TensorParallelSize, 1) * max(identity.PipelineParallelSize, 1)
+	if ranks <= 1 {
+		return nil
+	}
+	return field.ErrorList{field.Forbidden(path, fmt.Sprintf("tensorParallelSize times pipelineParallelSize is %d, the number of GPUs: no checkpoint is taken of several", ranks))}
 }
 
 // CheckpointUpdate checks what may not change from one version of a checkpoint to

@@ -110,6 +110,7 @@ func sharedSpec(path *field.Path, s *v1alpha1.DynamoComponentDeploymentSharedSpe
 	errs = append(errs, image(path.Child("extraPodSpec", "mainContainer", "image"), s.ExtraPodSpec)...)
 	errs = append(errs, pod(path, s)...)
 	errs = append(errs, endpointPicker(path, s)...)
+	errs = append(errs, fromCheckpoint(path.Child("checkpoint"), s)...)
 
 	if _, err := render.ServerPort(s, around.envs); err != nil {
 		errs = append(errs, field.Invalid(path, field.OmitValueType{}, err.Error()))

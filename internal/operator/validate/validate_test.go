@@ -139,6 +139,36 @@ func TestGraph(t *testing.T) {
 	}
 }
 
+// No checkpoint is taken of what runs in several pods, or on several GPUs.
+func TestServicesThatCannotHaveCheckpoints(t *testing.T) {
+	const enabled = "checkpoint: {enabled: true, identity: {model: m, backendFramework: vllm"
+	for name, tc := range map[string]struct{ service, want string }{
+		"one GPU":        {enabled + "}}, resources: {limits: {gpu: '1'}}", ""},
+		"none":           {enabled + "}}", ""},
+		"off":            {"checkpoint: {enabled: false}, multinode: {nodeCount: 2}, resources: {limits: {gpu: '2'}}", ""},
+		"several nodes":  {enabled + "}}, multinode: {nodeCount: 2}", "spec.checkpoint.enabled: Forbidden: the service runs on 2 nodes"},
+		"several GPUs":   {enabled + "}}, resources: {limits: {gpu: '2'}}", "spec.checkpoint.enabled: Forbidden: 2 GPUs"},
+		"only asked":     {enabled + "}}, resources: {requests: {gpu: '2'}}", "spec.checkpoint.enabled: Forbidden: 2 GPUs"},
+		"of two kinds":   {enabled + "}}, resources: {limits: {gpu: '1', custom: {nvidia.com/mig-1g.5gb: '1'}}}", "spec.checkpoint.enabled: Forbidden: 2 GPUs"},
+		"a network card": {enabled + "}}, resources: {limits: {gpu: '1', custom: {rdma/ib: '1'}}}", ""},
+		"in parallel":    {enabled + ", tensorParallelSize: 2}}", "spec.checkpoint.identity: Forbidden: tensorParallelSize times pipelineParallelSize is 2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec := decode[v1alpha1.DynamoComponentDeploymentSharedSpec](t, "{"+tc.service+"}")
+			expect(t, fromCheckpoint(specPath.Child("checkpoint"), spec), tc.want)
+		})
+	}
+	for name, tc := range map[string]struct{ spec, want string }{
+		"one GPU":     {"identity: {model: m, backendFramework: vllm}, job: {podTemplateSpec: {spec: {containers: [{resources: {limits: {nvidia.com/gpu: 1}}}]}}}", ""},
+		"several":     {"identity: {model: m, backendFramework: vllm}, job: {podTemplateSpec: {spec: {containers: [{resources: {limits: {nvidia.com/gpu: 4}}}]}}}", "spec.job.podTemplateSpec.spec.containers[0].resources: Forbidden: 4 GPUs"},
+		"in parallel": {"identity: {model: m, backendFramework: vllm, pipelineParallelSize: 4}, job: {podTemplateSpec: {spec: {containers: [{}]}}}", "spec.identity: Forbidden"},
+	} {
+		t.Run("a checkpoint of "+name, func(t *testing.T) {
+			expect(t, Checkpoint(decode[v1alpha1.DynamoCheckpoint](t, "{metadata: {name: c}, spec: {"+tc.spec+"}}"), config.Default()), tc.want)
+		})
+	}
+}
+
 func TestGraphReportsEveryMistake(t *testing.T) {
 	errs, _ := Graph(graphFrom(t, "spec: {services: {A: {replicas: -1}, B: null, C: {sharedMemory: {}}}}"), config.Default())
 	if len(errs) != 3 {

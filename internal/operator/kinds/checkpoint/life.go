@@ -23,8 +23,6 @@ import (
 )
 
 const (
-	// later is when to look again at what others may put right.
-	later = 20 * time.Second
 	// round is how often it is asked whether a checkpoint is still wanted.
 	round = 5 * time.Minute
 )
@@ -89,7 +87,7 @@ func (l *life) findJob(ctx context.Context) error {
 	return nil
 }
 
-// take starts the Job, where there is a claim to store to.
+// take starts the Job, unless what it stores is another checkpoint's.
 func (l *life) take(ctx context.Context) error {
 	if l.over() || l.job != nil {
 		return nil
@@ -97,15 +95,15 @@ func (l *life) take(ctx context.Context) error {
 	if l.checkpoint.Status.Phase == v1alpha1.CheckpointPhaseCreating {
 		l.note(v1alpha1.ConditionJobCreated, false, "JobDeleted", "The Job was deleted before it had ended")
 	}
-	claim := l.Config.Checkpoint.PVCName
-	err := l.Client.Get(ctx, client.ObjectKey{Namespace: l.checkpoint.Namespace, Name: claim}, &corev1.PersistentVolumeClaim{})
-	if apierrors.IsNotFound(err) {
-		l.become(v1alpha1.CheckpointPhasePending, "NoStorage", fmt.Sprintf("there is no PersistentVolumeClaim %s to store checkpoints on: the chart chrek makes it", claim))
-		l.LookAgain(later)
-		return nil
-	}
+	all, err := l.all(ctx)
 	if err != nil {
-		return fmt.Errorf("read PersistentVolumeClaim %s/%s: %w", l.checkpoint.Namespace, claim, err)
+		return err
+	}
+	if other := checkpoint.SameArtifact(l.checkpoint, all); other != nil {
+		l.become(v1alpha1.CheckpointPhasePending, "SameArtifact", fmt.Sprintf("DynamoCheckpoint %s is of the same identity, and both would be stored as %s: delete one of them",
+			other.Name, checkpoint.Artifact(l.checkpoint)))
+		l.LookAgain(round)
+		return nil
 	}
 	job := render.CheckpointJob(l.checkpoint, l.Config)
 	err = l.Apply.Ensure(ctx, l.checkpoint, job)
@@ -122,16 +120,12 @@ func (l *life) take(ctx context.Context) error {
 	return nil
 }
 
-// follow takes over how the Job does.
+// follow takes over how the Job does, and what agents say of its pods.
 func (l *life) follow(ctx context.Context) error {
 	if l.over() || l.job == nil {
 		return nil
 	}
 	end := diagnose.Ended(l.job)
-	if end != nil && end.Type == batchv1.JobComplete && l.job.Labels[v1alpha1.LabelCheckpointHash] == l.checkpoint.Status.IdentityHash {
-		l.stored()
-		return nil
-	}
 	// The cache of pods may lag behind the Job's end, which is told but once.
 	reader := client.Reader(l.Client)
 	if end != nil {
@@ -142,12 +136,17 @@ func (l *life) follow(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list the pods of Job %s/%s: %w", l.job.Namespace, l.job.Name, err)
 	}
-	why := diagnose.Job(pods.Items)
+	taken, why := checkpoint.Taken(l.job.UID, pods.Items), diagnose.Job(pods.Items)
+	present := render.JobIsOf(l.job, l.checkpoint)
 	switch {
-	case end != nil && end.Type != batchv1.JobComplete && render.JobIsOf(l.job, l.checkpoint):
-		message := fmt.Sprintf("Job %s failed: %s; it is tried again when spec.job changes", l.job.Name, cmp.Or(why, end.Message))
-		l.note(v1alpha1.ConditionJobCompleted, false, "JobFailed", message)
-		return lifecycle.Refuse(reasonFailed, message)
+	case taken != nil && present && taken.Status == corev1.ConditionTrue:
+		l.stored(taken.Message)
+	case taken != nil && present:
+		l.failed(cmp.Or(taken.Reason, reasonFailed), fmt.Sprintf("the agent took no checkpoint: %s", taken.Message))
+	case end != nil && end.Type == batchv1.JobComplete && present:
+		l.failed("NotTaken", fmt.Sprintf("Job %s has ended, and no agent has said that the checkpoint is stored: is the engine of the chart chrek on, and an agent on the pod's node?", l.job.Name))
+	case end != nil && present:
+		l.failed(reasonFailed, fmt.Sprintf("Job %s failed: %s", l.job.Name, cmp.Or(why, end.Message)))
 	case end != nil:
 		l.become(v1alpha1.CheckpointPhasePending, "FormerJob", fmt.Sprintf("Job %s of the former spec has ended, and is in the way until it is removed, for which its ttlSecondsAfterFinished is: kubectl -n %s delete job %s is faster", l.job.Name, l.job.Namespace, l.job.Name))
 	case why != "":
@@ -158,17 +157,34 @@ func (l *life) follow(ctx context.Context) error {
 	return nil
 }
 
-// stored: the Job's pod ends with 0 when the checkpoint is.
-func (l *life) stored() {
+// failed: it is over until the spec changes.
+func (l *life) failed(reason, why string) {
+	message := why + "; it is tried again when spec.job changes"
+	l.note(v1alpha1.ConditionJobCompleted, false, "JobFailed", message)
+	l.become(v1alpha1.CheckpointPhaseFailed, reason, message)
+	l.event(corev1.EventTypeWarning, reasonFailed, message)
+	l.WriteNow()
+}
+
+// stored: the agent says that the checkpoint is.
+func (l *life) stored(message string) {
 	status := &l.checkpoint.Status
 	status.CreatedAt = ptr.To(metav1.Now())
-	status.Location = checkpoint.EngineOf(l.Config.Checkpoint).Location(status.IdentityHash)
+	status.Location = checkpoint.EngineOf(l.Config.Checkpoint).Location(checkpoint.Artifact(l.checkpoint))
 	status.StorageType = v1alpha1.CheckpointStoragePVC
-	l.note(v1alpha1.ConditionJobCompleted, true, "JobSucceeded", "Job "+l.job.Name+" has ended")
+	l.note(v1alpha1.ConditionJobCompleted, true, "JobSucceeded", "Job "+l.job.Name+" has done what it is for")
 	l.note(v1alpha1.ConditionTarAvailable, true, "TarCreated", "The checkpoint is in "+status.Location)
-	l.become(v1alpha1.CheckpointPhaseReady, "CheckpointReady", "")
+	l.become(v1alpha1.CheckpointPhaseReady, "CheckpointReady", message)
 	l.event(corev1.EventTypeNormal, "CheckpointReady", "The checkpoint is in "+status.Location)
 	l.WriteNow()
+}
+
+func (l *life) all(ctx context.Context) ([]v1alpha1.DynamoCheckpoint, error) {
+	var all v1alpha1.DynamoCheckpointList
+	if err := l.Client.List(ctx, &all, client.InNamespace(l.checkpoint.Namespace)); err != nil {
+		return nil, fmt.Errorf("list the checkpoints in namespace %s: %w", l.checkpoint.Namespace, err)
+	}
+	return all.Items, nil
 }
 
 // keep removes a checkpoint that is wanted no longer.
@@ -176,15 +192,15 @@ func (l *life) keep(ctx context.Context) error {
 	if !checkpoint.IsReady(l.checkpoint) {
 		return nil
 	}
-	var all v1alpha1.DynamoCheckpointList
-	if err := l.Client.List(ctx, &all, client.InNamespace(l.checkpoint.Namespace)); err != nil {
-		return fmt.Errorf("list the checkpoints in namespace %s: %w", l.checkpoint.Namespace, err)
+	all, err := l.all(ctx)
+	if err != nil {
+		return err
 	}
 	var graphs v1alpha1.DynamoGraphDeploymentList
 	if err := l.Client.List(ctx, &graphs, client.InNamespace(l.checkpoint.Namespace)); err != nil {
 		return fmt.Errorf("list the graphs in namespace %s: %w", l.checkpoint.Namespace, err)
 	}
-	why, again := checkpoint.Surplus(l.checkpoint, all.Items, usedBy(graphs.Items), l.Config.Checkpoint.MostPerNamespace, time.Now())
+	why, again := checkpoint.Surplus(l.checkpoint, all, usedBy(graphs.Items), l.Config.Checkpoint.MostPerNamespace, time.Now())
 	// Others become ready and graphs go without a word to this one.
 	if again == 0 || again > round {
 		again = round
@@ -201,12 +217,15 @@ func (l *life) keep(ctx context.Context) error {
 	return nil
 }
 
-// usedBy reports whether a service of these graphs means a checkpoint.
+// usedBy reports whether a service of these graphs means a checkpoint, and no other.
 func usedBy(graphs []v1alpha1.DynamoGraphDeployment) func(*v1alpha1.DynamoCheckpoint) bool {
 	return func(c *v1alpha1.DynamoCheckpoint) bool {
 		for i := range graphs {
-			for _, service := range graphs[i].Spec.Services {
-				if service != nil && checkpoint.Fits(c, service.Checkpoint) {
+			for name, service := range graphs[i].Spec.Services {
+				if service == nil || !checkpoint.Fits(c, service.Checkpoint) {
+					continue
+				}
+				if has := graphs[i].Status.Checkpoints[name].CheckpointName; has == "" || has == c.Name {
 					return true
 				}
 			}

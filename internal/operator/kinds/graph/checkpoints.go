@@ -12,7 +12,10 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/checkpoint"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/lifecycle"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/workload"
+	"github.com/wheelhouse-dev/wheelhouse/internal/plain"
 )
 
 // conditionCheckpoints is there, and false, while services start without the
@@ -49,32 +52,67 @@ func (l *life) findCheckpoint(ctx context.Context, service string, all []v1alpha
 	if wanted == nil || !wanted.Enabled {
 		return "", nil
 	}
-	found := checkpoint.Choose(all, wanted)
+	pod, err := render.CheckpointPod(l.dgd, service, l.Config)
+	if err != nil {
+		return "", err
+	}
+	if why = checkpoint.CannotRestore(&pod); why != "" {
+		l.checkpoint(service, v1alpha1.ServiceCheckpointStatus{Message: why})
+		return why, nil
+	}
+	process := checkpoint.Process(&pod)
+	found := checkpoint.Choose(all, wanted, process)
 	switch {
 	case found != nil:
 	case wanted.CheckpointRef != "":
-		l.checkpoint(service, v1alpha1.ServiceCheckpointStatus{CheckpointName: wanted.CheckpointRef})
-		return "there is no DynamoCheckpoint " + wanted.CheckpointRef, nil
+		why = "there is no DynamoCheckpoint " + wanted.CheckpointRef
+		l.checkpoint(service, v1alpha1.ServiceCheckpointStatus{CheckpointName: wanted.CheckpointRef, Message: why})
+		return why, nil
 	case wanted.Mode == v1alpha1.CheckpointModeManual:
 		hash := checkpoint.Hash(*wanted.Identity)
-		l.checkpoint(service, v1alpha1.ServiceCheckpointStatus{IdentityHash: hash})
-		return "there is no DynamoCheckpoint of this identity (hash " + hash + "), and mode is Manual", nil
+		why = "there is no DynamoCheckpoint of this identity (hash " + hash + "), and mode is Manual"
+		l.checkpoint(service, v1alpha1.ServiceCheckpointStatus{IdentityHash: hash, Message: why})
+		return why, nil
 	default:
-		if found, err = render.AutoCheckpoint(l.dgd, service, l.Config); err == nil {
-			err = l.Apply.CreateIfMissing(ctx, l.dgd, found)
-		}
-		if err != nil {
+		name := checkpoint.AutoName(all, checkpoint.Hash(*wanted.Identity), process)
+		found = render.AutoCheckpoint(l.dgd, service, name, pod)
+		if err := l.Apply.CreateIfMissing(ctx, l.dgd, found); err != nil {
 			return "", err
 		}
 	}
-	hash := checkpoint.Hash(found.Spec.Identity)
-	ready := checkpoint.IsReady(found)
-	l.checkpoint(service, v1alpha1.ServiceCheckpointStatus{CheckpointName: found.Name, IdentityHash: hash, Ready: ready})
-	if !ready {
-		return fmt.Sprintf("DynamoCheckpoint %s is not ready: %s", found.Name, found.Status.Message), nil
+	status := v1alpha1.ServiceCheckpointStatus{
+		CheckpointName: found.Name, IdentityHash: checkpoint.Hash(found.Spec.Identity), Ready: checkpoint.IsReady(found),
 	}
-	l.restores[service] = hash
-	return "", nil
+	if status.Ready {
+		l.restores[service] = checkpoint.Artifact(found)
+	} else {
+		status.Message = strings.TrimSuffix(fmt.Sprintf("DynamoCheckpoint %s is not ready: %s", found.Name, found.Status.Message), ": ")
+	}
+	l.checkpoint(service, status)
+	return status.Message, nil
+}
+
+// countStarts says how the pods of services started whose checkpoints are ready.
+func (l *life) countStarts(ctx context.Context) error {
+	pods := workload.PodsOf(l.Client, l.Live)
+	for _, object := range l.runs {
+		component, is := object.(*v1alpha1.DynamoComponentDeployment)
+		if !is || l.restores[component.Spec.ServiceName] == "" {
+			continue
+		}
+		found, err := pods.Matching(ctx, l.dgd.Namespace, map[string]string{v1alpha1.LabelSelector: component.Name})
+		if err != nil {
+			return err
+		}
+		starts, status := checkpoint.StartsOf(found), l.dgd.Status.Checkpoints[component.Spec.ServiceName]
+		status.RestoredReplicas += starts.Restored
+		status.ColdStartedReplicas += starts.Cold
+		if starts.Why != "" {
+			status.Message = plain.Text(starts.Why, lifecycle.LongestMessage)
+		}
+		l.checkpoint(component.Spec.ServiceName, status)
+	}
+	return nil
 }
 
 func (l *life) checkpoint(service string, status v1alpha1.ServiceCheckpointStatus) {
@@ -104,4 +142,22 @@ func (f finder) meaning(ctx context.Context, object client.Object) []reconcile.R
 		}
 		return false
 	})
+}
+
+// startedFrom is the graph with a pod that was to start from a checkpoint.
+func (f finder) startedFrom(ctx context.Context, pod client.Object) []reconcile.Request {
+	labels := pod.GetLabels()
+	if labels[v1alpha1.LabelCheckpointHash] == "" || labels[v1alpha1.LabelSelector] == "" {
+		return nil
+	}
+	component := &v1alpha1.DynamoComponentDeployment{}
+	key := client.ObjectKey{Namespace: pod.GetNamespace(), Name: labels[v1alpha1.LabelSelector]}
+	if err := f.Get(ctx, key, component); err != nil {
+		return nil // the Job of a checkpoint, or a component that has gone
+	}
+	graph := render.ParentGraph(component)
+	if graph == "" {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: client.ObjectKey{Namespace: key.Namespace, Name: graph}}}
 }

@@ -145,6 +145,9 @@ func watch(operator *lifecycle.Operator, build *builder.Builder) {
 		Watches(&corev1.ServiceAccount{}, handler.EnqueueRequestsFromMapFunc(graphs.sharing)).
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(graphs.sharing)).
 		Watches(&v1alpha1.DynamoCheckpoint{}, handler.EnqueueRequestsFromMapFunc(graphs.meaning))
+	if operator.Cluster.Checkpoints {
+		build.Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(graphs.startedFrom))
+	}
 	for _, way := range pathways {
 		way.Watch(operator.Cluster, build)
 	}

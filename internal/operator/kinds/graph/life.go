@@ -33,7 +33,7 @@ type life struct {
 	way pathway.Pathway
 	// runs are the objects that run it, as the cluster has them.
 	runs []client.Object
-	// restores has the hashes of the checkpoints that services start from.
+	// restores has the artifacts of the checkpoints that services start from.
 	restores map[string]string
 	// unseen says why workers of an earlier spec are kept, "" for nothing.
 	unseen string
@@ -46,7 +46,7 @@ func begin(visit *lifecycle.Visit, object client.Object) lifecycle.Life {
 // Phases implements lifecycle.Life.
 func (l *life) Phases() []lifecycle.Phase {
 	return []lifecycle.Phase{
-		l.choosePathway, l.checkMessaging, l.ensureClaims, l.applyAccess, l.applyPicker, l.ensureAdapters, l.findCheckpoints, l.ensureKeys, l.run, l.observe,
+		l.choosePathway, l.checkMessaging, l.ensureClaims, l.applyAccess, l.applyPicker, l.ensureAdapters, l.findCheckpoints, l.ensureKeys, l.run, l.observe, l.countStarts,
 	}
 }
 

@@ -62,8 +62,8 @@ func next(dgd *v1alpha1.DynamoGraphDeployment, cfg *config.OperatorConfiguration
 		if id, ok := now.Restarts[component.Spec.ServiceName]; ok {
 			setAnnotation(&component.Spec.Annotations, v1alpha1.AnnotationRestartAt, id)
 		}
-		if hash, ok := now.Checkpoints[component.Spec.ServiceName]; ok {
-			setAnnotation(&component.Spec.Annotations, v1alpha1.AnnotationRestoreFrom, hash)
+		if artifact, ok := now.Checkpoints[component.Spec.ServiceName]; ok {
+			setAnnotation(&component.Spec.Annotations, v1alpha1.AnnotationRestoreFrom, artifact)
 		}
 	}
 	var objects []client.Object
