@@ -18,6 +18,16 @@ type Identity struct {
 	Namespace string
 }
 
+// ReadPlace reads the logical namespace from dyn_namespace in dir, "" where it is not
+// there. Only in a process that was restored is it truer than the environment.
+func ReadPlace(dir string) string {
+	data, err := os.ReadFile(filepath.Join(dir, "dyn_namespace"))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(data))
+}
+
 // ReadIdentity reads pod_name, pod_uid and pod_namespace from dir, else POD_NAME,
 // POD_UID and POD_NAMESPACE. The namespace falls back to "default", as in the
 // real runtime; a missing name or UID is an error.

@@ -62,6 +62,8 @@ type Config struct {
 
 	Group Group // of the engine's pods
 
+	Checkpoint Checkpoint // worker
+
 	Ignored []string // flags that the stand-in accepts and does nothing with
 }
 
@@ -140,6 +142,7 @@ func ParsePython(args []string, getenv func(string) string) (Config, error) {
 	c.HeapMB = int(s.number("STANDIN_HEAP_MB", 0, "standin-heap-mb"))
 	if c.Role == RoleWorker {
 		c.Group = s.group()
+		c.Checkpoint = s.checkpoint()
 	}
 	c.Ignored = f.unused()
 	return c, s.err

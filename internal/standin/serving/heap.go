@@ -31,11 +31,20 @@ func (h *heap) fill(mib int) error {
 
 // serve hashes the memory as it is now, so that damage shows.
 func (h *heap) serve(w http.ResponseWriter, _ *http.Request) {
-	memory := h.memory.Load()
-	if memory == nil {
+	if h.memory.Load() == nil {
 		writeError(w, unavailable("the heap is not filled yet"))
 		return
 	}
+	bytes, digest := h.digest()
+	writeJSON(w, http.StatusOK, map[string]any{"bytes": bytes, "sha256": digest})
+}
+
+// digest is "" as long as the heap is not filled.
+func (h *heap) digest() (bytes int, sha string) {
+	memory := h.memory.Load()
+	if memory == nil {
+		return 0, ""
+	}
 	sum := sha256.Sum256(*memory)
-	writeJSON(w, http.StatusOK, map[string]any{"bytes": len(*memory), "sha256": hex.EncodeToString(sum[:])})
+	return len(*memory), hex.EncodeToString(sum[:])
 }

@@ -29,11 +29,13 @@ func Run(ctx context.Context, c Config, getenv func(string) string, log *slog.Lo
 	if len(c.Ignored) > 0 {
 		log.Info("flags accepted without effect", "flags", c.Ignored)
 	}
-	closeNATS, err := connectNATS(c, log)
-	if err != nil {
-		return err
+	if c.Checkpoint.SignalFile == "" {
+		closeNATS, err := connectNATS(c, log)
+		if err != nil {
+			return err
+		}
+		defer closeNATS()
 	}
-	defer closeNATS()
 	switch c.Role {
 	case RoleFrontend:
 		return runFrontend(ctx, c, getenv, log)
@@ -99,7 +101,7 @@ func runWorker(ctx context.Context, c Config, getenv func(string) string, log *s
 		defer stopServing()
 		life, cancel := mergeDone(ctx, serving)
 		defer cancel()
-		return live(life, worker, listener.Addr().(*net.TCPAddr).Port, log)
+		return live(life, c, worker, listener.Addr().(*net.TCPAddr).Port, getenv, log)
 	})
 	return group.Wait()
 }
@@ -110,10 +112,21 @@ func port(address string) string {
 }
 
 // live takes a worker from loading to its end.
-func live(ctx context.Context, worker *Worker, port int, log *slog.Logger) error {
+func live(ctx context.Context, c Config, worker *Worker, port int, getenv func(string) string, log *slog.Logger) error {
 	worker.meeting.form(ctx, log)
 	if err := worker.Load(ctx); err != nil {
 		return err
+	}
+	if goesOn, err := checkpointed(ctx, c, worker, getenv, log); err != nil || !goesOn {
+		return err
+	}
+	if c.Checkpoint.SignalFile != "" {
+		// What is connected before is not in the checkpoint.
+		closeNATS, err := connectNATS(c, log)
+		if err != nil {
+			return err
+		}
+		defer closeNATS()
 	}
 	join(ctx, worker, port, log)
 	<-ctx.Done()

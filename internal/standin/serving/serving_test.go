@@ -529,7 +529,7 @@ func TestHeapHashIsOfTheLiveMemory(t *testing.T) {
 	if first.json["bytes"] != float64(3<<20) || first.body != read().body {
 		t.Errorf("heap: %s then %s", first.body, read().body)
 	}
-	(*w.heap.memory.Load())[12345] ^= 1
+	(*w.evidence.heap.memory.Load())[12345] ^= 1
 	if read().body == first.body {
 		t.Error("damage does not show")
 	}

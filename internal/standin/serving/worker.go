@@ -44,9 +44,7 @@ const (
 // Worker answers questions with its own name.
 type Worker struct {
 	config   Config
-	pod      string
-	registry Registry
-	heap     heap
+	evidence *evidence
 	started  time.Time
 	requests *prometheus.CounterVec
 	metrics  *prometheus.Registry
@@ -57,15 +55,41 @@ type Worker struct {
 	joining sync.Mutex
 
 	mu      sync.Mutex
+	self    self
 	phase   phase
 	refused string            // why the last registration failed
 	port    int               // where the endpoint listens
 	loras   map[string]string // name to source; never changed in place
 }
 
+// self is who a worker is, which a restore changes.
+type self struct {
+	pod      string
+	registry Registry
+	// namespace is the logical one; generation is what answers tell.
+	namespace, generation string
+}
+
+func (w *Worker) me() self {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.self
+}
+
+// become makes the worker that of the pod in which it runs by now.
+func (w *Worker) become(c Config, getenv func(string) string) {
+	registry, pod := newRegistry(c, getenv)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.self = self{pod, registry, c.Namespace, c.Generation}
+}
+
 // NewWorker makes a worker in the loading phase. Load and Join move it on.
 func NewWorker(config Config, pod string, registry Registry) *Worker {
-	w := &Worker{config: config, pod: pod, registry: registry, started: time.Now(), meeting: meeting{group: config.Group}}
+	w := &Worker{
+		config: config, evidence: newEvidence(), started: time.Now(), meeting: meeting{group: config.Group},
+		self: self{pod, registry, config.Namespace, config.Generation},
+	}
 	labels := prometheus.Labels{"dynamo_namespace": config.Namespace, "dynamo_component": config.Component}
 	w.metrics = prometheus.NewRegistry()
 	w.requests = prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -86,9 +110,10 @@ func (w *Worker) Load(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
-	if err := w.heap.fill(w.config.HeapMB); err != nil {
+	if err := w.evidence.heap.fill(w.config.HeapMB); err != nil {
 		return err
 	}
+	w.evidence.loaded(w.started)
 	w.enter(loaded)
 	return nil
 }
@@ -110,7 +135,7 @@ func (w *Worker) Join(ctx context.Context, port int) error {
 func (w *Worker) publish(ctx context.Context, loras map[string]string) error {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
-	err := w.registry.Register(ctx, w.data(loras))
+	err := w.me().registry.Register(ctx, w.data(loras))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil {
@@ -126,7 +151,7 @@ func (w *Worker) Leave(ctx context.Context) error {
 	w.enter(ending)
 	w.joining.Lock()
 	defer w.joining.Unlock()
-	return w.registry.Unregister(ctx)
+	return w.me().registry.Unregister(ctx)
 }
 
 func (w *Worker) enter(p phase) {
@@ -137,12 +162,13 @@ func (w *Worker) enter(p phase) {
 
 // data is what the worker tells about itself.
 func (w *Worker) data(loras map[string]string) discovery.Data {
+	me := w.me()
 	address := discovery.Address{
-		Namespace: w.config.Namespace, Component: w.config.Component, Endpoint: w.config.Endpoint,
-		InstanceID: discovery.InstanceID(w.pod),
+		Namespace: me.namespace, Component: w.config.Component, Endpoint: w.config.Endpoint,
+		InstanceID: discovery.InstanceID(me.pod),
 	}
 	// Frontends put the pod's address in place of the host.
-	url := "http://" + net.JoinHostPort(w.pod, strconv.Itoa(w.port)) + rpcRoot + w.config.Endpoint
+	url := "http://" + net.JoinHostPort(me.pod, strconv.Itoa(w.port)) + rpcRoot + w.config.Endpoint
 	kind := map[bool]string{true: discovery.Prefill, false: discovery.Chat}[w.config.Prefill]
 	card := func(name, source string) discovery.ModelCard {
 		return discovery.ModelCard{Type: "Model", Address: address, Card: discovery.Card{Name: name, Type: kind, LoRA: source}}
@@ -175,16 +201,17 @@ func (w *Worker) generate(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.requests.WithLabelValues(w.config.Endpoint, q.Model).Inc()
-	writeJSON(rw, http.StatusOK, answer{Worker: w.pod, Generation: w.config.Generation, Text: w.say(q)})
+	me := w.me()
+	writeJSON(rw, http.StatusOK, answer{Worker: me.pod, Generation: me.generation, Text: say(q, me.pod)})
 }
 
-func (w *Worker) say(q question) string {
+func say(q question, pod string) string {
 	prefilled := ""
 	if q.PrefillWorker != "" {
 		prefilled = "prefilled by " + q.PrefillWorker + ", "
 	}
 	return fmt.Sprintf("This is the stand-in for %s. A prompt of %d words was %sanswered by %s",
-		q.Model, len(strings.Fields(q.Prompt)), prefilled, w.pod)
+		q.Model, len(strings.Fields(q.Prompt)), prefilled, pod)
 }
 
 func (w *Worker) serves(model string) bool { return slices.Contains(w.models(), model) }
@@ -201,7 +228,8 @@ func (w *Worker) SystemHandler() http.Handler {
 	mux.HandleFunc("GET /live", w.live)
 	mux.HandleFunc("GET /health", w.health)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(w.metrics, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /standin/heap", w.heap.serve)
+	mux.HandleFunc("GET /standin/heap", w.evidence.heap.serve)
+	mux.HandleFunc("GET /standin/process", w.evidence.serve)
 	if w.config.LoRA {
 		mux.HandleFunc("GET /v1/loras", w.listLoRAs)
 		mux.HandleFunc("POST /v1/loras", w.loadLoRA)
