@@ -18,6 +18,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/agent"
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/criu"
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/preflight"
 	"github.com/wheelhouse-dev/wheelhouse/internal/version"
 )
@@ -57,8 +58,18 @@ func command() *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&file, "config", "/etc/chrek/config.yaml", "the agent's configuration `file`")
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(preflightCommand(&file), installCommand())
+	root.AddCommand(preflightCommand(&file), installCommand(), helperCommand())
 	return root
+}
+
+// helperCommand is the agent's own: it starts itself so for what enters a pod.
+func helperCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    criu.Helper + " dump|enter|restore",
+		Args:   cobra.ExactArgs(1),
+		Hidden: true,
+		RunE:   func(c *cobra.Command, args []string) error { return criu.Help(args[0], c.InOrStdin(), c.OutOrStdout()) },
+	}
 }
 
 func installCommand() *cobra.Command {

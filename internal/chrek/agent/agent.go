@@ -1,7 +1,7 @@
 // Package agent is the checkpoint agent's process on a node. It keeps the
 // seccomp profile in the kubelet's folder, finds out whether the node can
-// checkpoint and restore pods, and says so in its log and its readiness. It
-// takes no checkpoints yet.
+// checkpoint and restore pods, and says so in its log and its readiness. And it
+// serves the pods of one namespace, where its configuration names one.
 package agent
 
 import (
@@ -12,8 +12,6 @@ import (
 	"net"
 	"net/http"
 	"time"
-
-	rbacv1 "k8s.io/api/rbac/v1"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/preflight"
@@ -27,10 +25,6 @@ const (
 	farewell = 5 * time.Second
 )
 
-// Permissions are the rights in its namespace that the agent's code needs, and
-// all of them: it does not talk to the API server.
-func Permissions() []rbacv1.PolicyRule { return nil }
-
 // Run works until the context ends, which is no error. It fails at once if its
 // address cannot be listened on.
 func Run(ctx context.Context, cfg *config.AgentConfiguration, log *slog.Logger) error {
@@ -40,7 +34,16 @@ func Run(ctx context.Context, cfg *config.AgentConfiguration, log *slog.Logger) 
 		return fmt.Errorf("agent.listenAddr: %w", err)
 	}
 	log.Info("the agent has started", "address", listener.Addr().String())
-	return run(ctx, cfg, log, listener)
+	if cfg.Agent.TargetNamespace == "" {
+		return run(ctx, cfg, log, listener)
+	}
+	watcher, err := newWatcher(cfg, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	served := make(chan error, 1)
+	go func() { served <- watcher.Run(ctx) }()
+	return errors.Join(run(ctx, cfg, log, listener), <-served)
 }
 
 func run(ctx context.Context, cfg *config.AgentConfiguration, log *slog.Logger, listener net.Listener) error {
@@ -54,7 +57,7 @@ func run(ctx context.Context, cfg *config.AgentConfiguration, log *slog.Logger, 
 		cancel()
 	}()
 
-	watch(ctx, cfg, findings)
+	keepLooking(ctx, cfg, findings)
 
 	log.Info("the agent is stopping")
 	closing, done := context.WithTimeout(context.WithoutCancel(ctx), farewell)
@@ -66,8 +69,8 @@ func run(ctx context.Context, cfg *config.AgentConfiguration, log *slog.Logger, 
 	return stopped
 }
 
-// watch looks at the node again and again until the context ends.
-func watch(ctx context.Context, cfg *config.AgentConfiguration, findings *findings) {
+// keepLooking looks at the node again and again until the context ends.
+func keepLooking(ctx context.Context, cfg *config.AgentConfiguration, findings *findings) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	var gatherer preflight.Gatherer

@@ -33,8 +33,10 @@ type AgentConfiguration struct {
 // Agent is about the process itself.
 type Agent struct {
 	SignalSource string `json:"signalSource"`
-	ListenAddr   string `json:"listenAddr"`
-	LogLevel     string `json:"logLevel"`
+	// TargetNamespace is whose pods are checkpointed and restored; empty: nobody's.
+	TargetNamespace string `json:"targetNamespace"`
+	ListenAddr      string `json:"listenAddr"`
+	LogLevel        string `json:"logLevel"`
 }
 
 // Node says where the agent finds its node's kubelet.

@@ -39,7 +39,7 @@ func TestTheDocumentedExampleIsTheDefault(t *testing.T) {
 
 func TestParseKeepsWhatTheFileSays(t *testing.T) {
 	got, err := Parse([]byte(head + `
-agent: {listenAddr: "127.0.0.1:9090", logLevel: debug}
+agent: {listenAddr: "127.0.0.1:9090", logLevel: debug, targetNamespace: team-a}
 seccomp: {deploy: false, directory: ""}
 checkpoint:
   basePath: /data/checkpoints
@@ -50,7 +50,7 @@ checkpoint:
 		t.Fatal(err)
 	}
 	want := Default()
-	want.Agent.ListenAddr, want.Agent.LogLevel = "127.0.0.1:9090", "debug"
+	want.Agent.ListenAddr, want.Agent.LogLevel, want.Agent.TargetNamespace = "127.0.0.1:9090", "debug", "team-a"
 	want.Seccomp = Seccomp{}
 	want.Checkpoint.BasePath = "/data/checkpoints"
 	want.Checkpoint.CRIU.TCPClose, want.Checkpoint.CRIU.TCPEstablished = false, true
@@ -68,6 +68,7 @@ func TestParseRefuses(t *testing.T) {
 		"unknown key":         {head + "checkpoint: {criu: {ghostlimit: 1}}", `unknown field "checkpoint.criu.ghostlimit"`},
 		"duplicate key":       {head + "storage: {type: pvc}\nstorage: {type: pvc}", "already set"},
 		"http":                {head + "agent: {signalSource: http}", `agent.signalSource: Invalid value: "http": must be "watcher"`},
+		"no namespace":        {head + "agent: {targetNamespace: ../team-b}", "agent.targetNamespace: Invalid value"},
 		"listen on a number":  {head + `agent: {listenAddr: "8080"}`, "agent.listenAddr: Invalid value"},
 		"listen nowhere":      {head + `agent: {listenAddr: ":0"}`, "agent.listenAddr: Invalid value"},
 		"log level":           {head + "agent: {logLevel: trace}", "agent.logLevel: Unsupported value"},

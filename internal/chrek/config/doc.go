@@ -10,6 +10,9 @@
 //	agent:
 //	  # How checkpoints are asked for: watcher, that is, in the Kubernetes API.
 //	  signalSource: watcher
+//	  # The namespace whose pods are checkpointed and restored. Empty: none is, and
+//	  # the agent only prepares its node.
+//	  targetNamespace: ""
 //	  # Where /healthz and /readyz are served, host:port.
 //	  listenAddr: ":8080"
 //	  # debug, info, warn or error.

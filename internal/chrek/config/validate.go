@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -40,6 +41,11 @@ func (a Agent) validate(at *field.Path) field.ErrorList {
 	if a.SignalSource != SignalWatcher {
 		errs = append(errs, field.Invalid(at.Child("signalSource"), a.SignalSource,
 			`must be "watcher": checkpoints are asked for in the Kubernetes API; an HTTP interface without authentication is not offered`))
+	}
+	if a.TargetNamespace != "" {
+		for _, problem := range validation.IsDNS1123Label(a.TargetNamespace) {
+			errs = append(errs, field.Invalid(at.Child("targetNamespace"), a.TargetNamespace, problem))
+		}
 	}
 	_, port, err := net.SplitHostPort(a.ListenAddr)
 	if number, notNumber := strconv.Atoi(port); err != nil || notNumber != nil || number < 1 || number > 65535 {

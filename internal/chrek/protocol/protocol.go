@@ -7,6 +7,7 @@ package protocol
 
 import (
 	"regexp"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -78,6 +79,32 @@ func Install() []string { return []string{"/chrek-agent", "install", Path} }
 // Placeholder is the command of a target that would else run command.
 func Placeholder(command []string) []string {
 	return append([]string{initFile, "--patience", Patience.String(), "--"}, command...)
+}
+
+// Worker is the command that Placeholder would else run; any other is its own.
+func Worker(command []string) []string {
+	waits := Placeholder(nil)
+	if len(command) > len(waits) && slices.Equal(command[:len(waits)], waits) {
+		return command[len(waits):]
+	}
+	return command
+}
+
+// Container is the container that is meant, nil if the pod has none of that name.
+func Container(pod *corev1.Pod) *corev1.Container {
+	name, named := pod.Annotations[AnnotationContainer]
+	if !named {
+		name = "main"
+	}
+	for i := range pod.Spec.Containers {
+		if pod.Spec.Containers[i].Name == name {
+			return &pod.Spec.Containers[i]
+		}
+	}
+	if named || len(pod.Spec.Containers) == 0 {
+		return nil
+	}
+	return &pod.Spec.Containers[0]
 }
 
 var artifactID = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)

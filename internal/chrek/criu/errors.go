@@ -1,0 +1,33 @@
+package criu
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const logFile = "criu.log"
+
+// reason are the last errors of CRIU's log, in one line.
+func reason(dir string) string {
+	content, err := os.ReadFile(filepath.Join(dir, logFile))
+	if err != nil {
+		return "CRIU has left no log"
+	}
+	return lastErrors(string(content))
+}
+
+func lastErrors(log string) string {
+	var found []string
+	for line := range strings.Lines(log) {
+		if _, text, isError := strings.Cut(line, "Error ("); isError {
+			if _, said, ok := strings.Cut(text, "): "); ok {
+				found = append(found, strings.TrimSpace(said))
+			}
+		}
+	}
+	if len(found) == 0 {
+		return "CRIU's log has no error"
+	}
+	return strings.Join(found[max(0, len(found)-4):], "; ")
+}

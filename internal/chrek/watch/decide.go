@@ -1,0 +1,108 @@
+package watch
+
+import (
+	"path"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/engine"
+	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/protocol"
+)
+
+// action is what a pod asks for, as far as the API server knows.
+type action int
+
+const (
+	nothing action = iota
+	// take a checkpoint of it
+	take
+	// restore, if its container waits
+	restore
+	// startAnew, if its container waits: it is known already that nothing can be restored
+	startAnew
+	// interrupted: an agent that was restoring into it is gone
+	interrupted
+)
+
+// decide looks at a pod alone.
+func decide(pod *corev1.Pod) (action, engine.Subject) {
+	main := protocol.Container(pod)
+	if main == nil || pod.DeletionTimestamp != nil || pod.Status.Phase != corev1.PodRunning {
+		return nothing, engine.Subject{}
+	}
+	status := statusOf(pod, main.Name)
+	if status == nil || status.State.Running == nil {
+		return nothing, engine.Subject{}
+	}
+	subject := subjectOf(pod, main, status)
+	from, target := pod.Annotations[protocol.AnnotationRestoreFrom]
+	if target && !status.Ready {
+		subject.Artifact = from
+		return restoring(pod), subject
+	}
+	if pod.Labels[protocol.LabelSource] == "true" && status.Ready && condition(pod, protocol.ConditionCheckpointed) == nil {
+		subject.Artifact = pod.Annotations[protocol.AnnotationArtifact]
+		return take, subject
+	}
+	return nothing, subject
+}
+
+// restoring is what to do for a target whose container may be waiting. One that was
+// restored and whose container is another by now is restored again.
+func restoring(pod *corev1.Pod) action {
+	c := condition(pod, protocol.ConditionRestored)
+	switch {
+	case c == nil || c.Status == corev1.ConditionTrue:
+		return restore
+	case c.Status == corev1.ConditionUnknown:
+		return interrupted
+	}
+	return startAnew
+}
+
+func condition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {
+	for i := range pod.Status.Conditions {
+		if pod.Status.Conditions[i].Type == kind {
+			return &pod.Status.Conditions[i]
+		}
+	}
+	return nil
+}
+
+func statusOf(pod *corev1.Pod, name string) *corev1.ContainerStatus {
+	for i := range pod.Status.ContainerStatuses {
+		if pod.Status.ContainerStatuses[i].Name == name {
+			return &pod.Status.ContainerStatuses[i]
+		}
+	}
+	return nil
+}
+
+func subjectOf(pod *corev1.Pod, main *corev1.Container, status *corev1.ContainerStatus) engine.Subject {
+	s := engine.Subject{
+		Namespace: pod.Namespace, Pod: pod.Name, Container: main.Name,
+		ID: status.ContainerID, Image: status.ImageID, Memory: main.Resources.Limits.Memory().Value(),
+	}
+	if len(main.Command) > 0 {
+		s.Command = slices.Concat(protocol.Worker(main.Command), main.Args)
+	}
+	for _, volume := range pod.Spec.Volumes {
+		for _, mount := range main.VolumeMounts {
+			if mount.Name == volume.Name && volume.EmptyDir != nil && !mount.ReadOnly {
+				s.Volumes = append(s.Volumes, path.Clean(mount.MountPath))
+			}
+		}
+	}
+	return s
+}
+
+// signalFile is where a source wants to hear the outcome; "" if it does not.
+func signalFile(pod *corev1.Pod) string {
+	for _, variable := range protocol.Container(pod).Env {
+		if variable.Name == protocol.EnvSignalFile {
+			return variable.Value
+		}
+	}
+	return ""
+}
