@@ -5,8 +5,10 @@ package chrek
 
 import (
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,6 +67,12 @@ config:
   overlay: {exclusions: [/proc, "*/.cache/huggingface", "*.pyc"]}
 `,
 }
+
+// engine has the agent act on pods of another namespace.
+const engine = `
+engine: {enabled: true}
+namespaceRestriction: {targetNamespace: team-a}
+`
 
 const namespace = "inference"
 
@@ -136,7 +144,9 @@ func agentConfig(t *testing.T, rendered *chart.Rendered) *config.AgentConfigurat
 }
 
 func TestGoldenChrek(t *testing.T) {
-	for mode, values := range modes {
+	golden := maps.Clone(modes)
+	golden["engine"] = engine
+	for mode, values := range golden {
 		t.Run(mode, func(t *testing.T) {
 			got := render(t, values).Manifest
 			file := filepath.Join("testdata", "chrek-"+mode+".yaml")
@@ -246,6 +256,65 @@ func TestThePodTouchesLittleOfItsNode(t *testing.T) {
 	}
 }
 
+// The engine gets what CRIU needs and no more, where it is turned on.
+func TestTheEngineHasTheCapabilitiesThatItNeeds(t *testing.T) {
+	pod := object[appsv1.DaemonSet](t, render(t, engine), "DaemonSet").Spec.Template.Spec
+	if !pod.HostPID || pod.HostIPC || pod.HostNetwork || !*pod.AutomountServiceAccountToken {
+		t.Errorf("%+v", pod)
+	}
+	security := pod.Containers[0].SecurityContext
+	if security.Privileged != nil || *security.AllowPrivilegeEscalation || !slices.Equal(security.Capabilities.Drop, []corev1.Capability{"ALL"}) {
+		t.Errorf("%+v", security)
+	}
+	for _, needed := range []corev1.Capability{"SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE", "SYS_TIME", "SYS_RESOURCE"} {
+		if !slices.Contains(security.Capabilities.Add, needed) {
+			t.Errorf("lacks %s", needed)
+		}
+	}
+	for _, unneeded := range []corev1.Capability{"SYS_MODULE", "SYS_RAWIO", "SYS_BOOT", "BPF", "ALL"} {
+		if slices.Contains(security.Capabilities.Add, unneeded) {
+			t.Errorf("has %s", unneeded)
+		}
+	}
+	onNode := map[string]string{}
+	for _, v := range pod.Volumes {
+		if v.HostPath != nil {
+			onNode[v.Name] = v.HostPath.Path
+		}
+	}
+	for _, m := range pod.Containers[0].VolumeMounts {
+		if path := onNode[m.Name]; path == "/" || path == "/run/containerd" || path == "/var/lib/containerd" && !m.ReadOnly {
+			t.Errorf("mounts %s of the node", path)
+		}
+	}
+}
+
+// Its rights are where the pods are, and those on Leases where it is itself.
+func TestTheEngineHasRightsInTwoNamespaces(t *testing.T) {
+	granted := map[string][]rbacv1.PolicyRule{}
+	for _, o := range render(t, engine).Objects {
+		role := &rbacv1.Role{}
+		if o.Kind != "Role" {
+			if strings.HasPrefix(o.Kind, "Cluster") {
+				t.Errorf("%s is of the whole cluster", o)
+			}
+			continue
+		}
+		if err := yaml.UnmarshalStrict([]byte(o.Content), role); err != nil {
+			t.Fatal(err)
+		}
+		granted[role.Namespace] = append(granted[role.Namespace], role.Rules...)
+	}
+	if len(granted) != 2 || len(granted["team-a"]) != 3 || len(granted[namespace]) != 1 || granted[namespace][0].Resources[0] != "leases" {
+		t.Errorf("%+v", granted)
+	}
+	for _, rule := range granted["team-a"] {
+		if slices.Contains(rule.Resources, "secrets") || slices.Contains(rule.Resources, "pods") && slices.Contains(rule.Verbs, "create") {
+			t.Errorf("%+v", rule)
+		}
+	}
+}
+
 func TestAChangedConfigurationRollsThePods(t *testing.T) {
 	checksum := func(values string) string {
 		return object[appsv1.DaemonSet](t, render(t, values), "DaemonSet").Spec.Template.Annotations["checksum/config"]
@@ -321,8 +390,8 @@ func TestRefusals(t *testing.T) {
 		"cgroup mode":           {`config: {checkpoint: {criu: {manageCgroupsMode: none}}}`, "manageCgroupsMode"},
 		"exclusion":             {`config: {checkpoint: {rootfsExclusions: {cacheDirs: [/root/.cache]}}}`, "cacheDirs"},
 		"listen on one address": {`config: {agent: {listenAddr: "127.0.0.1:8080"}}`, "listenAddr"},
-		"capabilities":          {`daemonset: {capabilities: [SYS_ADMIN]}`, "they come with the engine that does"},
-		"privileged":            {`daemonset: {privileged: false}`, "nothing that the agent does needs privileges"},
+		"capabilities":          {`daemonset: {capabilities: [SYS_ADMIN]}`, "gives the agent exactly those that it needs"},
+		"privileged":            {`daemonset: {privileged: false}`, "gives the agent the capabilities that it needs"},
 		"containerd":            {`node: {containerdSocket: /run/k3s/containerd/containerd.sock}`, "no business with containerd"},
 		"metrics":               {`podMonitor: {enabled: true}`, "the agent serves no metrics"},
 		"somebody who connects": {`networkPolicy: {from: [{namespaceSelector: {}}]}`, "nobody has a reason to connect"},

@@ -8,6 +8,9 @@ apiVersion: chrek.config.dynamo.nvidia.com/v1alpha1
 kind: AgentConfiguration
 agent:
   {{- toYaml .Values.config.agent | nindent 2 }}
+  {{- if .Values.engine.enabled }}
+  targetNamespace: {{ include "chrek.targetNamespace" . | quote }}
+  {{- end }}
 node:
   kubeletSocket: /host/pod-resources/kubelet.sock
 seccomp:

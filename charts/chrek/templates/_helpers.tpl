@@ -72,7 +72,41 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- regexFind "[0-9]+$" .Values.config.agent.listenAddr -}}
 {{- end -}}
 
-{{/* What the agent's code asks for; agent.Permissions says the same. */}}
+{{- define "chrek.targetNamespace" -}}
+{{- default .Release.Namespace .Values.namespaceRestriction.targetNamespace -}}
+{{- end -}}
+
+{{/* What the agent's code asks for where the pods are; agent.TargetPermissions says the same. */}}
 {{- define "chrek.rules" -}}
-[]
+{{- if .Values.engine.enabled }}
+  - apiGroups: [""]
+    resources: [pods]
+    verbs: [list, watch]
+  - apiGroups: [""]
+    resources: [pods/status]
+    verbs: [patch]
+  - apiGroups: [""]
+    resources: [events]
+    verbs: [create]
+{{- else }} []
+{{- end -}}
+{{- end -}}
+
+{{/* The same where it runs itself; agent.OwnPermissions. */}}
+{{- define "chrek.ownRules" }}
+  - apiGroups: [coordination.k8s.io]
+    resources: [leases]
+    verbs: [get, create, update]
+{{- end -}}
+
+{{/*
+The first fourteen are those that runtimes give a container: a restored process
+gets what it had, which nobody can give who has not got it.
+*/}}
+{{- define "chrek.capabilities" -}}
+{{- $all := list "CHOWN" "DAC_OVERRIDE" "FOWNER" "FSETID" "KILL" "MKNOD" "NET_BIND_SERVICE" "NET_RAW" "SETFCAP" "SETGID" "SETPCAP" "SETUID" "SYS_CHROOT" "AUDIT_WRITE" "SYS_ADMIN" "NET_ADMIN" "SYS_PTRACE" "SYS_TIME" -}}
+{{- if .Values.engine.sysResource -}}
+{{- $all = append $all "SYS_RESOURCE" -}}
+{{- end -}}
+{{- join ", " $all -}}
 {{- end -}}
