@@ -31,7 +31,7 @@ type DynamoGraphDeploymentRequestSpec struct {
 	// +kubebuilder:default=false
 	AutoApply bool `json:"autoApply,omitempty"`
 
-	// DeploymentOverrides change the metadata and the image of the resulting DynamoGraphDeployment.
+	// DeploymentOverrides change the resulting DynamoGraphDeployment.
 	DeploymentOverrides *DeploymentOverrides `json:"deploymentOverrides,omitempty"`
 }
 
@@ -45,7 +45,7 @@ type ProfilingConfig struct {
 	// ConfigMapRef names a ConfigMap entry with the DynamoGraphDeployment to start from.
 	ConfigMapRef *ConfigMapKeySelector `json:"configMapRef,omitempty"`
 
-	// ProfilerImage is the container image of the profiling Job.
+	// ProfilerImage is the container image of the profiling Job. Empty: that of the workers, or else the platform's.
 	ProfilerImage string `json:"profilerImage"`
 
 	// OutputPVC is the name of a persistent volume claim for the profiler's files. Default: they
@@ -57,6 +57,9 @@ type ProfilingConfig struct {
 
 	// Tolerations of the profiling Job's pod.
 	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
+
+	// NodeSelector is what the nodes that may run the profiling Job's pod have as labels.
+	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
 }
 
 // ConfigMapKeySelector names an entry of a ConfigMap in the same namespace.
@@ -85,6 +88,12 @@ type DeploymentOverrides struct {
 
 	// WorkersImage is the container image of the graph's workers.
 	WorkersImage string `json:"workersImage,omitempty"`
+
+	// DGD is as much of a DynamoGraphDeployment, in either version, as is to be otherwise: it is merged onto
+	// the one that the profiler recommends, items of lists by their names.
+	// +kubebuilder:validation:EmbeddedResource
+	// +kubebuilder:pruning:PreserveUnknownFields
+	DGD *runtime.RawExtension `json:"dgd,omitempty"`
 }
 
 // RequestState is a step in the life of a request.

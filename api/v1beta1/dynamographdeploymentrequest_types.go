@@ -35,7 +35,7 @@ type DynamoGraphDeploymentRequestSpec struct {
 	// +kubebuilder:default=auto
 	Backend BackendType `json:"backend,omitempty"`
 
-	// Image is the container image of the profiling Job.
+	// Image is the container image of the profiling Job. Empty: the platform's.
 	Image string `json:"image,omitempty"`
 
 	// RuntimeVersionOverride is the version of the runtime in the image, where its tag does not tell.
@@ -140,7 +140,8 @@ type OverridesSpec struct {
 	// ProfilingJob is merged onto the Job that profiles; its container is named profiler.
 	ProfilingJob *ProfilingJob `json:"profilingJob,omitempty"`
 
-	// DGD is merged onto the DynamoGraphDeployment that comes of the request.
+	// DGD is as much of a DynamoGraphDeployment, in either version, as is to be otherwise: it is merged onto
+	// the one that the profiler recommends, items of lists by their names.
 	// +kubebuilder:validation:EmbeddedResource
 	// +kubebuilder:pruning:PreserveUnknownFields
 	DGD *runtime.RawExtension `json:"dgd,omitempty"`

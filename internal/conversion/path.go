@@ -116,6 +116,8 @@ func betaRequestPath(path string) string {
 		"spec.profilingConfig.profilerImage": "spec.image",
 		"spec.profilingConfig.resources":     "spec.overrides.profilingJob.template.spec.containers[name=profiler].resources",
 		"spec.profilingConfig.tolerations":   "spec.overrides.profilingJob.template.spec.tolerations",
+		"spec.profilingConfig.nodeSelector":  "spec.overrides.profilingJob.template.spec.nodeSelector",
+		"spec.deploymentOverrides.dgd":       "spec.overrides.dgd",
 		"spec.useMocker":                     "spec.features.mocker.enabled",
 	} {
 		if rest, found := strings.CutPrefix(path, from); found {

@@ -81,15 +81,21 @@ func betaAsks(a *alphaAsked) (b *betaAsked, left map[string]any) {
 		b.Features = &v1beta1.FeaturesSpec{Mocker: &v1beta1.MockerSpec{Enabled: true}}
 	}
 	left = betaConfig(decodeMap(a.ProfilingConfig.Config), b)
-	if a.ProfilingConfig.Resources == nil && len(a.ProfilingConfig.Tolerations) == 0 {
+	if a.DeploymentOverrides != nil && a.DeploymentOverrides.DGD != nil {
+		b.Overrides = &v1beta1.OverridesSpec{DGD: a.DeploymentOverrides.DGD}
+	}
+	if p := a.ProfilingConfig; p.Resources == nil && len(p.Tolerations) == 0 && len(p.NodeSelector) == 0 {
 		return b, left
 	}
 	job := &v1beta1.ProfilingJob{}
-	job.Template.Spec.Tolerations = a.ProfilingConfig.Tolerations
+	job.Template.Spec.Tolerations, job.Template.Spec.NodeSelector = a.ProfilingConfig.Tolerations, a.ProfilingConfig.NodeSelector
 	if r := a.ProfilingConfig.Resources; r != nil {
 		job.Template.Spec.Containers = []corev1.Container{{Name: profilerContainer, Resources: *r}}
 	}
-	b.Overrides = &v1beta1.OverridesSpec{ProfilingJob: job}
+	if b.Overrides == nil {
+		b.Overrides = &v1beta1.OverridesSpec{}
+	}
+	b.Overrides.ProfilingJob = job
 	return b, left
 }
 
@@ -104,9 +110,12 @@ func alphaAsks(b *betaAsked) *alphaAsked {
 	if b.Backend == openBackend || b.Backend == "" {
 		a.Backend = chosenBackend
 	}
+	if b.Overrides != nil && b.Overrides.DGD != nil {
+		a.DeploymentOverrides = &v1alpha1.DeploymentOverrides{DGD: b.Overrides.DGD}
+	}
 	if b.Overrides != nil && b.Overrides.ProfilingJob != nil {
 		pod := &b.Overrides.ProfilingJob.Template.Spec
-		a.ProfilingConfig.Tolerations = pod.Tolerations
+		a.ProfilingConfig.Tolerations, a.ProfilingConfig.NodeSelector = pod.Tolerations, pod.NodeSelector
 		if at := find(pod.Containers, containerKey, profilerContainer); at >= 0 && !zero(pod.Containers[at].Resources) {
 			a.ProfilingConfig.Resources = &pod.Containers[at].Resources
 		}
@@ -148,9 +157,9 @@ func betaAskedRest(b *betaAsked, a *alphaAsked) *betaRequest {
 		r.Backend = b.Backend
 	}
 	if b.Overrides != nil {
-		r.Overrides = &v1beta1.OverridesSpec{DGD: b.Overrides.DGD}
+		r.Overrides = &v1beta1.OverridesSpec{}
 		if job := b.Overrides.ProfilingJob.DeepCopy(); job != nil && (plain.Overrides == nil || !same(job, plain.Overrides.ProfilingJob)) {
-			job.Template.Spec.Tolerations = nil
+			job.Template.Spec.Tolerations, job.Template.Spec.NodeSelector = nil, nil
 			if at := find(job.Template.Spec.Containers, containerKey, profilerContainer); at >= 0 {
 				job.Template.Spec.Containers[at].Resources = corev1.ResourceRequirements{}
 			}
@@ -219,7 +228,6 @@ func fillBetaRequest(b, r *betaAsked) {
 	case b.Overrides == nil:
 		b.Overrides = r.Overrides
 	default:
-		b.Overrides.DGD = r.Overrides.DGD
 		b.Overrides.ProfilingJob = uniteJobs(r.Overrides.ProfilingJob, b.Overrides.ProfilingJob)
 	}
 }
@@ -232,7 +240,7 @@ func uniteJobs(kept, said *v1beta1.ProfilingJob) *v1beta1.ProfilingJob {
 		}
 		return kept
 	}
-	kept.Template.Spec.Tolerations = said.Template.Spec.Tolerations
+	kept.Template.Spec.Tolerations, kept.Template.Spec.NodeSelector = said.Template.Spec.Tolerations, said.Template.Spec.NodeSelector
 	for _, c := range said.Template.Spec.Containers {
 		if at := find(kept.Template.Spec.Containers, containerKey, c.Name); at >= 0 {
 			kept.Template.Spec.Containers[at].Resources = c.Resources
@@ -255,7 +263,14 @@ func toAlphaRequest(b *betaAsked, kept *alphaRequest) *alphaAsked {
 	}
 	full := plain.DeepCopy()
 	full.EnableGPUDiscovery, full.ProfilingConfig.OutputPVC = kept.EnableGPUDiscovery, kept.OutputPVC
-	full.ProfilingConfig.ConfigMapRef, full.DeploymentOverrides = kept.ConfigMapRef, kept.DeploymentOverrides
+	full.ProfilingConfig.ConfigMapRef = kept.ConfigMapRef
+	if o := kept.DeploymentOverrides.DeepCopy(); o != nil {
+		o.DGD = nil
+		if plain.DeploymentOverrides != nil {
+			o.DGD = plain.DeploymentOverrides.DGD
+		}
+		full.DeploymentOverrides = o
+	}
 	if left := decodeMap(kept.Config); left != nil {
 		config := decodeMap(full.ProfilingConfig.Config)
 		fillMap(config, left)
@@ -275,7 +290,12 @@ func alphaAskedRest(a *alphaAsked, b *betaAsked) *alphaRequest {
 	_, left := betaAsks(a)
 	kept := &alphaRequest{
 		EnableGPUDiscovery: a.EnableGPUDiscovery, ConfigMapRef: a.ProfilingConfig.ConfigMapRef,
-		OutputPVC: a.ProfilingConfig.OutputPVC, DeploymentOverrides: a.DeploymentOverrides,
+		OutputPVC: a.ProfilingConfig.OutputPVC, DeploymentOverrides: a.DeploymentOverrides.DeepCopy(),
+	}
+	if o := kept.DeploymentOverrides; o != nil && o.DGD != nil {
+		if o.DGD = nil; zero(*o) {
+			kept.DeploymentOverrides = nil
+		}
 	}
 	if len(left) > 0 {
 		kept.Config = encodeMap(left)

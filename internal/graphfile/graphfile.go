@@ -155,7 +155,7 @@ func rules(kind string, object map[string]any) (errs field.ErrorList, warnings [
 	case v1alpha1.KindGraphDeploymentRequest:
 		request := &v1alpha1.DynamoGraphDeploymentRequest{}
 		if err = json.Unmarshal(data, request); err == nil {
-			errs, warnings = validate.Request(request, true)
+			errs, warnings = validate.Request(request, config.Unknown())
 		}
 		typed = request
 	}

@@ -31,6 +31,7 @@ var pulledImages = []pulled{
 		"dynamo-operator.controllerManager.manager.image.digest", "global.imageRegistry",
 	}},
 	{folder: "platform", when: "by graphs with a debugger; the operator adds it", keys: []string{"dynamo-operator.dynamo.internalImages.debugger", "global.imageRegistry"}},
+	{folder: "platform", when: "by requests that name no profiler; the operator runs it", keys: []string{"dynamo-operator.dynamo.internalImages.profiler", "global.imageRegistry"}},
 	{folder: "platform", values: `etcd: {enabled: true}`, when: "`etcd.enabled=true`", keys: []string{
 		"etcd.image.registry", "etcd.image.repository", "etcd.image.tag", "etcd.image.digest", "global.imageRegistry",
 	}},
@@ -38,6 +39,7 @@ var pulledImages = []pulled{
 		"controllerManager.manager.image.repository", "controllerManager.manager.image.tag", "controllerManager.manager.image.digest", "global.imageRegistry",
 	}},
 	{folder: "platform/components/operator", when: "by graphs with a debugger; the operator adds it", keys: []string{"dynamo.internalImages.debugger", "global.imageRegistry"}},
+	{folder: "platform/components/operator", when: "by requests that name no profiler; the operator runs it", keys: []string{"dynamo.internalImages.profiler", "global.imageRegistry"}},
 	{folder: "conversion", when: "always", keys: []string{"image.repository", "image.tag", "image.digest", "global.imageRegistry"}},
 	{folder: "chrek", when: "always", keys: []string{"daemonset.image.repository", "daemonset.image.tag", "daemonset.image.digest", "global.imageRegistry"}},
 }
@@ -46,6 +48,7 @@ var pulledImages = []pulled{
 var anotherImage = map[string]string{
 	"registry": "other.example.com", "imageRegistry": "other.example.com", "repository": "other.example.com/image", "tag": "2.3.4",
 	"digest": "sha256:" + strings.Repeat("a", 64), "debugger": "other.example.com/shell:1",
+	"profiler": "other.example.com/profiler:1",
 }
 
 const inventoryHead = `# Images
@@ -77,15 +80,19 @@ stand-ins for them. ` + "`helm template`" + ` and ` + "`wheelhouse bundle create
 | grove-charts v0.1.0-alpha.6 | Grove's operator, and the init container that it adds | ` + "`grove.enabled=true`" + ` | ` + "`grove.image.repository`, `grove.image.tag`, `grove.deployment.env`" + ` |
 `
 
-// image is the one that its values bring: that of a container, or the debugger's.
+// image is the one that its values bring: that of a container, or of the operator's
+// configuration.
 func (p pulled) image(t *testing.T, values map[string]any) string {
 	t.Helper()
 	if p.folder == "platform" {
 		set(values, "nats.enabled", false) // its image is its package's own, and in the other table
 	}
 	rendered := p.render(t, values)
-	if strings.Contains(p.when, "debugger") {
+	switch {
+	case strings.Contains(p.when, "debugger"):
 		return operatorConfig(t, rendered).Components.DebuggerImage
+	case strings.Contains(p.when, "profiler"):
+		return operatorConfig(t, rendered).Profiling.ProfilerImage
 	}
 	images, err := rendered.Images()
 	if err != nil {
@@ -97,8 +104,10 @@ func (p pulled) image(t *testing.T, values map[string]any) string {
 		images = imagesBelow(t, rendered, "/charts/"+part+"/")
 	}
 	if strings.HasPrefix(p.folder, "platform") && p.values == "" {
-		debugger := operatorConfig(t, rendered).Components.DebuggerImage
-		images = slices.DeleteFunc(images, func(image string) bool { return image == debugger })
+		cfg := operatorConfig(t, rendered)
+		images = slices.DeleteFunc(images, func(image string) bool {
+			return image == cfg.Components.DebuggerImage || image == cfg.Profiling.ProfilerImage
+		})
 	}
 	if len(images) != 1 {
 		t.Fatalf("%s, %s: images %v, want one", p.folder, p.when, images)

@@ -165,8 +165,8 @@ etcd: {enabled: true}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(images) != 4 {
-		t.Errorf("images %v, want those of the operator, its debugger, NATS and etcd", images)
+	if len(images) != 5 {
+		t.Errorf("images %v, want those of the operator, its debugger, the profiler, NATS and etcd", images)
 	}
 	for _, image := range images {
 		if !strings.HasPrefix(image, "registry.example.com/mirror/") {

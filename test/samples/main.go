@@ -1,4 +1,4 @@
-// Command samples runs every graph of a folder, unmodified, on a one-node
+// Command samples runs every graph and every request for one of a folder, unmodified, on a one-node
 // Kubernetes of its own with the default platform, NATS included, and prints
 // what became of each: Ready, stopped where any cluster of that size would stop
 // it, or not supported by the operator, with the reason from its status. It

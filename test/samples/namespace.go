@@ -51,7 +51,7 @@ func (t *tryout) run(ctx context.Context, s *sample) ([]result, error) {
 	for _, object := range s.objects {
 		object.SetNamespace(namespace.Name)
 		err := t.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner("samples"))
-		if meta.IsNoMatchError(err) && object.GetKind() != v1alpha1.KindGraphDeployment {
+		if meta.IsNoMatchError(err) && object.GroupVersionKind().Group != v1alpha1.GroupName {
 			// What others would have to install; its graph may still say something.
 			without = append(without, object.GetKind()+"/"+object.GetName())
 			continue
@@ -66,18 +66,32 @@ func (t *tryout) run(ctx context.Context, s *sample) ([]result, error) {
 		r.Sample, r.Stand, r.Without = s.name(), needs.String(), without
 		results = append(results, r)
 	}
+	for _, request := range s.requests {
+		r := t.waitForRequest(ctx, namespace.Name, request.Name)
+		r.Sample, r.Stand, r.Without = s.name(), needs.String(), without
+		results = append(results, r)
+	}
 	return results, nil
 }
 
 func (t *tryout) waitFor(ctx context.Context, namespace, name string) result {
+	graph := &v1alpha1.DynamoGraphDeployment{}
+	return t.poll(ctx, namespace, name, graph, func() (outcome, string) { return judge(graph) })
+}
+
+func (t *tryout) waitForRequest(ctx context.Context, namespace, name string) result {
+	request := &v1alpha1.DynamoGraphDeploymentRequest{}
+	return t.poll(ctx, namespace, name, request, func() (outcome, string) { return judgeRequest(request) })
+}
+
+func (t *tryout) poll(ctx context.Context, namespace, name string, object client.Object, judge func() (outcome, string)) result {
 	started := time.Now()
 	r := result{Graph: name, Outcome: waiting}
-	graph := &v1alpha1.DynamoGraphDeployment{}
 	err := wait.PollUntilContextTimeout(ctx, time.Second, t.timeout, true, func(ctx context.Context) (bool, error) {
-		if err := t.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, graph); err != nil {
+		if err := t.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, object); err != nil {
 			return false, err
 		}
-		r.Outcome, r.Reason = judge(graph)
+		r.Outcome, r.Reason = judge()
 		return r.Outcome != waiting, nil
 	})
 	if err != nil && r.Reason == "" {

@@ -19,13 +19,17 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/conversion"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 )
 
-// sample is one file: its objects as the user wrote them, and its graphs.
+// sample is one file: its objects as the user wrote them, its graphs, and its
+// requests for graphs.
 type sample struct {
-	file    string
-	objects []*unstructured.Unstructured
-	graphs  []v1alpha1.DynamoGraphDeployment
+	file     string
+	objects  []*unstructured.Unstructured
+	graphs   []v1alpha1.DynamoGraphDeployment
+	requests []v1alpha1.DynamoGraphDeploymentRequest
 }
 
 // name is the file's name without its extension.
@@ -44,7 +48,8 @@ func (s *sample) substituted(text []byte) []byte {
 	return []byte(strings.NewReplacer("${K8S_NAMESPACE}", s.namespace(), "${DYNAMO_IMAGE}", "my-registry/dynamo:my-tag").Replace(string(text)))
 }
 
-// readSamples returns the files of dir that hold at least one graph, by name.
+// readSamples returns the files of dir that hold at least one graph or request, by
+// name.
 func readSamples(dir string) ([]*sample, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
 	if err != nil {
@@ -56,12 +61,12 @@ func readSamples(dir string) ([]*sample, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
-		if len(s.graphs) > 0 {
+		if len(s.graphs)+len(s.requests) > 0 {
 			samples = append(samples, s)
 		}
 	}
 	if len(samples) == 0 {
-		return nil, fmt.Errorf("%s holds no .yaml file with a DynamoGraphDeployment", dir)
+		return nil, fmt.Errorf("%s holds no .yaml file with a DynamoGraphDeployment or DynamoGraphDeploymentRequest", dir)
 	}
 	return samples, nil
 }
@@ -84,28 +89,33 @@ func readSample(file string) (*sample, error) {
 			continue // a values file, or an empty document
 		}
 		s.objects = append(s.objects, object)
-		if object.GetKind() != "DynamoGraphDeployment" {
-			continue
+		switch object.GetKind() {
+		case v1alpha1.KindGraphDeployment:
+			var graph v1alpha1.DynamoGraphDeployment
+			if err := stored(object, &graph); err != nil {
+				return nil, err
+			}
+			s.graphs = append(s.graphs, graph)
+		case v1alpha1.KindGraphDeploymentRequest:
+			var request v1alpha1.DynamoGraphDeploymentRequest
+			if err := stored(object, &request); err != nil {
+				return nil, err
+			}
+			s.requests = append(s.requests, request)
 		}
-		graph, err := stored(object)
-		if err != nil {
-			return nil, err
-		}
-		s.graphs = append(s.graphs, *graph)
 	}
 }
 
-// stored is a graph in the version in which it is stored.
-func stored(object *unstructured.Unstructured) (*v1alpha1.DynamoGraphDeployment, error) {
+// stored reads an object in the version in which it is stored.
+func stored(object *unstructured.Unstructured, into any) error {
 	data, err := object.MarshalJSON()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if data, err = conversion.Object(data, v1alpha1.GroupVersion.String()); err != nil {
-		return nil, err
+		return err
 	}
-	graph := &v1alpha1.DynamoGraphDeployment{}
-	return graph, json.Unmarshal(data, graph)
+	return json.Unmarshal(data, into)
 }
 
 // needs is what a sample refers to but does not contain: what its users have
@@ -129,6 +139,12 @@ func (s *sample) needs() needs {
 		n.addEnv(graph.Spec.Envs)
 		for _, service := range graph.Spec.Services {
 			n.addService(service)
+		}
+	}
+	for _, request := range s.requests {
+		n.images[render.ProfilerImage(&request.Spec, config.Default())] = true
+		if claim := render.ModelCacheClaim(&request); claim != "" {
+			n.claims[claim] = true
 		}
 	}
 	for _, object := range s.objects {

@@ -47,3 +47,21 @@ func judge(graph *v1alpha1.DynamoGraphDeployment) (outcome, string) {
 		return waiting, condition.Message
 	}
 }
+
+// judgeRequest says what became of a request: its graph is Ready, or shown where
+// that is all that is asked for.
+func judgeRequest(request *v1alpha1.DynamoGraphDeploymentRequest) (outcome, string) {
+	if request.Status.State == v1alpha1.RequestStateReady {
+		return ready, ""
+	}
+	reason := "the operator has not reported on it"
+	for _, condition := range request.Status.Conditions {
+		if condition.Status != metav1.ConditionTrue {
+			reason = condition.Message
+		}
+	}
+	if realLimits.MatchString(reason) {
+		return stopped, reason
+	}
+	return waiting, reason
+}

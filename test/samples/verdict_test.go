@@ -9,6 +9,19 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 )
 
+// A request is done when its graph is.
+func TestJudgeRequest(t *testing.T) {
+	request := &v1alpha1.DynamoGraphDeploymentRequest{}
+	request.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionDeploymentReady, Status: metav1.ConditionFalse, Message: "Graph g is not ready"}}
+	if got, reason := judgeRequest(request); got != waiting || reason != "Graph g is not ready" {
+		t.Errorf("%s, %q", got, reason)
+	}
+	request.Status.State = v1alpha1.RequestStateReady
+	if got, _ := judgeRequest(request); got != ready {
+		t.Errorf("ready: %s", got)
+	}
+}
+
 // A limit of the operator is never taken for one of the cluster, nor a program
 // that fails for either.
 func TestJudge(t *testing.T) {

@@ -61,7 +61,7 @@ func TestWrongObjectsAreRefusedWithTheField(t *testing.T) {
 	for name, test := range map[string]struct{ object, want string }{
 		"graph":     {badGraph, reason},
 		"component": {"{apiVersion: nvidia.com/v1alpha1, kind: DynamoComponentDeployment, metadata: {name: a}, spec: {serviceName: s, dynamoNamespace: logical}}", "spec.extraPodSpec.mainContainer.image: Required value"},
-		"request":   {"{apiVersion: nvidia.com/v1alpha1, kind: DynamoGraphDeploymentRequest, metadata: {name: a}, spec: {model: m, backend: vllm, profilingConfig: {profilerImage: '', config: {}}}}", "spec.profilingConfig.profilerImage: Required value"},
+		"request":   {"{apiVersion: nvidia.com/v1alpha1, kind: DynamoGraphDeploymentRequest, metadata: {name: a}, spec: {model: m, backend: vllm, profilingConfig: {profilerImage: x}}}", "spec.profilingConfig.config: Required value"},
 	} {
 		t.Run(name, func(t *testing.T) { refused(t, tryOut(t, object(t, ns, test.object)), test.want) })
 	}

@@ -106,6 +106,8 @@ type Profiling struct {
 	// PublisherImage is that of the operator, which hands on what a profiler has
 	// found out. Empty: requests are refused.
 	PublisherImage string `json:"publisherImage"`
+	// ProfilerImage is that of requests that name none. Empty: they must.
+	ProfilerImage string `json:"profilerImage"`
 }
 
 // Checkpoint is where checkpoints of workers are, and whether there are any.
@@ -146,6 +148,7 @@ func Default() *OperatorConfiguration {
 		Discovery:  Discovery{Backend: DiscoveryKubernetes},
 		Ingress:    Ingress{HostSuffix: "local", AllowedAnnotationPrefixes: streamingAnnotations()},
 		Components: Components{DebuggerImage: "python:3.12-slim"},
+		Profiling:  Profiling{ProfilerImage: "nvcr.io/nvidia/ai-dynamo/vllm-runtime:1.0.0"},
 		Orchestrators: Orchestrators{
 			Grove:           Grove{TerminationDelay: metav1.Duration{Duration: 15 * time.Minute}},
 			LeaderWorkerSet: LeaderWorkerSet{Enabled: true}, InferencePool: InferencePool{Enabled: true},

@@ -128,6 +128,9 @@
 //	  # The operator's own image. In the pods of profiling Jobs it hands on what the
 //	  # profiler has written. Empty: DynamoGraphDeploymentRequests are refused.
 //	  publisherImage: ""
+//	  # Image of the profiler of requests that name none, a runtime that has the
+//	  # module benchmarks.profiler.profile_sla. Empty: requests must name one.
+//	  profilerImage: nvcr.io/nvidia/ai-dynamo/vllm-runtime:1.0.0
 //	orchestrators:
 //	  grove:
 //	    # Whether graphs are run through the cluster's Grove, where the cluster has

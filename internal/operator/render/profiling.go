@@ -92,6 +92,16 @@ func ProfilingJob(r *v1alpha1.DynamoGraphDeploymentRequest, cfg *config.Operator
 	}, nil
 }
 
+// ProfilerImage is that of a request's profiler: the one that it names, or that of
+// its workers, which has the profiler too, or the platform's; "" if there is none.
+func ProfilerImage(spec *v1alpha1.DynamoGraphDeploymentRequestSpec, cfg *config.OperatorConfiguration) string {
+	workers := ""
+	if spec.DeploymentOverrides != nil {
+		workers = spec.DeploymentOverrides.WorkersImage
+	}
+	return firstOf(spec.ProfilingConfig.ProfilerImage, workers, cfg.Profiling.ProfilerImage)
+}
+
 // StartedSpec is the spec with which a profiling Job was begun, nil if it does
 // not say.
 func StartedSpec(job *batchv1.Job) *v1alpha1.DynamoGraphDeploymentRequestSpec {
@@ -185,6 +195,7 @@ func (p *profile) pod(cfg *config.OperatorConfiguration) corev1.PodSpec {
 		ServiceAccountName: ProfilingServiceAccount,
 		RestartPolicy:      corev1.RestartPolicyNever,
 		Tolerations:        p.request.Spec.ProfilingConfig.Tolerations,
+		NodeSelector:       p.request.Spec.ProfilingConfig.NodeSelector,
 		SecurityContext: &corev1.PodSecurityContext{
 			RunAsNonRoot: ptr.To(true), RunAsUser: ptr.To[int64](profilingUser), RunAsGroup: ptr.To[int64](profilingUser),
 			FSGroup: ptr.To[int64](profilingUser), FSGroupChangePolicy: ptr.To(corev1.FSGroupChangeOnRootMismatch),
@@ -207,7 +218,7 @@ func unprivileged() *corev1.SecurityContext {
 func (p *profile) profiler(cfg *config.OperatorConfiguration) corev1.Container {
 	container := corev1.Container{
 		Name:    ProfilerContainer,
-		Image:   p.request.Spec.ProfilingConfig.ProfilerImage,
+		Image:   ProfilerImage(&p.request.Spec, cfg),
 		Command: []string{"python", "-m", "benchmarks.profiler.profile_sla"},
 		Args:    []string{"--profile-config", p.text},
 		Env:     p.environment(cfg),
@@ -225,7 +236,7 @@ func (p *profile) profiler(cfg *config.OperatorConfiguration) corev1.Container {
 	}
 	if ModelCacheClaim(p.request) != "" {
 		container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{
-			Name: modelCacheVolume, MountPath: firstOf(p.textAt("deployment", "modelCache", "mountPath"), defaultModelCache), ReadOnly: true,
+			Name: modelCacheVolume, MountPath: firstOf(p.textAt("deployment", "modelCache", "mountPath"), p.textAt("deployment", "modelCache", "pvcMountPath"), defaultModelCache), ReadOnly: true,
 		})
 	}
 	return container

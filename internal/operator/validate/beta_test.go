@@ -55,20 +55,17 @@ func TestBetaGraphs(t *testing.T) {
 
 func TestBetaRequests(t *testing.T) {
 	for spec, want := range map[string]string{
-		`overrides: {dgd: {apiVersion: a, kind: b}}`:   "spec.overrides.dgd: Forbidden",
+		`overrides: {dgd: {apiVersion: a, kind: b}}`: "spec.overrides.dgd.kind: Unsupported value",
+		`overrides: {dgd: {apiVersion: nvidia.com/v1beta1, kind: DynamoGraphDeployment, spec: {components: [{name: Frontend}]}}}`: "",
 		`overrides: {profilingJob: {backoffLimit: 1}}`: "spec.overrides.profilingJob: Forbidden",
-		`image: ""`: "spec.image: Required value",
-		`overrides: {profilingJob: {template: {spec: {tolerations: [{key: a}], containers: [{name: profiler}]}}}}`: "",
+		`overrides: {profilingJob: {template: {spec: {tolerations: [{key: a}], nodeSelector: {b: c}, containers: [{name: profiler}]}}}}`: "",
 	} {
 		dgdr := &v1beta1.DynamoGraphDeploymentRequest{}
-		if err := yaml.UnmarshalStrict([]byte("metadata: {name: r, namespace: n}\nspec: {model: m, image: i, "+spec+"}"), dgdr); err != nil && !strings.Contains(spec, "image") {
+		if err := yaml.UnmarshalStrict([]byte("metadata: {name: r, namespace: n}\nspec: {model: m, "+spec+"}"), dgdr); err != nil {
 			t.Fatalf("%s: %v", spec, err)
 		}
-		if strings.Contains(spec, "image") {
-			dgdr.Name, dgdr.Spec.Image = "r", ""
-		}
 		stored := conversion.RequestToAlpha(dgdr)
-		errs, warnings := Request(stored, true)
+		errs, warnings := Request(stored, config.Default())
 		errs, _ = InBeta(errs, warnings, stored)
 		got := ""
 		for _, err := range errs {

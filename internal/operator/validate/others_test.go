@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 )
 
 func decode[T any](t *testing.T, text string) *T {
@@ -68,7 +69,14 @@ func TestRequest(t *testing.T) {
 		warnings   []string
 	}{
 		"good":                      {"spec: {model: m, backend: vllm, profilingConfig: " + good + "}", false, "", nil},
-		"no image":                  {"spec: {model: m, backend: vllm, profilingConfig: {profilerImage: '', config: {}}}", false, "spec.profilingConfig.profilerImage: Required value", nil},
+		"the platform's image":      {"spec: {model: m, backend: vllm, profilingConfig: {profilerImage: '', config: {}}}", false, "", nil},
+		"another graph":             {"spec: {model: m, backend: vllm, deploymentOverrides: {dgd: {apiVersion: nvidia.com/v1beta1, kind: DynamoGraphDeployment, metadata: {labels: {a: b}}, spec: {components: [{name: W, replicas: 2}]}}}, profilingConfig: " + good + "}", false, "", nil},
+		"in the first version":      {"spec: {model: m, backend: vllm, deploymentOverrides: {dgd: {apiVersion: nvidia.com/v1alpha1, kind: DynamoGraphDeployment, spec: {services: {W: {replicas: 2}}}}}, profilingConfig: " + good + "}", false, "", nil},
+		"of no version":             {"spec: {model: m, backend: vllm, deploymentOverrides: {dgd: {apiVersion: v2, kind: DynamoGraphDeployment}}, profilingConfig: " + good + "}", false, "spec.deploymentOverrides.dgd.apiVersion: Unsupported value", nil},
+		"of another kind":           {"spec: {model: m, backend: vllm, deploymentOverrides: {dgd: {apiVersion: v1, kind: Pod}}, profilingConfig: " + good + "}", false, "spec.deploymentOverrides.dgd.kind: Unsupported value", nil},
+		"with an unknown field":     {"spec: {model: m, backend: vllm, deploymentOverrides: {dgd: {apiVersion: nvidia.com/v1beta1, kind: DynamoGraphDeployment, spec: {services: {}}}}, profilingConfig: " + good + "}", false, `unknown field "services"`, nil},
+		"with a status":             {"spec: {model: m, backend: vllm, deploymentOverrides: {dgd: {apiVersion: nvidia.com/v1beta1, kind: DynamoGraphDeployment, status: {}}}, profilingConfig: " + good + "}", false, "spec.deploymentOverrides.dgd.status: Forbidden", nil},
+		"with a namespace":          {"spec: {model: m, backend: vllm, deploymentOverrides: {dgd: {apiVersion: nvidia.com/v1beta1, kind: DynamoGraphDeployment, metadata: {namespace: b}}}, profilingConfig: " + good + "}", false, "spec.deploymentOverrides.dgd.metadata: Forbidden", nil},
 		"no config":                 {"spec: {model: m, backend: vllm, profilingConfig: {profilerImage: x}}", false, "spec.profilingConfig.config: Required value", nil},
 		"config is a list":          {"spec: {model: m, backend: vllm, profilingConfig: {profilerImage: x, config: [1]}}", false, "spec.profilingConfig.config: Invalid value", nil},
 		"GPU discovery":             {"spec: {model: m, backend: vllm, enableGpuDiscovery: true, profilingConfig: " + good + "}", false, "", nil},
@@ -87,7 +95,11 @@ func TestRequest(t *testing.T) {
 		"wrong labels":            {"spec: {model: m, backend: vllm, deploymentOverrides: {labels: {a: 'b c'}}, profilingConfig: " + good + "}", false, "spec.deploymentOverrides.labels[a]: Invalid value", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			errs, warnings := Request(decode[v1alpha1.DynamoGraphDeploymentRequest](t, tc.request), tc.restricted)
+			cfg := config.Default()
+			if tc.restricted {
+				cfg.Namespace.Restricted = "a"
+			}
+			errs, warnings := Request(decode[v1alpha1.DynamoGraphDeploymentRequest](t, tc.request), cfg)
 			expect(t, errs, tc.want)
 			if strings.Join(warnings, "\n") != strings.Join(tc.warnings, "\n") {
 				t.Errorf("warnings %q, want %q", warnings, tc.warnings)

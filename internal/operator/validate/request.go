@@ -25,9 +25,10 @@ const (
 	largestRequest = 96 << 10
 )
 
-// Request checks a request for a graph. restricted says whether the operator
-// serves one namespace only and so cannot read the cluster's nodes.
-func Request(r *v1alpha1.DynamoGraphDeploymentRequest, restricted bool) (errs field.ErrorList, warnings []string) {
+// Request checks a request for a graph. An operator that serves one namespace only
+// cannot read the cluster's nodes.
+func Request(r *v1alpha1.DynamoGraphDeploymentRequest, cfg *config.OperatorConfiguration) (errs field.ErrorList, warnings []string) {
+	restricted := !cfg.ClusterWide()
 	if size := bytesOf(r.Spec); size > largestRequest {
 		return field.ErrorList{field.Forbidden(specPath, fmt.Sprintf("has %d KiB, and %d KiB is the most", size>>10, largestRequest>>10))}, nil
 	}
@@ -38,8 +39,8 @@ func Request(r *v1alpha1.DynamoGraphDeploymentRequest, restricted bool) (errs fi
 		errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), r.Name, fmt.Sprintf("%d characters too long, %d are allowed", excess, longestRequestName)))
 	}
 	profiling := specPath.Child("profilingConfig")
-	if r.Spec.ProfilingConfig.ProfilerImage == "" {
-		errs = append(errs, field.Required(profiling.Child("profilerImage"), "name the image of the profiler"))
+	if render.ProfilerImage(&r.Spec, cfg) == "" {
+		errs = append(errs, field.Required(profiling.Child("profilerImage"), "name the image of the profiler: this platform has none for requests that do not"))
 	}
 	if restricted && r.Spec.EnableGPUDiscovery {
 		errs = append(errs, field.Forbidden(specPath.Child("enableGpuDiscovery"),
@@ -57,6 +58,9 @@ func deploymentOverrides(path *field.Path, r *v1alpha1.DynamoGraphDeploymentRequ
 	}
 	errs := labelSyntax(overrides.Labels, path.Child("labels"))
 	errs = append(errs, annotationSyntax(overrides.Annotations, path.Child("annotations"))...)
+	if overrides.DGD != nil {
+		errs = append(errs, graphOverride(path.Child("dgd"), overrides.DGD)...)
+	}
 	if restricted && overrides.Namespace != "" && overrides.Namespace != r.Namespace {
 		errs = append(errs, field.Forbidden(path.Child("namespace"), "this operator serves one namespace, and may write in no other: leave it out"))
 	}

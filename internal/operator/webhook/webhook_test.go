@@ -139,7 +139,7 @@ func TestAnswers(t *testing.T) {
 		"a good adapter":         {path: validateAdapters, object: "spec: {replicas: 2, dgdRef: {name: chat, serviceName: Worker}}"},
 		"a bad adapter":          {path: validateAdapters, object: "spec: {replicas: 2, dgdRef: {name: chat}}", want: "spec.dgdRef.serviceName: Required value", code: http.StatusUnprocessableEntity},
 		"a good request":         {path: validateRequests, object: "spec: {model: m, backend: vllm, profilingConfig: {profilerImage: x, config: {a: b}}}"},
-		"a bad request":          {path: validateRequests, object: "spec: {model: m, backend: vllm, profilingConfig: {config: {a: b}}}", want: "spec.profilingConfig.profilerImage: Required value", code: http.StatusUnprocessableEntity},
+		"a bad request":          {path: validateRequests, object: "spec: {model: m, backend: vllm, profilingConfig: {profilerImage: x}}", want: "spec.profilingConfig.config: Required value", code: http.StatusUnprocessableEntity},
 	} {
 		t.Run(name, func(t *testing.T) {
 			response := ask(t, test.path, test.user, test.old, test.object)

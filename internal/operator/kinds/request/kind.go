@@ -47,7 +47,7 @@ func Kind() lifecycle.Kind {
 			if started(r) {
 				return nil, nil
 			}
-			return validate.Request(r, !cfg.ClusterWide())
+			return validate.Request(r, cfg)
 		},
 		Admission: lifecycle.Admission{Refuse: refuse, Needs: needs},
 		Begin: func(visit *lifecycle.Visit, object client.Object) lifecycle.Life {

@@ -94,7 +94,7 @@ func (l *life) keepSpec(context.Context) error {
 func (l *life) believe(spec *v1alpha1.DynamoGraphDeploymentRequestSpec) error {
 	started := l.request.DeepCopy()
 	started.Spec = *spec
-	if errs, _ := validate.Request(started, !l.Config.ClusterWide()); len(errs) > 0 {
+	if errs, _ := validate.Request(started, l.Config); len(errs) > 0 {
 		return lifecycle.Refuse(v1alpha1.ReasonValidationFailed, "what Job "+l.job.Name+" was started with: "+errs.ToAggregate().Error())
 	}
 	l.spec = &started.Spec

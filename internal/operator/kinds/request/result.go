@@ -17,6 +17,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/api/v1beta1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/conversion"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/validate"
@@ -50,6 +52,9 @@ func resultOf(data map[string]string, r *v1alpha1.DynamoGraphDeploymentRequest, 
 		return nil, fmt.Errorf("%s has %d KiB, and %d KiB is the most", key, len(text)>>10, longestResult>>10)
 	}
 	found, err := parse(text)
+	if err == nil && spec.DeploymentOverrides != nil && spec.DeploymentOverrides.DGD != nil {
+		found.graph, err = overridden(found.graph, spec.DeploymentOverrides.DGD)
+	}
 	if err == nil {
 		err = found.adopt(r, spec, cfg)
 	}
@@ -93,17 +98,27 @@ func (f *result) add(document []byte) error {
 	case metav1.TypeMeta{}:
 		return nil // comments alone
 	case metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: v1alpha1.KindGraphDeployment}:
-		if f.graph != nil {
-			return errors.New("it is a second " + v1alpha1.KindGraphDeployment)
-		}
-		f.graph = &v1alpha1.DynamoGraphDeployment{}
-		return yaml.UnmarshalStrict(document, f.graph)
+		graph := &v1alpha1.DynamoGraphDeployment{}
+		return f.addGraph(graph, yaml.UnmarshalStrict(document, graph))
+	case metav1.TypeMeta{APIVersion: v1beta1.GroupVersion.String(), Kind: v1alpha1.KindGraphDeployment}:
+		graph := &v1beta1.DynamoGraphDeployment{}
+		err := yaml.UnmarshalStrict(document, graph)
+		return f.addGraph(conversion.GraphToAlpha(graph), err)
 	case metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}:
 		configMap := &corev1.ConfigMap{}
 		f.configMaps = append(f.configMaps, configMap)
 		return yaml.UnmarshalStrict(document, configMap)
 	}
-	return fmt.Errorf("it is a %s of %s: only a %s of %s and ConfigMaps are taken", head.Kind, head.APIVersion, v1alpha1.KindGraphDeployment, v1alpha1.GroupVersion)
+	return fmt.Errorf("it is a %s of %s: only a %s of %s or %s and ConfigMaps are taken",
+		head.Kind, head.APIVersion, v1alpha1.KindGraphDeployment, v1alpha1.GroupVersion, v1beta1.GroupVersion)
+}
+
+func (f *result) addGraph(graph *v1alpha1.DynamoGraphDeployment, err error) error {
+	if f.graph != nil {
+		return errors.New("it is a second " + v1alpha1.KindGraphDeployment)
+	}
+	f.graph = graph
+	return err
 }
 
 // adopt gives the objects the request's names and marks, and nothing else of

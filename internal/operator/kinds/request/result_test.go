@@ -21,6 +21,13 @@ metadata: {name: g}
 spec: {services: {Frontend: {componentType: frontend, extraPodSpec: {mainContainer: {image: x}}}}}
 `
 
+const goodInBeta = `
+apiVersion: nvidia.com/v1beta1
+kind: DynamoGraphDeployment
+metadata: {name: g}
+spec: {components: [{name: Frontend, type: frontend, podTemplate: {spec: {containers: [{name: main, image: x}]}}}]}
+`
+
 // TestResultsOfProfilersAreNotTrusted: what they hold is bounded, and looked at as
 // if a user had written it.
 func TestResultsOfProfilersAreNotTrusted(t *testing.T) {
@@ -33,7 +40,9 @@ func TestResultsOfProfilersAreNotTrusted(t *testing.T) {
 		"no YAML":                {"{", "document 1"},
 		"two graphs":             {good + "---" + good, "it is a second DynamoGraphDeployment"},
 		"another kind":           {good + "---\napiVersion: v1\nkind: Secret\nmetadata: {name: s}\n", "document 2: it is a Secret of v1"},
-		"another version":        {strings.Replace(good, "v1alpha1", "v1beta1", 1), "it is a DynamoGraphDeployment of nvidia.com/v1beta1"},
+		"the other version":      {goodInBeta, ""},
+		"with the first's words": {strings.Replace(good, "v1alpha1", "v1beta1", 1), `unknown field "services"`},
+		"another version":        {strings.Replace(good, "v1alpha1", "v1", 1), "it is a DynamoGraphDeployment of nvidia.com/v1"},
 		"an unknown field":       {strings.Replace(good, "componentType", "componentKind", 1), "componentKind"},
 		"too large":              {good + "# " + strings.Repeat("x", longestResult), "KiB is the most"},
 		"too many documents":     {good + strings.Repeat(configMap, mostDocuments), "more than 20 documents"},

@@ -49,6 +49,7 @@ components:
   debuggerImage: {{ include "dynamo-operator.mirrored" (list . .Values.dynamo.internalImages.debugger) | quote }}
 profiling:
   publisherImage: {{ include "dynamo-operator.image" . | quote }}
+  profilerImage: {{ with .Values.dynamo.internalImages.profiler }}{{ include "dynamo-operator.mirrored" (list $ .) | quote }}{{ else }}""{{ end }}
 orchestrators:
   grove:
     enabled: {{ include "dynamo-operator.usesGrove" . | default "false" }}
