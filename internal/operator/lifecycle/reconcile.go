@@ -84,6 +84,7 @@ func (r *reconciler) visit(ctx context.Context, object client.Object) (ctrl.Resu
 		return ctrl.Result{}, nil
 	}
 	failed := report(life, err)
+	speak(object, life.Conditions())
 	shorten(life.Conditions())
 	wait := patience(known, life.Conditions())
 	if failed != nil {

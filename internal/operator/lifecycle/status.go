@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/conversion"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/apply"
 	"github.com/wheelhouse-dev/wheelhouse/internal/plain"
 )
@@ -101,6 +102,14 @@ func headlines(conditions []metav1.Condition) string {
 		fmt.Fprintln(&lines, c.Type, c.Status, c.Reason)
 	}
 	return lines.String()
+}
+
+// speak puts messages, in place, into the words of the version that the object's
+// author wrote.
+func speak(object client.Object, conditions []metav1.Condition) {
+	for i := range conditions {
+		conditions[i].Message = conversion.ForAuthor(conditions[i].Message, object, string(apply.FieldManager))
+	}
 }
 
 // shorten cuts messages, in place, so that the API takes them.

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -20,6 +21,9 @@ import (
 	lwsv1 "sigs.k8s.io/lws/api/leaderworkerset/v1"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/api/v1beta1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/conversion"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/apply"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/certs"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/gatewayapi"
@@ -69,9 +73,24 @@ func kindsCache(cfg *config.OperatorConfiguration, cluster render.Capabilities) 
 	return options
 }
 
+// keepAuthor strips the managed fields, which are half of an object, but for who wrote
+// the spec of one in another version: messages about it are in the words of that one.
+func keepAuthor(object any) (any, error) {
+	meta, is := object.(client.Object)
+	if !is || len(meta.GetManagedFields()) == 0 {
+		return object, nil
+	}
+	author := conversion.Author(meta.GetManagedFields(), string(apply.FieldManager))
+	meta.SetManagedFields(nil)
+	if author != nil && author.APIVersion == v1beta1.GroupVersion.String() {
+		meta.SetManagedFields([]metav1.ManagedFieldsEntry{*author})
+	}
+	return object, nil
+}
+
 func scopedCache(cfg *config.OperatorConfiguration) cache.Options {
 	options := cache.Options{
-		DefaultTransform: cache.TransformStripManagedFields(),
+		DefaultTransform: keepAuthor,
 		ByObject: map[client.Object]cache.ByObject{
 			&coordinationv1.Lease{}: {Field: fields.OneTermEqualSelector("metadata.name", scope.MarkerName)},
 		},

@@ -3,7 +3,6 @@ package validate
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 
@@ -67,9 +66,8 @@ func betaRequest(dgdr *v1alpha1.DynamoGraphDeploymentRequest) (errs field.ErrorL
 	r.version(specPath, b.Spec.RuntimeVersionOverride)
 	if o := b.Spec.Overrides; o != nil {
 		overrides := specPath.Child("overrides")
-		r.refuse(o.DGD != nil, overrides.Child("dgd"), "this platform merges nothing onto the graph of a profiler: apply the graph from the request's status with your changes")
 		r.refuse(o.ProfilingJob != nil && !onlyResources(o.ProfilingJob), overrides.Child("profilingJob"),
-			"of this, only template.spec.tolerations and the resources of container profiler have an effect: remove the rest")
+			"of this, only template.spec.tolerations, template.spec.nodeSelector and the resources of container profiler have an effect: remove the rest")
 	}
 	return r.errs, r.warnings
 }
@@ -77,7 +75,7 @@ func betaRequest(dgdr *v1alpha1.DynamoGraphDeploymentRequest) (errs field.ErrorL
 func onlyResources(job *v1beta1.ProfilingJob) bool {
 	job = job.DeepCopy()
 	pod := &job.Template.Spec
-	pod.Tolerations = nil
+	pod.Tolerations, pod.NodeSelector = nil, nil
 	pod.Containers = slices.DeleteFunc(pod.Containers, func(c corev1.Container) bool {
 		c.Resources = corev1.ResourceRequirements{}
 		return conversion.Same(c, corev1.Container{Name: "profiler"})
@@ -184,15 +182,12 @@ func InBeta(errs field.ErrorList, warnings []string, object any) (field.ErrorLis
 	for _, e := range errs {
 		in := *e
 		in.Field = conversion.BetaPath(e.Field, object)
-		in.Detail = alphaPath.ReplaceAllStringFunc(e.Detail, func(path string) string { return conversion.BetaPath(path, object) })
+		in.Detail = conversion.InBeta(e.Detail, object)
 		translated = append(translated, &in)
 	}
 	var told []string
 	for _, w := range warnings {
-		told = append(told, alphaPath.ReplaceAllStringFunc(w, func(path string) string { return conversion.BetaPath(path, object) }))
+		told = append(told, conversion.InBeta(w, object))
 	}
 	return translated, told
 }
-
-// alphaPath is a path of v1alpha1 in a sentence.
-var alphaPath = regexp.MustCompile(`\bspec\.[A-Za-z]+(\[[^\]\s]+\]|\.[A-Za-z][A-Za-z0-9]*)*`)
