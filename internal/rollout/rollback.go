@@ -139,17 +139,16 @@ func (r *RollbackPlan) lose(key fleet.Key) {
 // ready. The set tells which operators claim their namespace. It comes after
 // Read and PreviewRollback.
 func (r *RollbackPlan) AddGates(set *fleet.Set) {
-	scopes := map[fleet.Key]string{}
+	platforms := map[fleet.Key]fleet.Release{}
 	for _, rel := range set.Platforms() {
-		scopes[rel.Key] = rel.Scope
+		platforms[rel.Key] = rel
 	}
 	for _, step := range slices.Clone(r.Plan.Steps) {
 		if step.Kind != StepRelease || step.Action != ActionRollback || step.crds {
 			continue
 		}
 		target := step.target
-		target.Scope = scopes[step.Key]
-		target.Key = step.Key
+		target.Key, target.Scope, target.Serves = step.Key, platforms[step.Key].Scope, platforms[step.Key].Serves
 		r.Plan.Steps = append(r.Plan.Steps, gateOn(gateID(step.Key), target, step.ID))
 	}
 }
