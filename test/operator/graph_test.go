@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -162,6 +163,9 @@ func TestChangesByHandAreCorrected(t *testing.T) {
 		return c.Get(context.Background(), client.ObjectKey{Namespace: ns, Name: "chat-worker"}, &appsv1.Deployment{})
 	})
 
+	worker := &v1alpha1.DynamoComponentDeployment{}
+	get(t, ns, "chat-worker", worker)
+
 	t.Run("a Deployment's image and replicas", func(t *testing.T) {
 		deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "chat-worker"}}
 		change(t, deployment, func(d *appsv1.Deployment) {
@@ -175,6 +179,15 @@ func TestChangesByHandAreCorrected(t *testing.T) {
 			}
 			return nil
 		})
+		warned(t, worker, "ChangedByAnother", "Deployment chat-worker was changed by operator.test, and is put back to what the graph says")
+	})
+	t.Run("a Deployment that somebody scales", func(t *testing.T) {
+		deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "chat-worker"}}
+		scale := &autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: 7}}
+		if err := c.SubResource("scale").Update(context.Background(), deployment, client.WithSubResourceBody(scale)); err != nil {
+			t.Fatal(err)
+		}
+		warned(t, worker, "ScaledByAnother", "Deployment chat-worker was scaled by operator.test, and is put back")
 	})
 	t.Run("a Role's rules", func(t *testing.T) {
 		role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "chat-k8s-service-discovery-role"}}

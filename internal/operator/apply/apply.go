@@ -118,6 +118,11 @@ func (a *Applier) writeIfDifferent(ctx context.Context, regarding, live, desired
 		if same {
 			return convert(live, desired)
 		}
+		if live.GetAnnotations()[v1alpha1.AnnotationLastAppliedHash] == rendered.GetAnnotations()[v1alpha1.AnnotationLastAppliedHash] {
+			if err := a.tellWhoChanged(ctx, regarding, live, desired); err != nil {
+				return err
+			}
+		}
 		if roleRefDiffers(live, desired) {
 			if err := a.remove(ctx, live); err != nil {
 				return err
