@@ -42,6 +42,7 @@ func (d *decoder) spec(n *yaml.Node, f *Fleet) {
 			})
 		},
 		"platforms": func(n *yaml.Node) {
+			f.definitionsAlone = n.Kind == yaml.SequenceNode && len(n.Content) == 0
 			d.list(n, "spec.platforms", func(item *yaml.Node, path string) {
 				f.Platforms = append(f.Platforms, d.platform(item, path))
 			})

@@ -64,6 +64,8 @@ type Fleet struct {
 	Platforms []Platform
 	// from lists the globs of platformsFrom, until Load has followed them.
 	from []Located[string]
+	// definitionsAlone: the file says that there are no platforms.
+	definitionsAlone bool
 }
 
 // Located is a value with the place that set it.
@@ -153,9 +155,9 @@ func Load(files Files, file string) (*Fleet, error) {
 		f.Platforms = append(f.Platforms, found...)
 		problems = appendProblems(problems, err)
 	}
-	if len(problems) == 0 && len(f.Platforms) == 0 {
+	if len(problems) == 0 && len(f.Platforms) == 0 && (!f.definitionsAlone || f.CRDs.Elsewhere) {
 		problems = append(problems, Problem{Origin: Origin{File: file, Line: 1, Column: 1},
-			Message: "the fleet has no platforms", Fix: "list at least one under spec.platforms"})
+			Message: "the fleet has no platforms", Fix: "list at least one under spec.platforms; a fleet of the custom resource definitions alone says platforms: []"})
 	}
 	return f, problems.orNil()
 }

@@ -58,7 +58,8 @@ func TestWrongFilesAreExplained(t *testing.T) {
 		{"word for a boolean", head + "spec:\n  shared: {checkpoint: {enabled: maybe}}\n  platforms: [{namespace: a}]\n", `f.yaml:5:34: spec.shared.checkpoint.enabled must be true or false, found "maybe"`},
 		{"storage of another name", head + "spec:\n  platforms:\n    - namespace: a\n      checkpoint: {storage: {storageClass: x}}\n", `f.yaml:7:30: unknown field "storageClass" in spec.platforms[0].checkpoint.storage (known fields: accessMode, basePath, class, name, size)`},
 		{"shared namespaces", head + "spec:\n  shared: {checkpoint: {namespaces: [a]}}\n  platforms: [{namespace: a}]\n", `f.yaml:5:25: unknown field "namespaces" in spec.shared.checkpoint`},
-		{"no platforms", head + "spec: {}\n", "f.yaml:1:1: the fleet has no platforms (list at least one under spec.platforms)"},
+		{"no platforms", head + "spec: {}\n", "f.yaml:1:1: the fleet has no platforms (list at least one under spec.platforms; a fleet of the custom resource definitions alone says platforms: [])"},
+		{"nothing at all", head + "spec: {platforms: [], crds: {install: false}}\n", "f.yaml:1:1: the fleet has no platforms (list at least one under spec.platforms; a fleet of the custom resource definitions alone says platforms: [])"},
 		{"glob without match", head + "spec: {platformsFrom: 'tenants/*.yaml'}\n", `f.yaml:4:23: no file matches "tenants/*.yaml"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
