@@ -130,6 +130,10 @@ samples: bin/wheelhouse bin/drydock images bin/helm dist/fixtures/fixture-nats.t
 chaos: bin/wheelhouse bin/drydock bin/helm images dist/fixtures/fixture-nats.tar dist/fixtures/fixture-lws.tar dist/fixtures/fixture-epp.tar ## Disturb a graph on a real node that is asked all the time; a table of tried and held comes last (root)
 	@go test -tags e2e,chaos -count=1 -timeout 40m -v -run '^TestChaos$$' ./test/e2e
 
+.PHONY: test-versions
+test-versions: bin/wheelhouse bin/drydock bin/helm images dist/fixtures/fixture-nats.tar dist/fixtures/fixture-lws.tar dist/fixtures/fixture-epp.tar ## The former version's operator and this one's beside each other on a real node (root, and the history of the sources)
+	@go test -tags e2e,beside -count=1 -timeout 40m -v -run '^TestVersionsBesideEachOther$$' ./test/e2e
+
 .PHONY: bench-fleet
 bench-fleet: build charts ## Measure the manager against a floor and against helm; a table with bounds comes last
 	@go run ./bench/fleet

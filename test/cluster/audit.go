@@ -23,6 +23,9 @@ type Request struct {
 		Namespace string `json:"namespace"`
 		Name      string `json:"name"`
 	} `json:"objectRef"`
+	User struct {
+		Username string `json:"username"`
+	} `json:"user"`
 }
 
 // Writes reports whether a request changes something; a dry run and a review
