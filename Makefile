@@ -53,6 +53,10 @@ bin/helm: go.mod
 images: ## Build the container images into dist/images, without a container engine
 	@go run ./images/build --out dist/images
 
+.PHONY: push
+push: ## Push the images, for amd64 and arm64, and the charts to REGISTRY=registry.example.com/team; prints the lines for a fleet file
+	@go run ./images/push --registry "$(REGISTRY)"
+
 .PHONY: charts
 charts: ## Package the charts into dist/charts, installable offline by stock Helm
 	@go run ./charts/package --out dist/charts

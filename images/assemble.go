@@ -32,6 +32,10 @@ type File struct {
 // Assemble makes the image around its binary's content and further files. The result
 // depends on nothing else than its arguments and the machine's architecture.
 func Assemble(image Image, binary []byte, more ...File) (v1.Image, error) {
+	return assemble(image, runtime.GOARCH, binary, more)
+}
+
+func assemble(image Image, architecture string, binary []byte, more []File) (v1.Image, error) {
 	layer, err := image.layer(binary, more)
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", image.Name, err)
@@ -52,7 +56,7 @@ func Assemble(image Image, binary []byte, more ...File) (v1.Image, error) {
 	}
 	config = config.DeepCopy()
 	config.Created = v1.Time{Time: epoch}
-	config.OS, config.Architecture = "linux", runtime.GOARCH
+	config.OS, config.Architecture = "linux", architecture
 	config.Config = image.runConfig()
 	return mutate.ConfigFile(built, config)
 }

@@ -11,19 +11,50 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // Compile builds the image's static binary for Linux, without any trace of the
 // machine or the time of the build, and returns its content. It must be run
 // inside the module.
-func Compile(ctx context.Context, image Image) ([]byte, error) { return compile(ctx, image.Package) }
+func Compile(ctx context.Context, image Image) ([]byte, error) {
+	return compile(ctx, image.Package, runtime.GOARCH)
+}
+
+// Architectures are those that an image can be built for, the first one of them
+// before others. Debian's packages are pinned for one.
+func (i Image) Architectures() []string {
+	if len(i.Debian) > 0 {
+		return []string{"amd64"}
+	}
+	return []string{"amd64", "arm64"}
+}
+
+// Build compiles and assembles the image for one architecture. It must be run inside
+// the module.
+func Build(ctx context.Context, image Image, architecture string) (v1.Image, error) {
+	binary, err := compile(ctx, image.Package, architecture)
+	if err != nil {
+		return nil, err
+	}
+	more, err := moreFor(ctx, image, architecture)
+	if err != nil {
+		return nil, err
+	}
+	return assemble(image, architecture, binary, more)
+}
 
 // More are the image's files besides its binary: further programs, and what it has of
 // Debian's packages, which are fetched where they are not in the user's cache.
 func More(ctx context.Context, image Image) ([]File, error) {
+	return moreFor(ctx, image, runtime.GOARCH)
+}
+
+func moreFor(ctx context.Context, image Image, architecture string) ([]File, error) {
 	var more []File
 	for _, at := range slices.Sorted(maps.Keys(image.Programs)) {
-		content, err := compile(ctx, image.Programs[at])
+		content, err := compile(ctx, image.Programs[at], architecture)
 		if err != nil {
 			return nil, err
 		}
@@ -39,7 +70,7 @@ func More(ctx context.Context, image Image) ([]File, error) {
 	return more, nil
 }
 
-func compile(ctx context.Context, pkg string) ([]byte, error) {
+func compile(ctx context.Context, pkg, architecture string) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "wheelhouse-image-")
 	if err != nil {
 		return nil, fmt.Errorf("compile %s: %w", pkg, err)
@@ -51,7 +82,7 @@ func compile(ctx context.Context, pkg string) ([]byte, error) {
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false",
 		"-ldflags", "-s -w -X "+module+"/internal/version.Version="+Version,
 		"-o", binary, module+"/"+pkg)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+runtime.GOARCH, "GOFLAGS=")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture, "GOFLAGS=")
 	build.Stderr = &problems
 	if err := build.Run(); err != nil {
 		return nil, fmt.Errorf("compile %s: %w\n%s", pkg, err, strings.TrimSpace(problems.String()))

@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 )
 
-func assemble(t *testing.T, image Image, binary string) v1.Image {
+func assembled(t *testing.T, image Image, binary string) v1.Image {
 	t.Helper()
 	built, err := Assemble(image, []byte(binary))
 	if err != nil {
@@ -72,14 +72,14 @@ func layerFiles(t *testing.T, image v1.Image) []*tar.Header {
 
 func TestSameInputGivesTheSameArchive(t *testing.T) {
 	for _, image := range Catalog {
-		first, second := assemble(t, image, "program"), assemble(t, image, "program")
+		first, second := assembled(t, image, "program"), assembled(t, image, "program")
 		if digest(t, first) != digest(t, second) {
 			t.Errorf("%s: digests differ", image.Name)
 		}
 		if !bytes.Equal(archive(t, first, image.Reference()), archive(t, second, image.Reference())) {
 			t.Errorf("%s: archives differ", image.Name)
 		}
-		if digest(t, first) == digest(t, assemble(t, image, "another program")) {
+		if digest(t, first) == digest(t, assembled(t, image, "another program")) {
 			t.Errorf("%s: the digest does not depend on the program", image.Name)
 		}
 	}
@@ -119,7 +119,7 @@ func TestCompileNamesThePackageThatFails(t *testing.T) {
 func TestEveryImageIsSound(t *testing.T) {
 	for _, image := range Catalog {
 		t.Run(image.Name, func(t *testing.T) {
-			built := assemble(t, image, "program")
+			built := assembled(t, image, "program")
 			if err := validate.Image(built, validate.Fast); err != nil {
 				t.Error(err)
 			}
@@ -158,7 +158,7 @@ func TestOperatorImage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, err := assemble(t, image, "program").ConfigFile()
+	config, err := assembled(t, image, "program").ConfigFile()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestStandinImageHasTheProgramsThatGraphsName(t *testing.T) {
 		t.Fatal(err)
 	}
 	modes := map[string]int64{}
-	for _, h := range layerFiles(t, assemble(t, image, "program")) {
+	for _, h := range layerFiles(t, assembled(t, image, "program")) {
 		modes[h.Name] = h.Mode
 	}
 	for _, name := range []string{"bin/sh", "bin/cat", "usr/bin/python3", "usr/local/bin/standin"} {
@@ -188,7 +188,7 @@ func TestStandinImageHasTheProgramsThatGraphsName(t *testing.T) {
 
 func TestArchiveServesBothFormats(t *testing.T) {
 	image := Catalog[0]
-	built := assemble(t, image, "program")
+	built := assembled(t, image, "program")
 	raw := archive(t, built, image.Reference())
 
 	files := map[string][]byte{}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -74,15 +75,7 @@ func build(ctx context.Context, out, progress io.Writer, names []string, dir str
 }
 
 func buildOne(ctx context.Context, image images.Image, dir string) (built, error) {
-	binary, err := images.Compile(ctx, image)
-	if err != nil {
-		return built{}, err
-	}
-	more, err := images.More(ctx, image)
-	if err != nil {
-		return built{}, err
-	}
-	assembled, err := images.Assemble(image, binary, more...)
+	assembled, err := images.Build(ctx, image, runtime.GOARCH)
 	if err != nil {
 		return built{}, err
 	}
