@@ -338,6 +338,25 @@ func TestHostileAnnotations(t *testing.T) {
 	}
 }
 
+// What does not fit into an annotation is not lost: the object can be read in the other version, and
+// is not written in it.
+func TestMoreThanFitsIsNotLost(t *testing.T) {
+	long := strings.Repeat("x", mostKept)
+	alpha := `{"apiVersion":"nvidia.com/v1alpha1","kind":"DynamoGraphDeployment","metadata":{"name":"g","namespace":"n"},"spec":{"pvcs":[{"name":"` + long + `","create":true}]}}`
+	beta, err := Object([]byte(alpha), "nvidia.com/v1beta1")
+	if err != nil {
+		t.Fatalf("it cannot be read: %v", err)
+	}
+	if _, err := Object(beta, "nvidia.com/v1alpha1"); err == nil || !strings.Contains(err.Error(), "DynamoGraphDeployment n/g says more than 128 KiB that nvidia.com/v1beta1 has no words for") {
+		t.Errorf("written back: %v", err)
+	}
+	// A kept override is what v1alpha1 has no words for.
+	only := `{"apiVersion":"nvidia.com/v1beta1","kind":"DynamoGraphDeployment","metadata":{"name":"g","namespace":"n"},"spec":{"providerOverride":{"apiVersion":"a/v1","value":{"a":"` + long + `"}}}}`
+	if _, err := Object([]byte(only), "nvidia.com/v1alpha1"); err == nil || !strings.Contains(err.Error(), "make it smaller") {
+		t.Errorf("stored: %v", err)
+	}
+}
+
 func TestReview(t *testing.T) {
 	review := func(desired, objects string) *apiextensionsv1.ConversionResponse {
 		body := `{"apiVersion":"apiextensions.k8s.io/v1","kind":"ConversionReview","request":{"uid":"u","desiredAPIVersion":"` + desired + `","objects":[` + objects + `]}}`

@@ -17,6 +17,15 @@ const (
 // mostKept is what one of them may hold, in bytes: all annotations of an object may hold twice as much.
 const mostKept = 128 << 10
 
+// tooMuch stands in the annotation of a spec that has more to keep: such an object can be read in the other
+// version, but not written in it.
+const tooMuch = "more than fits"
+
+func keepsTooMuch(object []byte) bool {
+	var meta metav1.PartialObjectMetadata
+	return json.Unmarshal(object, &meta) == nil && meta.Annotations[specAnnotation] == tooMuch
+}
+
 // Private reports whether an annotation belongs to the conversion, and says nothing to anybody else.
 func Private(annotation string) bool {
 	return annotation == specAnnotation || annotation == statusAnnotation
@@ -49,20 +58,25 @@ func withKept(meta metav1.ObjectMeta, spec, status []any) metav1.ObjectMeta {
 	meta = *meta.DeepCopy()
 	annotations := maps.Clone(meta.Annotations)
 	maps.DeleteFunc(annotations, func(key, _ string) bool { return Private(key) })
+	annotate := func(annotation, text string) {
+		if annotations == nil {
+			annotations = map[string]string{}
+		}
+		annotations[annotation] = text
+	}
 	set := func(annotation string, candidates []any) {
 		for _, kept := range candidates {
 			text, err := json.Marshal(kept)
 			if err != nil || len(text) > mostKept {
 				continue
 			}
-			if string(text) == "{}" || string(text) == "null" {
-				return
+			if string(text) != "{}" && string(text) != "null" {
+				annotate(annotation, string(text))
 			}
-			if annotations == nil {
-				annotations = map[string]string{}
-			}
-			annotations[annotation] = string(text)
 			return
+		}
+		if annotation == specAnnotation && len(candidates) > 0 {
+			annotate(annotation, tooMuch)
 		}
 	}
 	set(specAnnotation, spec)

@@ -47,7 +47,7 @@ func Respond(request *apiextensionsv1.ConversionRequest) *apiextensionsv1.Conver
 }
 
 // Object converts one object, as JSON, to nvidia.com/v1alpha1 or nvidia.com/v1beta1. One that is of that
-// version comes back as it is. An error names the object.
+// version comes back as it is. An error names the object, which nobody can write if it would lose something.
 func Object(object []byte, version string) ([]byte, error) {
 	var meta metav1.PartialObjectMetadata
 	if err := json.Unmarshal(object, &meta); err != nil {
@@ -64,6 +64,12 @@ func Object(object []byte, version string) ([]byte, error) {
 	converted, err := convert(object)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", meta.Kind, qualified(meta.ObjectMeta), err)
+	}
+	switch stored := version == v1alpha1.GroupVersion.String(); {
+	case stored && keepsTooMuch(object):
+		return nil, fmt.Errorf("%s %s says more than %d KiB that %s has no words for: write it in %s", meta.Kind, qualified(meta.ObjectMeta), mostKept>>10, meta.APIVersion, version)
+	case stored && keepsTooMuch(converted):
+		return nil, fmt.Errorf("%s %s says more than %d KiB that %s, in which it is stored, has no words for: make it smaller", meta.Kind, qualified(meta.ObjectMeta), mostKept>>10, version)
 	}
 	return converted, nil
 }
