@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/blockers"
 )
 
 const id = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -57,6 +59,15 @@ func TestTheWorkerIsFoundBesideItsPlaceholder(t *testing.T) {
 	found, err = Find(proc, id)
 	if err != nil || found.Init.PID != 100 || found.Worker.PID != 120 || found.Worker.UID != "1000" {
 		t.Errorf("%+v, %v", found, err)
+	}
+	must(t, os.Symlink("anon_inode:inotify", filepath.Join(proc, "121/fd/7")), os.Mkdir(filepath.Join(proc, "121/fdinfo"), 0o755),
+		os.WriteFile(filepath.Join(proc, "121/fdinfo/7"), []byte("inotify wd:1\n"), 0o600), os.Mkdir(filepath.Join(proc, "120/net"), 0o755),
+		os.WriteFile(filepath.Join(proc, "120/net/tcp"), []byte("table"), 0o600))
+	inside, tables := Inside(proc, found)
+	if len(inside) != 3 || tables["tcp"] != "table" || !slices.ContainsFunc(inside, func(p blockers.Process) bool {
+		return p.Name == "child" && len(p.Open) == 1 && strings.Contains(p.Open[0].Info, "wd:1")
+	}) {
+		t.Errorf("inside: %+v %v", inside, tables)
 	}
 	if _, err := Find(proc, strings.Repeat("9", 64)); err == nil || !strings.Contains(err.Error(), "no process") {
 		t.Errorf("got %v", err)

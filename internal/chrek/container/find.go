@@ -28,6 +28,8 @@ type Process struct {
 type Container struct {
 	// Init is its first process.
 	Init Process
+	// All are all of them.
+	All []Process
 	// Worker is the process that a checkpoint is of: what was restored beside the
 	// first process, or else the first itself.
 	Worker Process
@@ -69,7 +71,7 @@ func in(proc string, pid int, id string) bool {
 }
 
 func choose(all []Process, id string) (Container, error) {
-	var c Container
+	c := Container{All: all}
 	for _, p := range all {
 		if first(p) && (c.Init.PID == 0 || len(p.Inside) < len(c.Init.Inside)) {
 			c.Init = p

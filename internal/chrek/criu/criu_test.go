@@ -47,6 +47,12 @@ func TestTheReasonIsInTheLog(t *testing.T) {
 	if got := lastErrors(log); got != "first; Can't dump /dev/fuse" {
 		t.Errorf("got %q", got)
 	}
+	if got := remedy("inet: Unsupported proto 262 for socket 3"); !strings.Contains(got, "GODEBUG=multipathtcp=0") {
+		t.Errorf("got %q", got)
+	}
+	if got := remedy("something else"); got != "" {
+		t.Errorf("got %q", got)
+	}
 	dir := t.TempDir()
 	if got := reason(dir); !strings.Contains(got, "no log") {
 		t.Errorf("got %q", got)

@@ -46,12 +46,16 @@ func dump(r DumpRequest) DumpReply {
 		c := gocriu.MakeCriu()
 		c.SetCriuPath(program)
 		if err = c.Dump(dumpOptions(r.CRIU, r.PID, r.Dir, r.Points), hook); err != nil && hook.err == nil {
-			err = fmt.Errorf("%w: %s", err, reason(r.Dir))
+			why := reason(r.Dir)
+			err = fmt.Errorf("%w: %s", err, why)
+			if what := remedy(why); what != "" {
+				err, reply.Blocked = errors.New(what), true
+			}
 		}
 	}
 	if err = errors.Join(hook.err, err); err != nil {
 		var blocked *layer.Blocked
-		reply.Blocked = errors.As(err, &blocked)
+		reply.Blocked = reply.Blocked || errors.As(err, &blocked)
 		if reply.Error = err.Error(); hook.err != nil {
 			reply.Error = hook.err.Error() // what CRIU says is that we said no
 		}

@@ -31,3 +31,18 @@ func lastErrors(log string) string {
 	}
 	return strings.Join(found[max(0, len(found)-4):], "; ")
 }
+
+// remedies are for what cannot be seen before the process stands still, by CRIU's words.
+var remedies = map[string]string{
+	"Unsupported proto 262": "the process has a socket of MPTCP; set GODEBUG=multipathtcp=0 for a Go program, or net.mptcp.enabled=0 in the pod",
+}
+
+// remedy is what to do about an error of CRIU, "" if that is not known.
+func remedy(errors string) string {
+	for words, what := range remedies {
+		if strings.Contains(errors, words) {
+			return what
+		}
+	}
+	return ""
+}

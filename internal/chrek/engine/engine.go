@@ -7,16 +7,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
-
-	"os"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/artifact"
+	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/blockers"
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/container"
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/criu"
@@ -72,6 +73,10 @@ func failed(err error) Outcome {
 	return Outcome{Reason: reason, Message: err.Error(), Finish: func() {}}
 }
 
+func blocked(why string) Outcome {
+	return Outcome{Reason: protocol.ReasonBlocked, Message: why, Finish: func() {}}
+}
+
 // Take stores a checkpoint of a container, which goes on.
 func (e *Engine) Take(ctx context.Context, s Subject) Outcome {
 	ctx, cancel := e.deadline(ctx)
@@ -99,7 +104,10 @@ func (e *Engine) take(ctx context.Context, s Subject, draft *artifact.Draft) Out
 	}
 	upper, err := mounts.Upper(all)
 	if err != nil {
-		return Outcome{Reason: protocol.ReasonBlocked, Message: err.Error(), Finish: func() {}}
+		return blocked(err.Error())
+	}
+	if found := blockers.Find(container.Inside(proc, worker)); len(found) > 0 {
+		return blocked(strings.Join(found, "; "))
 	}
 	volumes := carried(s, all)
 	m := &artifact.Manifest{
@@ -122,7 +130,7 @@ func (e *Engine) take(ctx context.Context, s Subject, draft *artifact.Draft) Out
 	case err != nil:
 		return failed(err)
 	case reply.Blocked:
-		return Outcome{Reason: protocol.ReasonBlocked, Message: reply.Error, Finish: func() {}}
+		return blocked(reply.Error)
 	case reply.Error != "":
 		return failed(errors.New(reply.Error))
 	}

@@ -50,6 +50,10 @@ func Run(patience time.Duration, command []string, log io.Writer) int {
 			for reap() > 0 { // what helped a restore, and is no worker
 			}
 		case <-patient.C:
+			if half("/proc", os.Getpid()) {
+				fmt.Fprintln(log, "chrek: a restore was begun and not ended; the container is to be started again")
+				return 1
+			}
 			return become(command, log, fmt.Sprintf("no agent has said anything for %s", patience))
 		case s := <-signals:
 			switch s {

@@ -120,6 +120,23 @@ func TestTheRestoredChildIsTheFirstOfANestedNamespace(t *testing.T) {
 	if got := restored(proc, 22); got != 0 {
 		t.Errorf("adopts %d, want none", got)
 	}
+	if !half(proc, 1) {
+		t.Error("the worker that nobody adopted is not seen")
+	}
+	for _, pid := range []string{"22", "23", "24"} {
+		if err := os.RemoveAll(filepath.Join(proc, pid)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if half(proc, 1) {
+		t.Error("a helper is taken for a restore")
+	}
+	if err := os.WriteFile(filepath.Join(proc, "9/status"), []byte("Name:\tcriu\nPPid:\t0\nNSpid:\t9\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if !half(proc, 1) {
+		t.Error("CRIU is not seen")
+	}
 }
 
 // TestAWorkerIsServedToItsEnd: signals reach it, and its end is ours.

@@ -3,6 +3,7 @@ package watch
 import (
 	"path"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -21,6 +22,8 @@ const (
 	restore
 	// startAnew, if its container waits: it is known already that nothing can be restored
 	startAnew
+	// crashed: what was restored has ended at once
+	crashed
 	// interrupted: an agent that was restoring into it is gone
 	interrupted
 )
@@ -39,7 +42,7 @@ func decide(pod *corev1.Pod) (action, engine.Subject) {
 	from, target := pod.Annotations[protocol.AnnotationRestoreFrom]
 	if target && !status.Ready {
 		subject.Artifact = from
-		return restoring(pod), subject
+		return restoring(pod, status), subject
 	}
 	if pod.Labels[protocol.LabelSource] == "true" && status.Ready && condition(pod, protocol.ConditionCheckpointed) == nil {
 		subject.Artifact = pod.Annotations[protocol.AnnotationArtifact]
@@ -48,12 +51,21 @@ func decide(pod *corev1.Pod) (action, engine.Subject) {
 	return nothing, subject
 }
 
+// tooSoon is how long what was restored must have lived to be restored again.
+const tooSoon = time.Minute
+
 // restoring is what to do for a target whose container may be waiting. One that was
-// restored and whose container is another by now is restored again.
-func restoring(pod *corev1.Pod) action {
+// restored and whose container is another by now is restored again, unless that would
+// only end again.
+func restoring(pod *corev1.Pod, status *corev1.ContainerStatus) action {
 	c := condition(pod, protocol.ConditionRestored)
 	switch {
-	case c == nil || c.Status == corev1.ConditionTrue:
+	case c == nil:
+		return restore
+	case c.Status == corev1.ConditionTrue:
+		if last := status.LastTerminationState.Terminated; last != nil && last.FinishedAt.Sub(last.StartedAt.Time) < tooSoon {
+			return crashed
+		}
 		return restore
 	case c.Status == corev1.ConditionUnknown:
 		return interrupted

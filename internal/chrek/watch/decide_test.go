@@ -42,6 +42,13 @@ func with(kind corev1.PodConditionType, status corev1.ConditionStatus, changes .
 }
 
 func TestWhatAPodAsksFor(t *testing.T) {
+	lived := func(seconds int) func(*corev1.Pod) {
+		return func(p *corev1.Pod) {
+			p.Status.ContainerStatuses[1].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{
+				StartedAt: metav1.Unix(1000, 0), FinishedAt: metav1.Unix(int64(1000+seconds), 0),
+			}
+		}
+	}
 	leaving := func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{} }
 	for name, tc := range map[string]struct {
 		pod      *corev1.Pod
@@ -58,6 +65,8 @@ func TestWhatAPodAsksFor(t *testing.T) {
 		"a target":                                 {pod(false, asTarget), restore, "zero"},
 		"a target that works":                      {pod(true, asTarget), nothing, ""},
 		"a target, restored before":                {pod(false, with(protocol.ConditionRestored, corev1.ConditionTrue, asTarget)), restore, "zero"},
+		"a target that ended at once":              {pod(false, with(protocol.ConditionRestored, corev1.ConditionTrue, asTarget, lived(3))), crashed, "zero"},
+		"a target that lived":                      {pod(false, with(protocol.ConditionRestored, corev1.ConditionTrue, asTarget, lived(61))), restore, "zero"},
 		"a target, refused before":                 {pod(false, with(protocol.ConditionRestored, corev1.ConditionFalse, asTarget)), startAnew, "zero"},
 		"a target, interrupted":                    {pod(false, with(protocol.ConditionRestored, corev1.ConditionUnknown, asTarget)), interrupted, "zero"},
 		"a target that was restored, to be stored": {pod(true, with(protocol.ConditionRestored, corev1.ConditionTrue, asTarget, asSource)), take, "one"},

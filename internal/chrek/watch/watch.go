@@ -111,8 +111,8 @@ func (w *Watcher) consider(ctx context.Context, pod *corev1.Pod) {
 		what = startAnew // what is seen of the pod may be older than what we did
 	}
 	t := task{pod.UID, subject.ID, what}
-	if w.begun[t] || what == interrupted && w.begun[task{pod.UID, subject.ID, restore}] {
-		return
+	if w.begun[t] || what != take && w.begun[task{pod.UID, subject.ID, restore}] {
+		return // what is seen is the middle of what we do
 	}
 	w.begun[t] = true
 	w.work.Go(func() {
@@ -140,6 +140,13 @@ func (w *Watcher) do(ctx context.Context, what action, pod *corev1.Pod, s engine
 			return false
 		}
 		return true
+	case crashed:
+		last := statusOf(pod, s.Container).LastTerminationState.Terminated
+		return w.conclude(ctx, log, pod, protocol.ConditionRestored, engine.Outcome{
+			Reason: protocol.ReasonFailed, Finish: func() { _ = w.Engine.StartAnew(s) },
+			Message: fmt.Sprintf("what was restored from %s ended after %s with exit code %d; the worker starts anew",
+				s.Artifact, last.FinishedAt.Sub(last.StartedAt.Time), last.ExitCode),
+		})
 	case interrupted:
 		outcome := engine.Outcome{
 			Reason: protocol.ReasonFailed, Message: "the agent ended while it restored; the container is started again, and the worker anew in it",

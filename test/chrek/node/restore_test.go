@@ -111,8 +111,8 @@ func cgroupOf(t *testing.T, id string) (found bool) {
 	return found
 }
 
-// ends sees a restored worker end: the container ends with its exit code, and starts
-// again from the checkpoint.
+// ends sees a restored worker end at once: the container ends with its exit code, and is
+// not restored again only to end again.
 func ends(t *testing.T, name string) {
 	t.Helper()
 	end(get(t, name).Status.PodIP)
@@ -120,7 +120,11 @@ func ends(t *testing.T, name string) {
 		last := get(t, name).Status.ContainerStatuses[0].LastTerminationState.Terminated
 		return last != nil && last.ExitCode == 7
 	})
-	if again := ready(t, name); !again.Restored {
-		t.Errorf("the container that was started again was not restored: %+v", again)
+	await(t, name+" is refused", func() bool {
+		c := condition(t, name, protocol.ConditionRestored)
+		return c.Status == corev1.ConditionFalse && strings.Contains(c.Message, "with exit code 7")
+	})
+	if again := ready(t, name); again.Restored {
+		t.Errorf("the container that was started again was restored: %+v", again)
 	}
 }
