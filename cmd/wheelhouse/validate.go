@@ -156,6 +156,6 @@ func (a *app) printVerdict(v verdict, output string) error {
 		_, err := fmt.Fprintf(a.out, "%s is not valid: %s, %s.\n", v.File, report.Count(v.Findings.Count(check.Error), "error"), report.Count(v.Findings.Count(check.Warning), "warning"))
 		return err
 	}
-	_, err := fmt.Fprintf(a.out, "%s is valid: %d releases, %d objects.\n", v.File, v.Releases, v.Objects)
+	_, err := fmt.Fprintf(a.out, "%s is valid: %s, %s.\n", v.File, report.Count(v.Releases, "release"), report.Count(v.Objects, "object"))
 	return err
 }

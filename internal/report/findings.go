@@ -47,6 +47,14 @@ func Count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
+// state says something of a number of things: "1 pod is replaced".
+func state(n int, what, one, many string) string {
+	if n == 1 {
+		many = one
+	}
+	return Count(n, what) + " " + many
+}
+
 // Others prints who else is in a cluster: operators, what the platform meets,
 // who answers and defines its kinds. Nobody (nil) prints nothing.
 func Others(w io.Writer, c *check.Cluster) error {

@@ -78,7 +78,7 @@ func OwnershipTable(w io.Writer, rows []rollout.Ownership) error {
 func changeLines(c rollout.Change) []string {
 	text := fmt.Sprintf("%-8s %s", c.Action, c)
 	if c.Pods > 0 {
-		text += fmt.Sprintf(" (replaces %d pods)", c.Pods)
+		text += " (replaces " + Count(c.Pods, "pod") + ")"
 	}
 	if c.Reason != "" {
 		text += ": " + c.Reason
@@ -142,11 +142,12 @@ func planSummary(w io.Writer, p *rollout.Plan) error {
 		}
 	}
 	if !p.Changes() {
-		_, err := fmt.Fprintf(w, "No changes: %d releases are as the file wants them.\n", unchanged)
+		_, err := fmt.Fprintf(w, "No changes: %s.\n", state(unchanged, "release", "is as the file wants it", "are as the file wants them"))
 		return err
 	}
-	summary := fmt.Sprintf("\n%d to create, %d to update, %d to delete; %d pods are replaced; %d releases stay as they are.",
-		counts[rollout.ChangeCreate], counts[rollout.ChangeUpdate], counts[rollout.ChangeDelete], pods, unchanged)
+	summary := fmt.Sprintf("\n%d to create, %d to update, %d to delete; %s; %s.",
+		counts[rollout.ChangeCreate], counts[rollout.ChangeUpdate], counts[rollout.ChangeDelete],
+		state(pods, "pod", "is replaced", "are replaced"), state(unchanged, "release", "stays as it is", "stay as they are"))
 	if _, err := fmt.Fprintln(w, wrap(w, summary)); err != nil || p.Blocked() != nil {
 		return err
 	}
