@@ -151,8 +151,8 @@ func TestDamageIsSeen(t *testing.T) {
 }
 
 func TestFacts(t *testing.T) {
-	stored := Facts{Image: "a@sha256:1", Command: []string{"w", "-x"}, UID: "0", Kernel: "6.8.0-1", CRIU: "4.2.1", CPU: []string{"avx", "sse"}, Mounts: []string{"/data", "/dev"}, Memory: 2 << 20}
-	here := Facts{Image: "a@sha256:1", Command: []string{"w", "-x"}, UID: "0", Kernel: "6.18.4", CRIU: "4.10", CPU: []string{"avx", "avx2", "sse"}, Mounts: []string{"/dev", "/data", "/more"}, Memory: 3 << 20}
+	stored := Facts{Image: "a@sha256:1", Command: []string{"w", "-x"}, UID: "0", Kernel: "6.8.0-1", CRIU: "4.2.1", CPU: []string{"avx", "sse"}, Mounts: []string{"/data", "/dev"}, Memory: 2 << 20, Rights: &Rights{0b11, true, true}}
+	here := Facts{Image: "a@sha256:1", Command: []string{"w", "-x"}, UID: "0", Kernel: "6.18.4", CRIU: "4.10", CPU: []string{"avx", "avx2", "sse"}, Mounts: []string{"/dev", "/data", "/more"}, Memory: 3 << 20, Rights: &Rights{0b111, true, true}}
 	if got := stored.Differs(here); got != "" {
 		t.Errorf("it fits, and is refused: %s", got)
 	}
@@ -160,20 +160,37 @@ func TestFacts(t *testing.T) {
 		t.Errorf("what is not known refuses: %s", got)
 	}
 	for want, change := range map[string]func(*Facts){
-		`image: the checkpoint is of "a@sha256:1", and here it is "a@sha256:2"`:   func(f *Facts) { f.Image = "a@sha256:2" },
-		`command: the checkpoint is of "w -x", and here it is "w"`:                func(f *Facts) { f.Command = []string{"w"} },
-		`user: the checkpoint is of "0", and here it is "1000"`:                   func(f *Facts) { f.UID = "1000" },
-		"kernel: the checkpoint was taken with 6.8.0-1, and 5.15.0 here is older": func(f *Facts) { f.Kernel = "5.15.0" },
-		"CRIU: the checkpoint was taken with 4.2.1, and 4.1 here is older":        func(f *Facts) { f.CRIU = "4.1" },
-		"processor: the checkpoint needs avx, which is not here":                  func(f *Facts) { f.CPU = []string{"sse"} },
-		"mounts: the checkpoint needs /data, which is not here":                   func(f *Facts) { f.Mounts = []string{"/dev"} },
-		"memory: the checkpoint has 2 MiB, and the container may have 1 MiB":      func(f *Facts) { f.Memory = 1 << 20 },
+		`image: the checkpoint is of "a@sha256:1", and here it is "a@sha256:2"`:                                             func(f *Facts) { f.Image = "a@sha256:2" },
+		`command: the checkpoint is of "w -x", and here it is "w"`:                                                          func(f *Facts) { f.Command = []string{"w"} },
+		`user: the checkpoint is of "0", and here it is "1000"`:                                                             func(f *Facts) { f.UID = "1000" },
+		"kernel: the checkpoint was taken with 6.8.0-1, and 5.15.0 here is older":                                           func(f *Facts) { f.Kernel = "5.15.0" },
+		"CRIU: the checkpoint was taken with 4.2.1, and 4.1 here is older":                                                  func(f *Facts) { f.CRIU = "4.1" },
+		"processor: the checkpoint needs avx, which is not here":                                                            func(f *Facts) { f.CPU = []string{"sse"} },
+		"mounts: the checkpoint needs /data, which is not here":                                                             func(f *Facts) { f.Mounts = []string{"/dev"} },
+		"capabilities: the checkpoint is of a process with 0000000000000003, and here it may have 0000000000000001 at most": func(f *Facts) { f.Rights = &Rights{1, true, true} },
+		"memory: the checkpoint has 2 MiB, and the container may have 1 MiB":                                                func(f *Facts) { f.Memory = 1 << 20 },
 	} {
 		other := here
 		change(&other)
 		if got := stored.Differs(other); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
+	}
+}
+
+// TestARestoreGivesNoRights: a process keeps those that it had.
+func TestARestoreGivesNoRights(t *testing.T) {
+	free, confined := &Rights{3, false, false}, &Rights{3, true, true}
+	for want, tc := range map[string]struct{ stored, here *Rights }{
+		"privileges: ": {free, &Rights{3, true, false}},
+		"seccomp: ":    {free, &Rights{3, false, true}},
+	} {
+		if got := tc.stored.more(tc.here); !strings.HasPrefix(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if got := confined.more(free) + free.more(nil) + confined.more(confined); got != "" {
+		t.Errorf("less was refused: %s", got)
 	}
 }
 

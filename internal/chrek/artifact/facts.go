@@ -17,6 +17,30 @@ type Facts struct {
 	CPU     []string `json:"cpu,omitempty"`     // flags, sorted
 	Mounts  []string `json:"mounts,omitempty"`  // points that the pod provides
 	Memory  int64    `json:"memory,omitempty"`  // bytes: stored; or the most that a pod may have
+	Rights  *Rights  `json:"rights,omitempty"`
+}
+
+// Rights are what a process may do. A restored process has those that it had, so it must
+// not have had more than the pod gives.
+type Rights struct {
+	Capabilities    uint64 `json:"capabilities"` // its bounding set
+	NoNewPrivileges bool   `json:"noNewPrivileges"`
+	Seccomp         bool   `json:"seccomp"` // whether it has a filter
+}
+
+// more says what a stored process may do that the pod does not allow; "" if nothing.
+func (stored *Rights) more(here *Rights) string {
+	switch {
+	case stored == nil || here == nil:
+		return ""
+	case stored.Capabilities&^here.Capabilities != 0:
+		return fmt.Sprintf("capabilities: the checkpoint is of a process with %016x, and here it may have %016x at most", stored.Capabilities, here.Capabilities)
+	case here.NoNewPrivileges && !stored.NoNewPrivileges:
+		return "privileges: the checkpoint is of a process that may gain some (allowPrivilegeEscalation), and here it may not"
+	case here.Seccomp && !stored.Seccomp:
+		return "seccomp: the checkpoint is of a process without a filter, and here it has one"
+	}
+	return ""
 }
 
 // Differs says which fact of a pod or its node stands against a restore, with both
@@ -59,6 +83,7 @@ func (stored Facts) Differs(here Facts) string {
 		lacks("processor", stored.CPU, here.CPU),
 		lacks("mounts", stored.Mounts, here.Mounts),
 		tooMuch(stored.Memory, here.Memory),
+		stored.Rights.more(here.Rights),
 	} {
 		if found != "" {
 			return found

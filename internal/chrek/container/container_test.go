@@ -53,11 +53,11 @@ func TestTheWorkerIsFoundBesideItsPlaceholder(t *testing.T) {
 	if err != nil || found.Init.PID != 100 || found.Worker.PID != 100 || found.Init.Comm != "chrek-init" {
 		t.Errorf("%+v, %v", found, err)
 	}
-	process(t, proc, 120, ours, "worker", "PPid:\t100\nUid:\t1000\t0\t0\t0\nNSpid:\t120\t22\t1\n")
+	process(t, proc, 120, ours, "worker", "PPid:\t100\nUid:\t1000\t0\t0\t0\nNSpid:\t120\t22\t1\nCapBnd:\t00000000000000ff\nNoNewPrivs:\t1\nSeccomp:\t2\n")
 	process(t, proc, 121, ours, "child", "PPid:\t120\nUid:\t1000\t0\t0\t0\nNSpid:\t121\t23\t2\n")
 	process(t, proc, 130, ours, "nested", "PPid:\t121\nUid:\t0\t0\t0\t0\nNSpid:\t130\t24\t3\t1\n")
 	found, err = Find(proc, id)
-	if err != nil || found.Init.PID != 100 || found.Worker.PID != 120 || found.Worker.UID != "1000" {
+	if err != nil || found.Init.PID != 100 || found.Worker.PID != 120 || found.Worker.UID != "1000" || found.Worker.Rights != (Rights{true, 0xff, true, true}) {
 		t.Errorf("%+v, %v", found, err)
 	}
 	must(t, os.Symlink("anon_inode:inotify", filepath.Join(proc, "121/fd/7")), os.Mkdir(filepath.Join(proc, "121/fdinfo"), 0o755),

@@ -22,6 +22,15 @@ type Process struct {
 	// Inside are its numbers in the PID namespaces that it is in, from the node's on.
 	Inside []int
 	Comm   string
+	Rights Rights
+}
+
+// Rights are what confines a process, or does not.
+type Rights struct {
+	Known           bool
+	Capabilities    uint64 // its bounding set
+	NoNewPrivileges bool
+	Seccomp         bool // whether it has a filter
 }
 
 // Container are the processes of a container that matter.
@@ -117,6 +126,13 @@ func parse(pid int, status, comm string) (Process, error) {
 			p.Parent, err = strconv.Atoi(fields[0])
 		case key == "Uid":
 			p.UID = fields[0]
+		case key == "CapBnd":
+			p.Rights.Known = true
+			p.Rights.Capabilities, err = strconv.ParseUint(fields[0], 16, 64)
+		case key == "NoNewPrivs":
+			p.Rights.NoNewPrivileges = fields[0] == "1"
+		case key == "Seccomp":
+			p.Rights.Seccomp = fields[0] == "2"
 		case key == "NSpid":
 			for _, field := range fields {
 				n, bad := strconv.Atoi(field)

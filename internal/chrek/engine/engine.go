@@ -112,7 +112,7 @@ func (e *Engine) take(ctx context.Context, s Subject, draft *artifact.Draft) Out
 	volumes := carried(s, all)
 	m := &artifact.Manifest{
 		Namespace: s.Namespace, Pod: s.Pod, Container: s.Container, Node: e.Node, Taken: time.Now().UTC(),
-		Facts:  e.facts(ctx, s, worker.Worker.UID, mounts.External(all)),
+		Facts:  e.facts(ctx, s, worker.Worker, mounts.External(all)),
 		Output: container.Output(proc, worker.Worker.PID),
 		Layers: []artifact.Layer{{Point: "/", File: "layer-0.tar"}},
 	}
@@ -178,9 +178,13 @@ func carried(s Subject, all []mounts.Mount) []string {
 	return points
 }
 
-func (e *Engine) facts(ctx context.Context, s Subject, uid string, points []string) artifact.Facts {
+func (e *Engine) facts(ctx context.Context, s Subject, p container.Process, points []string) artifact.Facts {
+	var rights *artifact.Rights
+	if p.Rights.Known {
+		rights = &artifact.Rights{Capabilities: p.Rights.Capabilities, NoNewPrivileges: p.Rights.NoNewPrivileges, Seccomp: p.Rights.Seccomp}
+	}
 	return artifact.Facts{
-		Image: s.Image, Command: s.Command, UID: uid, Kernel: container.Kernel(proc), CRIU: criu.Version(ctx),
+		Rights: rights, Image: s.Image, Command: s.Command, UID: p.UID, Kernel: container.Kernel(proc), CRIU: criu.Version(ctx),
 		CPU: container.CPU(proc), Mounts: points, Memory: s.Memory,
 	}
 }
@@ -290,7 +294,7 @@ func (e *Engine) fits(ctx context.Context, s Subject, found container.Container,
 	if err != nil {
 		return nil, failed(err)
 	}
-	if difference := m.Facts.Differs(e.facts(ctx, s, found.Init.UID, mounts.External(all))); difference != "" {
+	if difference := m.Facts.Differs(e.facts(ctx, s, found.Init, mounts.External(all))); difference != "" {
 		return nil, Outcome{Reason: protocol.ReasonIncompatible, Message: difference, Finish: func() {}}
 	}
 	if err := e.Store.Verify(ctx, m); err != nil {

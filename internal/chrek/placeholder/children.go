@@ -29,8 +29,12 @@ func restored(proc string, parent int) int {
 }
 
 // half reports whether a restore was begun in our PID namespace and nobody has said how
-// it ended: there is CRIU, or what it has put there.
+// it ended: there is CRIU, or what it has put there. Who is not the first process sees
+// others' business.
 func half(proc string, self int) bool {
+	if self != 1 {
+		return false
+	}
 	entries, err := os.ReadDir(proc)
 	if err != nil {
 		return false

@@ -44,7 +44,7 @@ func Run(facts Facts, cfg *config.AgentConfiguration) []Result {
 	for _, r := range rules {
 		if r.onlyIf == nil || r.onlyIf(cfg) {
 			found := r.find(facts, cfg)
-			results = append(results, Result{r.check, r.required, found.fix == "", found.says, found.fix})
+			results = append(results, Result{r.check, r.required(cfg), found.fix == "", found.says, found.fix})
 		}
 	}
 	return results

@@ -138,3 +138,16 @@ func TestPrinted(t *testing.T) {
 		t.Errorf("got %s", raw.String())
 	}
 }
+
+// TestWhoTakesCheckpointsNeedsCRIU: an agent that serves no namespace does not.
+func TestWhoTakesCheckpointsNeedsCRIU(t *testing.T) {
+	for namespace, want := range map[string]bool{"": false, "team-a": true} {
+		cfg := config.Default()
+		cfg.Agent.TargetNamespace = namespace
+		for _, r := range Run(Facts{}, cfg) {
+			if (r.Check == "criu" || r.Check == "kernel" || r.Check == "cgroup") && r.Required != want {
+				t.Errorf("namespace %q: %s is required: %t", namespace, r.Check, r.Required)
+			}
+		}
+	}
+}

@@ -6,12 +6,12 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/config"
 )
 
-// rule is one check. It is required if the agent's present work, keeping the
-// seccomp profile on the node and the storage usable, depends on it; the other
-// rules are about what checkpoints will need.
+// rule is one check. It is required if the agent's work depends on it: keeping the
+// seccomp profile on the node and the storage usable, and taking checkpoints where it
+// serves a namespace.
 type rule struct {
 	check    string
-	required bool
+	required func(*config.AgentConfiguration) bool
 	onlyIf   func(*config.AgentConfiguration) bool
 	find     func(Facts, *config.AgentConfiguration) finding
 }
@@ -23,16 +23,21 @@ func pass(format string, args ...any) finding { return finding{says: fmt.Sprintf
 
 // rules, in the order in which people read them. A new rule is one more entry.
 var rules = []rule{
-	{check: "arch", required: true, find: arch},
-	{check: "storage", required: true, find: storage},
-	{check: "kubelet", required: true, onlyIf: deploysSeccomp, find: kubelet},
-	{check: "seccomp", required: true, onlyIf: deploysSeccomp, find: seccompProfile},
-	{check: "kernel", find: kernel},
-	{check: "cgroup", find: cgroup},
-	{check: "open-files", find: openFiles},
-	{check: "io-uring", find: ioUring},
-	{check: "criu", find: criu},
+	{check: "arch", required: always, find: arch},
+	{check: "storage", required: always, find: storage},
+	{check: "kubelet", required: always, onlyIf: deploysSeccomp, find: kubelet},
+	{check: "seccomp", required: always, onlyIf: deploysSeccomp, find: seccompProfile},
+	{check: "kernel", required: takesCheckpoints, find: kernel},
+	{check: "cgroup", required: takesCheckpoints, find: cgroup},
+	{check: "open-files", required: never, find: openFiles},
+	{check: "io-uring", required: never, find: ioUring},
+	{check: "criu", required: takesCheckpoints, find: criu},
 }
+
+func always(*config.AgentConfiguration) bool { return true }
+func never(*config.AgentConfiguration) bool  { return false }
+
+func takesCheckpoints(cfg *config.AgentConfiguration) bool { return cfg.Agent.TargetNamespace != "" }
 
 func deploysSeccomp(cfg *config.AgentConfiguration) bool { return cfg.Seccomp.Deploy }
 
