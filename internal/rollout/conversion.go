@@ -19,6 +19,16 @@ func converts(key fleet.Key) bool { return key.Name == fleet.ConversionRelease }
 // ofCluster reports whether a chart is of the cluster and not of a platform.
 func ofCluster(chart string) bool { return chart == fleet.ChartCRDs || chart == fleet.ChartConversion }
 
+// withoutConversion adds to what a release waits for what that means to others, if it
+// is the one that converts.
+func withoutConversion(key fleet.Key, gate string) string {
+	if !converts(key) {
+		return gate
+	}
+	return fmt.Sprintf("%s; while no pod of it is ready, requests in nvidia.com/v1beta1 fail and name Service %s, and those in v1alpha1 and operators go on; "+
+		"`wheelhouse apply --drift` makes anew what somebody deleted or scaled", gate, key)
+}
+
 const conversionStays = "it converts objects that may have been written in another version; `wheelhouse apply --prune` removes it where no file asks for it"
 
 // unneeded refuses to remove a release that definitions still ask to convert.

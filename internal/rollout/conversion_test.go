@@ -153,3 +153,17 @@ func TestDestroyKeepsConversionWithDefinitions(t *testing.T) {
 		}
 	}
 }
+
+// Whoever looks at a program that is down is told what that means, and what helps.
+func TestStatusSaysWhatAMissingConversionMeans(t *testing.T) {
+	key := fleet.Key{Namespace: "wheelhouse-system", Name: fleet.ConversionRelease}
+	said := withoutConversion(key, "Deployment wheelhouse-system/dynamo-conversion: 0 of 2 ready")
+	for _, want := range []string{"0 of 2 ready; ", "nvidia.com/v1beta1 fail", "Service wheelhouse-system/dynamo-conversion", "`wheelhouse apply --drift`"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%q is missing from %q", want, said)
+		}
+	}
+	if got := withoutConversion(fleet.Key{Namespace: "a", Name: "dynamo-platform"}, "waits"); got != "waits" {
+		t.Errorf("of another release: %q", got)
+	}
+}

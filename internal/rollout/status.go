@@ -183,7 +183,7 @@ func releaseStatus(ctx context.Context, record Record, target Target, cluster St
 		Note: func(note string) { status.Optional = append(status.Optional, note) },
 	}, func(string) {})
 	if err != nil {
-		status.Gate = err.Error()
+		status.Gate = withoutConversion(target.Key, err.Error())
 	}
 	status.Ready = err == nil && record.Status == HelmDeployed
 	if status.Certificates, err = cluster.Certificates(ctx, callers(target.Rendered.Objects)); err != nil {
