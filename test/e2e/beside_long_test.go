@@ -84,7 +84,7 @@ func TestVersionsBesideEachOther(t *testing.T) {
 	}
 	fmt.Printf("operator %s beside 1.0.0: upgrade, rollback, upgrade; %d writes in the team's own namespaces, %d in the other's\n", formerVersion, len(own), len(foreign))
 	for _, file := range []string{current, other, admin} {
-		run(t, "wheelhouse", "destroy", "-f", file, "--yes")
+		run(t, "wheelhouse", "destroy", "-f", file, "--yes", "--with-graphs")
 	}
 }
 
