@@ -145,6 +145,7 @@ bench-fleet: build charts ## Measure the manager against a floor and against hel
 .PHONY: bench-operator
 bench-operator: bin/drydock ## Measure the operator on 1,000 graphs against applying what comes of them
 	@go run ./bench/operator
+	@go test -run '^$$' -bench Review ./internal/conversion
 
 .PHONY: fuzz-graphs
 fuzz-graphs: bin/drydock ## Random graphs through admission and rendering; the API server and LeaderWorkerSet try 1,000 objects dry
