@@ -50,7 +50,7 @@ var checkpointsHaveAnAgent = Rule{
 	ID:       "C-01",
 	Severity: Warning,
 	Says:     "Every namespace with graphs that use checkpoints has an agent and its claim.",
-	Why: "Without the chrek release of the namespace the graph's pods wait for a claim and a seccomp profile that nobody brings. It is a warning because a graph " +
+	Why: "Without the chrek release that serves the namespace nobody takes the checkpoint, and the pods of the service start anew each time. It is a warning because a graph " +
 		"that somebody applied must not stop the rollout of the platform.",
 	Fix:   "set checkpoint.enabled for the platform of that namespace, or take checkpoint out of the graph",
 	When:  isPlatform,
@@ -105,11 +105,11 @@ func sharedFact(id, key, operatorKey, says, why, other string) Rule {
 
 var sameClaim = sharedFact("C-02", "name", "pvcName",
 	"The operator and the agent of a namespace name the same claim.",
-	"Pods would wait for a claim that is not there, or the agent would store checkpoints where no pod looks.", "models")
+	"Only the agent mounts the claim; the operator's key tells people and scripts which one holds the checkpoints, and would tell them wrong.", "models")
 
 var sameBasePath = sharedFact("C-03", "basePath", "basePath",
-	"The operator and the agent of a namespace mount the claim in the same place.",
-	"The agent would write to one folder and a restore look into another: a cold start for ever, without a word.", "/models")
+	"The operator and the agent of a namespace name the same folder of the claim.",
+	"The status of a DynamoCheckpoint would name a folder in which the agent has stored nothing.", "/models")
 
 var checkpointsAreOnClaims = Rule{
 	ID:       "C-04",
@@ -162,7 +162,7 @@ var nodesGetTheProfile = Rule{
 	ID:       "C-06",
 	Severity: Warning,
 	Says:     "The agent puts the seccomp profile on the nodes.",
-	Why: "A pod with a checkpoint names the profile profiles/block-iouring.json; on a node without it the container is not created. Where the agent shares " +
+	Why: "The profile profiles/block-iouring.json keeps workers from io_uring, which cannot be stored; a pod that names it is not created on a node without it. Where the agent shares " +
 		"a namespace with graphs, `wheelhouse` turns seccomp.deploy off: whoever may edit that namespace runs programs in the agent's pods, and those " +
 		"would change the profiles of all pods of the node.",
 	Fix:  "put the profile on every node that may run such pods, or give the platform a namespace of its own: {namespace: TEAM-platform, serves: TEAM}",
@@ -312,6 +312,37 @@ var runtimesKnowTheirFiles = Rule{
 	},
 	Fails:  []Example{{Fleet: "values: [{platform: {dynamo-operator: {checkpoint: {readyForCheckpointFilePath: /srv/ready}}}}]\nplatforms: [{namespace: team-a}]"}},
 	Passes: []Example{{Fleet: "values: [{platform: {dynamo-operator: {checkpoint: {readyForCheckpointFilePath: /tmp/ready-for-checkpoint}}}}]\nplatforms: [{namespace: team-a}]"}},
+}
+
+// enginePod reports whether an agent takes checkpoints, and does not only prepare.
+func enginePod(rel fleet.Release) bool { return isTrue(rel.Values.At("engine", "enabled")) }
+
+var enginesLiveApart = Rule{
+	ID:       "C-45",
+	Severity: Warning,
+	Says:     "Whoever asks for checkpoints has an engine that takes them, out of their tenants' reach.",
+	Why: "The pods of an engine can do anything on their nodes, so `wheelhouse` turns it on only for a platform that lives beside the one namespace that it serves. " +
+		"Where platform and graphs share a namespace, and for a platform that serves the whole cluster, the agent prepares nodes and takes no checkpoint, and the " +
+		"operator refuses graphs that ask for one. Whoever sets engine.enabled there by hand makes everybody who may edit the namespace root on its nodes.",
+	Fix:  "give the platform a namespace of its own: {namespace: TEAM-platform, serves: TEAM, checkpoint: {enabled: true}}",
+	When: isAgent,
+	Find: func(in Input) (problems []fleet.Problem) {
+		pairs(in.Set, func(agent, platform fleet.Release) {
+			shares := platform.Serves == platform.Namespace
+			switch {
+			case enginePod(agent) && shares:
+				problems = append(problems, problem(originOf(agent, "engine", "enabled"), "the engine of agent %s is on in the namespace of its tenant, who is root on its nodes thereby", agent.Key))
+			case !enginePod(agent):
+				problems = append(problems, problem(agent.Origin, "agent %s takes no checkpoints: its engine is off", agent.Key))
+			}
+		})
+		return problems
+	},
+	Fails: []Example{
+		{Fleet: prepared}, {Fleet: preparedWith("chrek: {engine: {enabled: true}}")},
+		{Fleet: "platforms: [{namespace: dynamo-system, scope: cluster, checkpoint: {enabled: true}}]"},
+	},
+	Passes: []Example{{Fleet: preparedApart}},
 }
 
 var claimsOutliveTheirRelease = Rule{

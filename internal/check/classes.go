@@ -158,10 +158,11 @@ var namespacesAdmitAgents = Rule{
 	ID:       "W-07",
 	Severity: Warning,
 	Says:     "The namespace of an agent admits its pods.",
-	Why: "To put the seccomp profile on its node, the agent mounts two folders of it, which the Pod Security levels baseline and restricted forbid: its DaemonSet " +
-		"would stay without pods. Without that it keeps to restricted, as the operator does. Opening a namespace to the agent opens it to every graph in it, so " +
-		"that is never the way. It is a warning because a cluster may exempt accounts.",
-	Fix:   "put the profile on the nodes yourself and set seccomp.deploy to false, or set checkpoint.enabled to false for this platform",
+	Why: "To put the seccomp profile on its node, the agent mounts two folders of it, and its engine needs more, which the Pod Security levels baseline and restricted forbid: its " +
+		"DaemonSet would stay without pods. Without both it keeps to restricted, as the operator does. A namespace of the platform's own, in which no tenant may create pods, can be " +
+		"opened to it; the namespace of graphs never, since that opens it to every graph. It is a warning because a cluster may exempt accounts.",
+	Fix: "where no tenant may edit the namespace, set its label pod-security.kubernetes.io/enforce to privileged; " +
+		"elsewhere put the profile on the nodes yourself and set seccomp.deploy to false, or set checkpoint.enabled to false for this platform",
 	When:  isAgent,
 	Needs: []Fact{FactNamespaces},
 	Live: func(in Input) (problems []fleet.Problem) {
@@ -170,7 +171,7 @@ var namespacesAdmitAgents = Rule{
 			levels[ns.Name] = ns.Labels[podSecurity]
 		}
 		for _, rel := range agents(in.Set) {
-			if level := levels[rel.Namespace]; deploysProfile(rel) && (level == "baseline" || level == "restricted") {
+			if level := levels[rel.Namespace]; (deploysProfile(rel) || enginePod(rel)) && (level == "baseline" || level == "restricted") {
 				problems = append(problems, problem(rel.Origin,
 					"namespace %s enforces the Pod Security level %s, which forbids the agent of release %s", rel.Namespace, level, rel.Key))
 			}

@@ -98,7 +98,7 @@ var (
 		agentsServeTheirNamespace,
 		agentsAreAskedThroughKubernetes,
 		runtimesKnowTheirFiles,
-		claimsOutliveTheirRelease,
+		claimsOutliveTheirRelease, enginesLiveApart,
 	}
 	// objectRules look at rendered objects.
 	objectRules = []Rule{

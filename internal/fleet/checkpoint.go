@@ -13,7 +13,8 @@ const CheckpointRelease = "chrek"
 // Checkpoint says whether namespaces are prepared for checkpoints, and where
 // those are kept. What is nil is not said in this place.
 type Checkpoint struct {
-	// Enabled asks for a release of the chrek chart; default false.
+	// Enabled asks for a release of the chrek chart, and lets graphs use checkpoints
+	// where the platform lives apart from them; default false.
 	Enabled *Located[bool]
 	// Namespaces to prepare, for a cluster-wide platform; default its own.
 	Namespaces []Located[string]

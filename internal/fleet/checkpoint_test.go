@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -75,6 +76,43 @@ func TestAnAgentAmongTenantsWritesNoProfiles(t *testing.T) {
 				if got := rel.Values.At("seccomp", "deploy").Plain(); got != test.want {
 					t.Errorf("seccomp.deploy is %v, want %v", got, test.want)
 				}
+			}
+		})
+	}
+}
+
+// An engine is root on its nodes, so it is on where no tenant edits, and serves the
+// namespace of the graphs from there.
+func TestTheEngineIsOnWhereNoTenantEdits(t *testing.T) {
+	for _, test := range []struct{ name, spec, want string }{
+		{"beside its graphs", "  platforms: [{namespace: a, checkpoint: {enabled: true}}]\n", "a/chrek off, operator off"},
+		{"apart", "  platforms: [{namespace: a-platform, serves: a, checkpoint: {enabled: true}}]\n", "a-platform/chrek serves a, operator on profiles/block-iouring.json"},
+		{"for all", "  platforms: [{namespace: a, scope: cluster, checkpoint: {enabled: true}}]\n", "a/chrek off, operator off"},
+		{"apart, told not to", "  values: [{chrek: {engine: {enabled: false}}, platform: {dynamo-operator: {checkpoint: {enabled: false}}}}]\n  platforms: [{namespace: a-platform, serves: a, checkpoint: {enabled: true}}]\n",
+			"a-platform/chrek off, operator off"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			set, err := resolved(t, test.spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, rel := range set.Releases {
+				is := func(path ...string) bool { v := rel.Values.At(path...); return v != nil && v.Plain() == true }
+				switch {
+				case rel.Chart == ChartChrek && is("engine", "enabled"):
+					got = append(got, rel.String()+" serves "+rel.Values.At("namespaceRestriction", "targetNamespace").Plain().(string))
+				case rel.Chart == ChartChrek:
+					got = append(got, rel.String()+" off")
+				case rel.Chart == ChartPlatform && is("dynamo-operator", "checkpoint", "enabled"):
+					got = append(got, "operator on "+rel.Values.At("dynamo-operator", "checkpoint", "seccompProfile").Plain().(string))
+				case rel.Chart == ChartPlatform:
+					got = append(got, "operator off")
+				}
+			}
+			slices.Sort(got)
+			if diff := cmp.Diff(test.want, strings.Join(got, ", ")); diff != "" {
+				t.Error(diff)
 			}
 		})
 	}

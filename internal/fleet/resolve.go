@@ -199,7 +199,7 @@ func (r *resolver) common() common {
 // of adds what a platform says besides its values.
 func (c common) of(p Platform) *Value {
 	if prepared, _ := c.fleet.prepares(p); prepared {
-		return MergeAll(c.prepared, scopeFact(p), p.Checkpoint.facts())
+		return MergeAll(checkpointFact(p), c.prepared, scopeFact(p), p.Checkpoint.facts())
 	}
 	return Merge(c.plain, scopeFact(p))
 }
@@ -343,15 +343,41 @@ func scopeFact(p Platform) *Value {
 	return out
 }
 
-// agentFact keeps an agent from the nodes' seccomp profiles where it shares a
-// namespace with graphs: whoever can edit that runs programs in its pods. Every
+// livesApart: a restricted platform that serves another namespace than its own,
+// where whoever edits that one is not.
+func (p Platform) livesApart() bool {
+	return p.Scope.Value == ScopeNamespace && cmp.Or(p.Serves.Value, p.Namespace) != p.Namespace
+}
+
+// agentFact turns the engine of an agent on where no tenant can run programs in its
+// pods, and keeps an agent from the nodes' seccomp profiles where they can. Every
 // layer may say otherwise; nil elsewhere.
 func agentFact(p Platform, rel Release) *Value {
-	apart := rel.Namespace == p.Namespace && (p.Scope.Value == ScopeCluster || cmp.Or(p.Serves.Value, p.Namespace) != p.Namespace)
-	if rel.Chart != ChartChrek || apart {
+	if rel.Chart != ChartChrek {
 		return nil
 	}
-	return NewMap(rel.Origin).Put(fact(false, rel.Origin), ChartChrek, "seccomp", "deploy")
+	out := NewMap(rel.Origin)
+	switch {
+	case rel.Namespace == p.Namespace && p.livesApart():
+		out = out.Put(fact(true, rel.Origin), ChartChrek, "engine", "enabled")
+		return out.Put(fact(p.Serves.Value, p.Serves.Origin), ChartChrek, "namespaceRestriction", "targetNamespace")
+	case rel.Namespace == p.Namespace && p.Scope.Value == ScopeCluster:
+		return nil
+	}
+	return out.Put(fact(false, rel.Origin), ChartChrek, "seccomp", "deploy")
+}
+
+// blockIOURing is the profile that the agent puts on the nodes.
+const blockIOURing = "profiles/block-iouring.json"
+
+// checkpointFact lets the graphs of a platform use checkpoints where its agent has
+// the engine, which also puts the profile on the nodes; nil elsewhere.
+func checkpointFact(p Platform) *Value {
+	if !p.livesApart() {
+		return nil
+	}
+	out := NewMap(p.Origin).Put(fact(true, p.Origin), ChartPlatform, "dynamo-operator", "checkpoint", "enabled")
+	return out.Put(fact(blockIOURing, p.Origin), ChartPlatform, "dynamo-operator", "checkpoint", "seccompProfile")
 }
 
 func fact(plain any, origin Origin) *Value {

@@ -86,6 +86,7 @@ nats: {enabled: false}
 global: {kai-scheduler: {enabled: true}}
 dynamo-operator:
   namespaceRestriction: {enabled: true}
+  checkpoint: {enabled: true, seccompProfile: profiles/block-iouring.json}
   dynamo:
     components: {serviceAccount: {annotations: {cloud.example.com/role: models}}}
     dockerRegistry: {useKubernetesSecret: true, existingSecretName: registry}
@@ -331,7 +332,6 @@ func TestRefusals(t *testing.T) {
 		"istio without gateway": {`dynamo-operator: {dynamo: {istio: {enabled: true}}}`, "dynamo.istio.gateway is empty"},
 		"registry password":     {`dynamo-operator: {dynamo: {dockerRegistry: {password: x}}}`, "existingSecretName, the name of a Secret, in place of password"},
 		"registry without name": {`dynamo-operator: {dynamo: {dockerRegistry: {useKubernetesSecret: true}}}`, "kubectl create secret docker-registry"},
-		"checkpoints":           {`dynamo-operator: {checkpoint: {enabled: true}}`, "checkpoint.enabled=false: taking checkpoints is not built yet"},
 		"checkpoints in s3":     {`dynamo-operator: {checkpoint: {storage: {type: s3}}}`, "no version of the operator has ever restored from s3 or oci"},
 		"a flag with a key":     {`dynamo-operator: {controllerManager: {manager: {args: [--restrictedNamespace=a]}}}`, "set namespaceRestriction.enabled in its place"},
 		"a flag without a key":  {`dynamo-operator: {controllerManager: {manager: {args: [--metrics-secure]}}}`, "no key of this chart has taken its place"},

@@ -49,17 +49,17 @@ type subject struct {
 var subjects = []subject{
 	{name: "conversion", folder: "conversion", ways: []string{`{}`, `{certificate: {certManager: true}}`}},
 	{name: "crds", folder: "crds", ways: []string{`{}`, `{conversion: {enabled: true, wheelhouse: true, caBundle: ` + someAuthority + `}}`, `{conversion: {enabled: true, certManager: true}}`}},
-	{name: "chrek", folder: "chrek", ways: []string{`{}`, `serviceAccount: {create: false}`}},
+	{name: "chrek", folder: "chrek", ways: []string{`{}`, `serviceAccount: {create: false}`, `engine: {enabled: true}`}},
 	{name: "operator", folder: "platform/components/operator", arrivesNowhere: []string{
 		// Read by the rules of the manager; refused by a template, whatever they are.
-		"checkpoint.storage.pvc.basePath", "checkpoint.storage.pvc.pvcName", "controllerManager.manager.args[]", "webhook.caBundle",
+		"checkpoint.storage.pvc.pvcName", "controllerManager.manager.args[]", "webhook.caBundle",
 	}, ways: []string{
 		`{}`,
 		`{dynamo: {ingress: {enabled: true, className: nginx}, dockerRegistry: {useKubernetesSecret: true, existingSecretName: first},
 		  metrics: {podMonitors: {enabled: true}}}, metricsService: {serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboard: {enabled: true}},
 		  webhook: {authorizeAuthors: true}}`,
 		`{dynamo: {istio: {enabled: true, gateway: edge/public}}, webhook: {certManager: {enabled: true}}}`,
-		`{namespaceRestriction: {enabled: true}, webhook: {enabled: true, certificateSecret: {wheelhouse: true}},
+		`{namespaceRestriction: {enabled: true}, checkpoint: {enabled: true}, webhook: {enabled: true, certificateSecret: {wheelhouse: true}},
 		  dynamo: {dockerRegistry: {useKubernetesSecret: true, existingSecretName: first}, metrics: {podMonitors: {enabled: true}},
 		  gateway: {enabled: true, gateway: edge/public}}}`,
 		`{webhook: {certificateSecret: {external: true}, caBundle: ` + someAuthority + `}}`,

@@ -61,6 +61,13 @@ orchestrators:
     enabled: {{ include "dynamo-operator.usesLeaderWorkerSets" . | default "false" }}
   inferencePool:
     enabled: {{ include "dynamo-operator.usesInferencePools" . | default "false" }}
+checkpoint:
+  enabled: {{ .Values.checkpoint.enabled }}
+  {{- if .Values.checkpoint.enabled }}
+  agentImage: {{ include "dynamo-operator.mirrored" (list . (.Values.checkpoint.agentImage | default (printf "ghcr.io/wheelhouse-dev/chrek-agent:%s" .Chart.AppVersion))) | quote }}
+  {{- end }}
+  seccompProfile: {{ .Values.checkpoint.seccompProfile | quote }}
+  basePath: {{ .Values.checkpoint.storage.pvc.basePath | quote }}
 logging:
   level: {{ .Values.controllerManager.logLevel }}
 {{- end -}}

@@ -12,10 +12,9 @@
 - apiGroups: [nvidia.com]
   resources: [dynamomodels, dynamographdeploymentrequests]
   verbs: [get, list, watch, patch]
-# Nothing is done for these yet; they are told so.
 - apiGroups: [nvidia.com]
   resources: [dynamocheckpoints]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch{{ if .Values.checkpoint.enabled }}, create, delete{{ end }}]
 - apiGroups: [nvidia.com]
   resources: [dynamomodels/status, dynamographdeploymentrequests/status, dynamocheckpoints/status]
   verbs: [patch]
@@ -24,7 +23,7 @@
   resources: [dynamographdeploymentscalingadapters]
   verbs: [get, list, watch, create, delete]
 - apiGroups: [nvidia.com]
-  resources: [dynamographdeployments/finalizers, dynamocomponentdeployments/finalizers, dynamographdeploymentrequests/finalizers]
+  resources: [dynamographdeployments/finalizers, dynamocomponentdeployments/finalizers, dynamographdeploymentrequests/finalizers{{ if .Values.checkpoint.enabled }}, dynamocheckpoints/finalizers{{ end }}]
   verbs: [update]
 # Jobs profile, and write what they find out into ConfigMaps.
 - apiGroups: [batch]
