@@ -109,3 +109,23 @@ func flip(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 }
+
+// TestAPodGetsNoRightsFromACheckpoint: what was stored had the capabilities that pods
+// have by default.
+func TestAPodGetsNoRightsFromACheckpoint(t *testing.T) {
+	wide := source("wide", "wide")
+	wide.Spec.Containers[0].SecurityContext = nil
+	apply(t, wide)
+	stored := ready(t, "wide")
+	if c := condition(t, "wide", protocol.ConditionCheckpointed); c.Status != corev1.ConditionTrue {
+		t.Fatalf("Checkpointed: %+v", c)
+	}
+	apply(t, target("least", worker, "wide"))
+	c := condition(t, "least", protocol.ConditionRestored)
+	if c.Reason != protocol.ReasonIncompatible || !strings.HasPrefix(c.Message, "capabilities: ") {
+		t.Errorf("Restored: %+v", c)
+	}
+	if now := ready(t, "least"); now.Boot == stored.Boot {
+		t.Errorf("it did not start anew: %+v", now)
+	}
+}
