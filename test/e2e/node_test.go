@@ -49,6 +49,7 @@ func nodeUp() error {
 		{"drydock", "up", "--name", node, "--gpus", "8"},
 		{"drydock", "load", "--name", node, "dist/images/dynamo-operator.tar"},
 		{"drydock", "load", "--name", node, "dist/images/dynamo-conversion.tar"},
+		{"drydock", "load", "--name", node, "dist/images/chrek-agent.tar"},
 		{"drydock", "load", "--name", node, "dist/fixtures/fixture-nats.tar"},
 		{"drydock", "load", "--name", node, "dist/fixtures/fixture-lws.tar", "--as", "registry.k8s.io/lws/lws:v0.6.1"},
 		{"drydock", "load", "--name", node, "dist/fixtures/fixture-epp.tar", "--as", picker},

@@ -46,6 +46,7 @@ func TestPlatform(t *testing.T) {
 		{"an endpoint picker names frontends of its graph", pickers},
 		{"a request becomes a graph that answers", requests},
 		{"graphs are written in both versions, whatever happens to what converts", versions},
+		{"replicas start from a checkpoint of the first", checkpoints},
 		{"stock Helm knows the releases", stockHelm},
 		{"apply repairs an uninstalled release", repair},
 		{"the operators have the rights they need and no wildcard", rights},

@@ -103,3 +103,23 @@ func TestAPlaceholderHasTimeToBeRestored(t *testing.T) {
 		t.Errorf("%+v", startup)
 	}
 }
+
+// What is restored is there at once, and would be seen only when a slow start is asked for next.
+func TestAPlaceholderIsAskedEachSecond(t *testing.T) {
+	for name, tc := range map[string]struct {
+		probe corev1.Probe
+		want  int32
+	}{
+		"the runtime's": {corev1.Probe{PeriodSeconds: 10, FailureThreshold: 720}, 7200},
+		"Kubernetes'":   {corev1.Probe{}, 30},
+		"a late one":    {corev1.Probe{InitialDelaySeconds: 60, PeriodSeconds: 5, FailureThreshold: 2}, 70},
+	} {
+		pod := worker("runtime:1")
+		pod.Spec.Containers[0].StartupProbe = tc.probe.DeepCopy()
+		engine.Target(&pod, "h")
+		got := pod.Spec.Containers[0].StartupProbe
+		if got.PeriodSeconds != 1 || got.InitialDelaySeconds != 0 || got.FailureThreshold != tc.want {
+			t.Errorf("%s: %+v, want %d times", name, got, tc.want)
+		}
+	}
+}

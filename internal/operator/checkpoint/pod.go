@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"cmp"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -95,15 +96,26 @@ func withoutMPTCP(main *corev1.Container) {
 	main.Env = append(main.Env, corev1.EnvVar{Name: goDebug, Value: mptcpOff})
 }
 
-// patient gives a container that is asked whether it lives the time of a start
-// first: a placeholder answers nothing until the process is there.
+// startHours is how long a container may take to start whose author has not said.
+const startHours = 2
+
+// patient has a container asked each second whether it has started, for as long as
+// it would be otherwise: a placeholder answers nothing until the process is there, and
+// that is soon.
 func patient(main *corev1.Container) {
-	if main.StartupProbe != nil || main.LivenessProbe == nil {
+	startup := main.StartupProbe
+	switch {
+	case startup != nil:
+		total := startup.InitialDelaySeconds + cmp.Or(startup.PeriodSeconds, 10)*cmp.Or(startup.FailureThreshold, 3)
+		startup.FailureThreshold = total
+	case main.LivenessProbe != nil:
+		startup = main.LivenessProbe.DeepCopy()
+		startup.FailureThreshold = startHours * 60 * 60
+	default:
 		return
 	}
-	main.StartupProbe = main.LivenessProbe.DeepCopy()
-	main.StartupProbe.InitialDelaySeconds = 0
-	main.StartupProbe.PeriodSeconds, main.StartupProbe.FailureThreshold = 10, 720
+	startup.InitialDelaySeconds, startup.PeriodSeconds = 0, 1
+	main.StartupProbe = startup
 }
 
 // places are what a process that was restored reads anew, since its environment is
