@@ -36,7 +36,7 @@ func TestTheAgentsImageHasACompleteCRIU(t *testing.T) {
 	}
 	loader, libs := filepath.Join(root, "lib64/ld-linux-x86-64.so.2"), filepath.Join(root, libraries)
 	run := func(args ...string) string {
-		out, err := exec.Command(loader, append([]string{"--library-path", libs}, args...)...).CombinedOutput()
+		out, err := exec.CommandContext(t.Context(), loader, append([]string{"--library-path", libs}, args...)...).CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}

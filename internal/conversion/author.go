@@ -11,7 +11,7 @@ import (
 )
 
 // specWritten are the managed fields of whoever has written all of a spec.
-var specWritten = &metav1.FieldsV1{Raw: []byte(`{"f:spec":{}}`)}
+var specWritten = metav1.NewFieldsV1(`{"f:spec":{}}`)
 
 // Author returns who of an object's field managers wrote its spec last, without the fields; nil if that is
 // nobody but the one who is left out. Its APIVersion is the version that the object was written in.
@@ -39,7 +39,7 @@ func writesSpec(fields *metav1.FieldsV1) bool {
 		return false
 	}
 	var set map[string]json.RawMessage
-	if json.Unmarshal(fields.Raw, &set) != nil {
+	if json.Unmarshal(fields.GetRawBytes(), &set) != nil {
 		return false
 	}
 	_, writes := set["f:spec"]

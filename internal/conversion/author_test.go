@@ -13,7 +13,7 @@ func TestWhoWroteASpecLast(t *testing.T) {
 	const alpha, beta = "nvidia.com/v1alpha1", "nvidia.com/v1beta1"
 	entry := func(manager, version string, second int, fields string) metav1.ManagedFieldsEntry {
 		return metav1.ManagedFieldsEntry{
-			Manager: manager, APIVersion: version, Time: &metav1.Time{Time: time.Unix(int64(second), 0)}, FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)},
+			Manager: manager, APIVersion: version, Time: &metav1.Time{Time: time.Unix(int64(second), 0)}, FieldsV1: metav1.NewFieldsV1(fields),
 		}
 	}
 	spec, labels := `{"f:spec":{"f:replicas":{}}}`, `{"f:metadata":{"f:labels":{"f:spec":{}}}}`

@@ -200,10 +200,10 @@ func TestACheckpointIsReadyWhenTheAgentSaysSo(t *testing.T) {
 		checkpointIs(t, ns, name, v1alpha1.CheckpointPhaseCreating, "runs")
 		return c
 	}
-	blocked := take("blocked")
+	take("blocked")
 	const why = "process 7 has an io_uring"
 	jobPods(t, ns, "checkpoint-blocked", said(protocol.ConditionCheckpointed, corev1.ConditionFalse, protocol.ReasonBlocked, why), func() error { return nil })
-	blocked = checkpointIs(t, ns, "blocked", v1alpha1.CheckpointPhaseFailed, why)
+	blocked := checkpointIs(t, ns, "blocked", v1alpha1.CheckpointPhaseFailed, why)
 	if ready := meta.FindStatusCondition(blocked.Status.Conditions, v1alpha1.ConditionReady); ready.Reason != protocol.ReasonBlocked {
 		t.Errorf("%+v", ready)
 	}

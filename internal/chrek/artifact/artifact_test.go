@@ -17,9 +17,9 @@ func must(t *testing.T, err error) {
 }
 
 // store makes an artifact of two files.
-func store(t *testing.T, s *Store, id, content string) {
+func store(t *testing.T, s *Store, content string) {
 	t.Helper()
-	draft, err := s.Begin(id)
+	draft, err := s.Begin("one")
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(draft.Dir, "layer-0.tar"), []byte(content), 0o600))
 	must(t, os.WriteFile(filepath.Join(draft.Dir, "pages-1.img"), []byte("pages"), 0o600))
@@ -33,8 +33,8 @@ func TestAnArtifactIsThereWholeOrNotAtAll(t *testing.T) {
 	if _, err := s.Manifest("one"); !errors.Is(err, ErrMissing) {
 		t.Errorf("before: %v", err)
 	}
-	store(t, s, "one", "first")
-	store(t, s, "one", "second")
+	store(t, s, "first")
+	store(t, s, "second")
 	m, err := s.Manifest("one")
 	must(t, err)
 	must(t, s.Verify(t.Context(), m))
@@ -84,7 +84,7 @@ func names(t *testing.T, dir string) (all []string) {
 // has not come.
 func TestStorageThatCannotExchange(t *testing.T) {
 	s := NewStore(t.TempDir(), "team-a", "node-1")
-	store(t, s, "one", "first")
+	store(t, s, "first")
 	draft, err := s.Begin("one")
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(draft.Dir, "x"), nil, 0o600))
@@ -137,7 +137,7 @@ func TestDamageIsSeen(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := NewStore(t.TempDir(), "team-a", "node-1")
-			store(t, s, "one", "first")
+			store(t, s, "first")
 			must(t, tc.damage(s.Location("one")))
 			m, err := s.Manifest("one")
 			if err == nil {

@@ -45,9 +45,9 @@ func cgroup(mount, controllers, path, id string) (string, error) {
 		return dir, nil
 	}
 	var found string
-	_ = filepath.WalkDir(base, func(dir string, entry fs.DirEntry, err error) error { // groups come and go meanwhile
+	_ = filepath.WalkDir(base, func(dir string, entry fs.DirEntry, _ error) error { // groups come and go meanwhile
 		switch {
-		case err != nil || !entry.IsDir():
+		case entry == nil || !entry.IsDir():
 			return nil
 		case strings.Contains(entry.Name(), id) && exists(filepath.Join(dir, "cgroup.procs")):
 			found = dir

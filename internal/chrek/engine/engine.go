@@ -262,7 +262,7 @@ func (e *Engine) Restore(ctx context.Context, s Subject) Outcome {
 		}
 		return refused
 	}
-	reply, err := e.restore(ctx, s, found, held, m)
+	reply, err := e.restore(ctx, s, held, m)
 	if err == nil && reply.Error == "" {
 		if err = held.Signal(placeholder.Adopt); err == nil {
 			return Outcome{
@@ -303,7 +303,7 @@ func (e *Engine) fits(ctx context.Context, s Subject, found container.Container,
 	return m, Outcome{}
 }
 
-func (e *Engine) restore(ctx context.Context, s Subject, found container.Container, held *container.Handle, m *artifact.Manifest) (criu.RestoreReply, error) {
+func (e *Engine) restore(ctx context.Context, s Subject, held *container.Handle, m *artifact.Manifest) (criu.RestoreReply, error) {
 	id, err := container.ID(s.ID)
 	if err != nil {
 		return criu.RestoreReply{}, err

@@ -88,9 +88,16 @@ func TestFilesArriveAsTheyWere(t *testing.T) {
 			t.Errorf("attribute: %v %v", value[:n], err)
 		}
 	}
-	must(t, Clear(to))
-	if left, err := os.ReadDir(to); err != nil || len(left) > 0 {
+}
+
+func TestAFolderIsCleared(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.MkdirAll(filepath.Join(dir, "a/b"), 0o755), os.WriteFile(filepath.Join(dir, "a/file"), nil, 0o600), os.Symlink("/etc", filepath.Join(dir, "link")), Clear(dir))
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("left: %v %v", left, err)
+	}
+	if _, err := os.Stat("/etc/passwd"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -47,7 +47,8 @@ func Run(patience time.Duration, command []string, log io.Writer) int {
 	for {
 		select {
 		case <-children:
-			for reap() > 0 { // what helped a restore, and is no worker
+			for helper := reap(); helper > 0; helper = reap() {
+				continue // what helped a restore is no worker
 			}
 		case <-patient.C:
 			if half("/proc", os.Getpid()) {

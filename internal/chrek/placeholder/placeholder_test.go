@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 func start(t *testing.T, patience string, command ...string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
 	var out bytes.Buffer
-	cmd := exec.Command(os.Args[0], command...)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], command...)
 	cmd.Env = append(os.Environ(), "PLACEHOLDER_PATIENCE="+patience)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
@@ -142,7 +142,7 @@ func TestTheRestoredChildIsTheFirstOfANestedNamespace(t *testing.T) {
 // TestAWorkerIsServedToItsEnd: signals reach it, and its end is ours.
 func TestAWorkerIsServedToItsEnd(t *testing.T) {
 	children, signals := make(chan os.Signal, 1), make(chan os.Signal, 2)
-	worker := exec.Command("sleep", "600")
+	worker := exec.CommandContext(t.Context(), "sleep", "600")
 	if err := worker.Start(); err != nil {
 		t.Fatal(err)
 	}

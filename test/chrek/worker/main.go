@@ -6,6 +6,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -102,7 +103,7 @@ func start() (*worker, error) {
 	if err := os.Remove("/etc/of-the-image"); err != nil {
 		return nil, err
 	}
-	child := exec.Command(os.Args[0], "child")
+	child := exec.CommandContext(context.Background(), os.Args[0], "child")
 	answer, err := child.StdoutPipe()
 	if err != nil {
 		return nil, err
