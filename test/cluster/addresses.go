@@ -2,12 +2,12 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -24,16 +24,23 @@ func FreeAddress(t testing.TB) string {
 	return address
 }
 
+// Each process looks in a hundred ports of its own, one after the other: what it was
+// given and does not listen on yet is given to nobody else.
+const firstPort, blocks, perBlock = 25000, 70, 100
+
+var given atomic.Int64
+
 // FindAddress is FreeAddress outside of tests.
 func FindAddress() (string, error) {
-	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", 25000+rand.IntN(7000))
+	block := firstPort + os.Getpid()%blocks*perBlock
+	for range perBlock {
+		address := fmt.Sprintf("127.0.0.1:%d", block+int(given.Add(1))%perBlock)
 		listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
 		if err == nil {
 			return address, listener.Close()
 		}
 	}
-	return "", errors.New("no free port between 25000 and 32000")
+	return "", fmt.Errorf("no free port between %d and %d", block, block+perBlock)
 }
 
 // Fetch returns a page; an answer other than 200 is an error.

@@ -143,7 +143,7 @@ func TestWorkersOfTwoSpecsServeApart(t *testing.T) {
 	haveGenerations(t, ns, map[string]int32{fresh: 1})
 	gone(t, ns, "pair-decode-"+old, &appsv1.Deployment{})
 
-	before := operator.writes.Load()
+	before := operator.settled(t)
 	change(t, dgd, func(d *v1alpha1.DynamoGraphDeployment) { d.Annotations = map[string]string{"example.com/note": "a"} })
 	condition(t, ns, "pair", isReady)
 	if n := operator.writes.Load() - before; n > 0 {

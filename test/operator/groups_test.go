@@ -65,7 +65,7 @@ func TestGroupsComeAndGoWithTheirAPI(t *testing.T) {
 		}
 	})
 	t.Run("a settled graph is not written", func(t *testing.T) {
-		before := operator.writes.Load()
+		before := operator.settled(t)
 		change(t, &v1alpha1.DynamoGraphDeployment{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "large"}}, func(d *v1alpha1.DynamoGraphDeployment) {
 			d.Annotations = map[string]string{"example.com/note": "a"}
 		})

@@ -87,7 +87,7 @@ func TestAGraphRunsThroughGrove(t *testing.T) {
 			}
 			return nil
 		})
-		before := operator.writes.Load()
+		before := operator.settled(t)
 		change(t, gang, func(d *v1alpha1.DynamoGraphDeployment) { d.Annotations = map[string]string{"example.com/note": "a"} })
 		condition(t, ns, "gang", isReady)
 		if n := operator.writes.Load() - before; n > 0 {

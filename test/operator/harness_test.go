@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/go-logr/logr"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -124,6 +125,22 @@ func start(t *testing.T, change func(*config.OperatorConfiguration)) *operatorPr
 		watchdog.Report(t)
 	})
 	return operator
+}
+
+// settled waits until an operator has written nothing for a second, events included,
+// which go their own way, and returns how much it has written.
+func (o *operatorProcess) settled(t *testing.T) int64 {
+	t.Helper()
+	last := int64(-1)
+	cluster.Eventually(t, "an operator that writes nothing any more", func() error {
+		before := o.writes.Load()
+		time.Sleep(time.Second)
+		if last = o.writes.Load(); last != before {
+			return fmt.Errorf("%d writes within a second", last-before)
+		}
+		return nil
+	})
+	return last
 }
 
 var operators atomic.Int32

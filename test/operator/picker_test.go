@@ -75,7 +75,7 @@ func TestAnEndpointPickerComesAndGoesWithItsAPI(t *testing.T) {
 
 	t.Run("a settled graph is not written", func(t *testing.T) {
 		allRun(t, ns, "picked", "picked-epp", "picked-frontend")
-		before := operator.writes.Load()
+		before := operator.settled(t)
 		change(t, dgd, func(d *v1alpha1.DynamoGraphDeployment) { d.Annotations = map[string]string{"example.com/note": "a"} })
 		condition(t, ns, "picked", isReady)
 		if n := operator.writes.Load() - before; n > 0 {
