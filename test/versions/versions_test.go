@@ -77,7 +77,7 @@ func TestTwoManagersApplyInTwoVersions(t *testing.T) {
 	}
 	owners := map[string]string{}
 	for _, entry := range before.GetManagedFields() {
-		owners[entry.Manager+" "+entry.APIVersion] += string(entry.FieldsV1.Raw)
+		owners[entry.Manager+" "+entry.APIVersion] += entry.FieldsV1.GetRawString()
 	}
 	for owner, want := range map[string]string{"flux " + alpha: `"f:services"`, "argo " + beta: `k:{\"name\":\"decode\"}`} {
 		if !strings.Contains(owners[owner], want) {

@@ -3,10 +3,12 @@
 package node
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -84,9 +86,20 @@ func ready(t *testing.T, name string) state {
 	return ask(t, p)
 }
 
+// call asks a worker, which has five seconds.
+func call(t *testing.T, ip, path string) (*http.Response, error) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodGet, "http://"+ip+":8080"+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Timeout: 5 * time.Second}
+	return client.Do(request)
+}
+
 func ask(t *testing.T, p *corev1.Pod) state {
 	t.Helper()
-	answer, err := http.Get(fmt.Sprintf("http://%s:8080/state", p.Status.PodIP))
+	answer, err := call(t, p.Status.PodIP, "/state")
 	if err != nil {
 		t.Fatal(err)
 	}

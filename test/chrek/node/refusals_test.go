@@ -3,7 +3,6 @@
 package node
 
 import (
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,8 +14,9 @@ import (
 )
 
 // end asks a worker to end. It does not answer.
-func end(ip string) {
-	if answer, err := http.Get("http://" + ip + ":8080/end"); err == nil {
+func end(t *testing.T, ip string) {
+	t.Helper()
+	if answer, err := call(t, ip, "/end"); err == nil {
 		_ = answer.Body.Close()
 	}
 }

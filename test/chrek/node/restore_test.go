@@ -115,7 +115,7 @@ func cgroupOf(t *testing.T, id string) (found bool) {
 // not restored again only to end again.
 func ends(t *testing.T, name string) {
 	t.Helper()
-	end(get(t, name).Status.PodIP)
+	end(t, get(t, name).Status.PodIP)
 	await(t, name+" has ended with the worker's exit code", func() bool {
 		last := get(t, name).Status.ContainerStatuses[0].LastTerminationState.Terminated
 		return last != nil && last.ExitCode == 7
