@@ -104,15 +104,16 @@ func TestAPlaceholderHasTimeToBeRestored(t *testing.T) {
 	}
 }
 
-// What is restored is there at once, and would be seen only when a slow start is asked for next.
+// What is restored is there at once, and would be seen only when a slow start is asked for next. A worker
+// whose agent does not answer has its own time still when it starts anew.
 func TestAPlaceholderIsAskedEachSecond(t *testing.T) {
 	for name, tc := range map[string]struct {
 		probe corev1.Probe
 		want  int32
 	}{
-		"the runtime's": {corev1.Probe{PeriodSeconds: 10, FailureThreshold: 720}, 7200},
-		"Kubernetes'":   {corev1.Probe{}, 30},
-		"a late one":    {corev1.Probe{InitialDelaySeconds: 60, PeriodSeconds: 5, FailureThreshold: 2}, 70},
+		"the runtime's": {corev1.Probe{PeriodSeconds: 10, FailureThreshold: 720}, 7200 + 120},
+		"Kubernetes'":   {corev1.Probe{}, 30 + 120},
+		"a late one":    {corev1.Probe{InitialDelaySeconds: 60, PeriodSeconds: 5, FailureThreshold: 2}, 70 + 120},
 	} {
 		pod := worker("runtime:1")
 		pod.Spec.Containers[0].StartupProbe = tc.probe.DeepCopy()

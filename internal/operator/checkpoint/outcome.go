@@ -22,7 +22,7 @@ func Taken(job types.UID, pods []corev1.Pod) *corev1.PodCondition {
 	var said *corev1.PodCondition
 	for i := range pods {
 		owner := metav1.GetControllerOf(&pods[i])
-		c := condition(&pods[i], protocol.ConditionCheckpointed)
+		c := protocol.Condition(&pods[i], protocol.ConditionCheckpointed)
 		if owner == nil || owner.UID != job || c == nil || c.Status == corev1.ConditionUnknown {
 			continue
 		}
@@ -51,7 +51,7 @@ func StartsOf(pods []corev1.Pod) Starts {
 		if pod.Labels[v1alpha1.LabelCheckpointHash] == "" || pod.DeletionTimestamp != nil {
 			continue
 		}
-		c := condition(pod, protocol.ConditionRestored)
+		c := protocol.Condition(pod, protocol.ConditionRestored)
 		switch {
 		case c != nil && c.Status == corev1.ConditionTrue:
 			starts.Restored++
@@ -72,15 +72,6 @@ func StartsOf(pods []corev1.Pod) Starts {
 }
 
 func isReady(pod *corev1.Pod) bool {
-	c := condition(pod, corev1.PodReady)
+	c := protocol.Condition(pod, corev1.PodReady)
 	return c != nil && c.Status == corev1.ConditionTrue
-}
-
-func condition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {
-	for i := range pod.Status.Conditions {
-		if pod.Status.Conditions[i].Type == kind {
-			return &pod.Status.Conditions[i]
-		}
-	}
-	return nil
 }

@@ -99,15 +99,16 @@ func withoutMPTCP(main *corev1.Container) {
 // startHours is how long a container may take to start whose author has not said.
 const startHours = 2
 
-// patient has a container asked each second whether it has started, for as long as
-// it would be otherwise: a placeholder answers nothing until the process is there, and
-// that is soon.
+// patient has a container asked each second whether it has started: a placeholder
+// answers nothing until the process is there, and that is soon. It has the time that it
+// would have otherwise, after that for which the placeholder waits: where no agent
+// answers, it would else be killed before it starts anew, again and again.
 func patient(main *corev1.Container) {
 	startup := main.StartupProbe
 	switch {
 	case startup != nil:
 		total := startup.InitialDelaySeconds + cmp.Or(startup.PeriodSeconds, 10)*cmp.Or(startup.FailureThreshold, 3)
-		startup.FailureThreshold = total
+		startup.FailureThreshold = total + int32(protocol.Patience.Seconds())
 	case main.LivenessProbe != nil:
 		startup = main.LivenessProbe.DeepCopy()
 		startup.FailureThreshold = startHours * 60 * 60
