@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -319,21 +320,29 @@ func (e *Engine) restore(ctx context.Context, s Subject, held *container.Handle,
 	for _, l := range m.Layers {
 		request.Layers = append(request.Layers, criu.Layer(l))
 	}
-	done := make(chan struct{})
-	defer close(done)
-	go keepWaiting(held, done)
+	defer keepWaiting(held)()
 	return criu.Restore(ctx, request)
 }
 
-func keepWaiting(held *container.Handle, done <-chan struct{}) {
-	tick := time.NewTicker(asking)
-	defer tick.Stop()
-	for {
-		select {
-		case <-done:
-			return
-		case <-tick.C:
-			_ = held.Signal(placeholder.Wait) // one that has ended waits no more
+// keepWaiting tells a placeholder again and again that it takes longer, until the
+// function that it returns has returned: the handle is used no more then.
+func keepWaiting(held *container.Handle) (stop func()) {
+	done := make(chan struct{})
+	var work sync.WaitGroup
+	work.Go(func() {
+		tick := time.NewTicker(asking)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				_ = held.Signal(placeholder.Wait) // one that has ended waits no more
+			}
 		}
+	})
+	return func() {
+		close(done)
+		work.Wait()
 	}
 }

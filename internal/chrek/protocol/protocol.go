@@ -59,7 +59,7 @@ type Signal struct {
 }
 
 // The volume that sources and targets have alike, since a stored process expects the
-// mounts that it had: an init container of the agent's image fills it by InitInstall.
+// mounts that it had: an init container of the agent's image fills it by Install.
 const (
 	Volume   = "chrek"
 	Path     = "/chrek"
@@ -105,6 +105,16 @@ func Container(pod *corev1.Pod) *corev1.Container {
 		return nil
 	}
 	return &pod.Spec.Containers[0]
+}
+
+// Condition is what a pod's status says of kind, nil if nothing.
+func Condition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {
+	for i := range pod.Status.Conditions {
+		if pod.Status.Conditions[i].Type == kind {
+			return &pod.Status.Conditions[i]
+		}
+	}
+	return nil
 }
 
 var artifactID = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)

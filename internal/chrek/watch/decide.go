@@ -44,7 +44,7 @@ func decide(pod *corev1.Pod) (action, engine.Subject) {
 		subject.Artifact = from
 		return restoring(pod, status), subject
 	}
-	if pod.Labels[protocol.LabelSource] == "true" && status.Ready && condition(pod, protocol.ConditionCheckpointed) == nil {
+	if pod.Labels[protocol.LabelSource] == "true" && status.Ready && protocol.Condition(pod, protocol.ConditionCheckpointed) == nil {
 		subject.Artifact = pod.Annotations[protocol.AnnotationArtifact]
 		return take, subject
 	}
@@ -58,7 +58,7 @@ const tooSoon = time.Minute
 // restored and whose container is another by now is restored again, unless that would
 // only end again.
 func restoring(pod *corev1.Pod, status *corev1.ContainerStatus) action {
-	c := condition(pod, protocol.ConditionRestored)
+	c := protocol.Condition(pod, protocol.ConditionRestored)
 	switch {
 	case c == nil:
 		return restore
@@ -71,15 +71,6 @@ func restoring(pod *corev1.Pod, status *corev1.ContainerStatus) action {
 		return interrupted
 	}
 	return startAnew
-}
-
-func condition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {
-	for i := range pod.Status.Conditions {
-		if pod.Status.Conditions[i].Type == kind {
-			return &pod.Status.Conditions[i]
-		}
-	}
-	return nil
 }
 
 func statusOf(pod *corev1.Pod, name string) *corev1.ContainerStatus {

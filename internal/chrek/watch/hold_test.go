@@ -64,7 +64,7 @@ func TestTheOutcomeIsKnownBeforeTheContainerEnds(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := condition(now, protocol.ConditionRestored)
+			c := protocol.Condition(now, protocol.ConditionRestored)
 			if c == nil || c.Status != corev1.ConditionFalse || c.Reason != protocol.ReasonFailed || c.Message != `CRIU says\nno` {
 				t.Errorf("condition: %+v", c)
 			}

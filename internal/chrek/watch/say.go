@@ -27,7 +27,7 @@ const (
 var patience = wait.Backoff{Duration: 250 * time.Millisecond, Factor: 2, Steps: 8, Cap: 10 * time.Second}
 
 // conclude says what came of a task, and then does what is left of it.
-func (w *Watcher) conclude(ctx context.Context, log *slog.Logger, pod *corev1.Pod, kind corev1.PodConditionType, outcome engine.Outcome) bool {
+func (w *Watcher) conclude(ctx context.Context, log *slog.Logger, pod *corev1.Pod, kind corev1.PodConditionType, outcome engine.Outcome) {
 	w.mutex.Lock()
 	if kind == protocol.ConditionRestored {
 		w.ended[pod.UID] = outcome
@@ -41,7 +41,6 @@ func (w *Watcher) conclude(ctx context.Context, log *slog.Logger, pod *corev1.Po
 	w.say(ctx, log, pod, kind, status, outcome)
 	w.event(ctx, log, pod, status, outcome)
 	outcome.Finish()
-	return true
 }
 
 // say writes a condition. What the pod did not get to know is in the agent's log.

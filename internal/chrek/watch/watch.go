@@ -142,27 +142,30 @@ func (w *Watcher) do(ctx context.Context, what action, pod *corev1.Pod, s engine
 		return true
 	case crashed:
 		last := statusOf(pod, s.Container).LastTerminationState.Terminated
-		return w.conclude(ctx, log, pod, protocol.ConditionRestored, engine.Outcome{
+		w.conclude(ctx, log, pod, protocol.ConditionRestored, engine.Outcome{
 			Reason: protocol.ReasonFailed, Finish: func() { _ = w.Engine.StartAnew(s) },
 			Message: fmt.Sprintf("what was restored from %s ended after %s with exit code %d; the worker starts anew",
 				s.Artifact, last.FinishedAt.Sub(last.StartedAt.Time), last.ExitCode),
 		})
+		return true
 	case interrupted:
 		outcome := engine.Outcome{
 			Reason: protocol.ReasonFailed, Message: "the agent ended while it restored; the container is started again, and the worker anew in it",
 			Finish: func() { _ = w.Engine.Kill(s) },
 		}
-		return w.conclude(ctx, log, pod, protocol.ConditionRestored, outcome)
+		w.conclude(ctx, log, pod, protocol.ConditionRestored, outcome)
+		return true
 	}
 	w.say(ctx, log, pod, protocol.ConditionRestored, corev1.ConditionUnknown, engine.Outcome{Reason: "Restoring", Message: "from " + s.Artifact})
-	return w.conclude(ctx, log, pod, protocol.ConditionRestored, w.Engine.Restore(ctx, s))
+	w.conclude(ctx, log, pod, protocol.ConditionRestored, w.Engine.Restore(ctx, s))
+	return true
 }
 
 func (w *Watcher) take(ctx context.Context, log *slog.Logger, pod *corev1.Pod, s engine.Subject) bool {
 	w.dumping.Lock()
 	defer w.dumping.Unlock()
 	if !protocol.ValidArtifact(s.Artifact) {
-		return w.conclude(ctx, log, pod, protocol.ConditionCheckpointed, engine.Outcome{
+		w.conclude(ctx, log, pod, protocol.ConditionCheckpointed, engine.Outcome{
 			Reason: protocol.ReasonFailed, Message: fmt.Sprintf("annotation %s: %q can be no name of a checkpoint", protocol.AnnotationArtifact, s.Artifact), Finish: func() {},
 		})
 	}
@@ -173,11 +176,11 @@ func (w *Watcher) take(ctx context.Context, log *slog.Logger, pod *corev1.Pod, s
 	}
 	outcome := w.Engine.Take(held, s)
 	release()
-	done := w.conclude(ctx, log, pod, protocol.ConditionCheckpointed, outcome)
+	w.conclude(ctx, log, pod, protocol.ConditionCheckpointed, outcome)
 	if err := w.signal(pod, s, outcome); err != nil {
 		log.Warn("the process cannot be told what came of its checkpoint", "error", err)
 	}
-	return done
+	return true
 }
 
 // signal tells the process. It looks for it anew, since it may have ended meanwhile.
