@@ -19,7 +19,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"sigs.k8s.io/yaml"
 
+	"github.com/wheelhouse-dev/wheelhouse/charts"
 	"github.com/wheelhouse-dev/wheelhouse/images"
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
 
@@ -136,17 +138,36 @@ func TestWhereToPushIsAsked(t *testing.T) {
 // The lines are taken by a fleet as they are, and lead to the images that were pushed.
 func TestTheLinesAreThoseOfAFleet(t *testing.T) {
 	digest := "sha256:" + strings.Repeat("ab", 32)
-	lines := fleetLines("registry.example.com/team", []pushed{{name: "dynamo-operator", digest: digest}, {name: "dynamo-conversion", digest: digest}, {name: "chrek-agent", digest: digest}})
+	var all []pushed
+	for _, key := range keys {
+		all = append(all, pushed{name: key.image, digest: digest})
+	}
+	lines := fleetLines("registry.example.com/team", all)
 	text := "apiVersion: wheelhouse.dev/v1alpha1\nkind: Fleet\nmetadata: {name: f}\n" + lines + "  platforms: [{namespace: a}]\n"
-	f, err := fleet.Parse("f.yaml", []byte(text))
-	if err != nil {
+	if _, err := fleet.Parse("f.yaml", []byte(text)); err != nil {
 		t.Fatalf("%v in\n%s", err, text)
 	}
-	if len(f.Values) != len(keys) {
-		t.Errorf("%d values of %d", len(f.Values), len(keys))
+	var said struct {
+		Spec struct{ Values []map[string]map[string]any }
 	}
-	var plain map[string]any
-	if err := yaml.Unmarshal([]byte(lines), &plain); err != nil {
+	if err := yaml.Unmarshal([]byte(lines), &said); err != nil {
 		t.Fatal(err)
+	}
+	for i, key := range keys {
+		c, err := chart.OpenFS(charts.FS(), key.chart)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values := said.Spec.Values[i][key.chart]
+		if key.chart == "platform" {
+			values["nats"] = map[string]any{"enabled": false} // a chart of somebody else, which is not embedded
+		}
+		rendered, err := c.Render(chart.Release{Name: c.Name(), Namespace: "a"}, values, chart.OfflineCapabilities())
+		if err != nil {
+			t.Fatalf("%s: %v", key.chart, err)
+		}
+		if want := "registry.example.com/team/" + key.image + "@" + digest; !strings.Contains(rendered.Manifest, want) {
+			t.Errorf("chart %s does not run %s", key.chart, want)
+		}
 	}
 }
