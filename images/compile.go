@@ -8,19 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
-
-// Compile builds the image's static binary for Linux, without any trace of the
-// machine or the time of the build, and returns its content. It must be run
-// inside the module.
-func Compile(ctx context.Context, image Image) ([]byte, error) {
-	return compile(ctx, image.Package, runtime.GOARCH)
-}
 
 // Architectures are those that an image can be built for, the first one of them
 // before others. Debian's packages are pinned for one.
@@ -38,38 +30,36 @@ func Build(ctx context.Context, image Image, architecture string) (v1.Image, err
 	if err != nil {
 		return nil, err
 	}
-	more, err := moreFor(ctx, image, architecture)
+	further, err := more(ctx, image, architecture)
 	if err != nil {
 		return nil, err
 	}
-	return assemble(image, architecture, binary, more)
+	return assemble(image, architecture, binary, further)
 }
 
-// More are the image's files besides its binary: further programs, and what it has of
+// more are the image's files besides its binary: further programs, and what it has of
 // Debian's packages, which are fetched where they are not in the user's cache.
-func More(ctx context.Context, image Image) ([]File, error) {
-	return moreFor(ctx, image, runtime.GOARCH)
-}
-
-func moreFor(ctx context.Context, image Image, architecture string) ([]File, error) {
-	var more []File
+func more(ctx context.Context, image Image, architecture string) ([]File, error) {
+	var files []File
 	for _, at := range slices.Sorted(maps.Keys(image.Programs)) {
 		content, err := compile(ctx, image.Programs[at], architecture)
 		if err != nil {
 			return nil, err
 		}
-		more = append(more, File{at, 0o755, content})
+		files = append(files, File{at, 0o755, content})
 	}
 	for _, p := range image.Debian {
-		files, err := p.contents(ctx)
+		contents, err := p.contents(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("image %s: %w", image.Name, err)
 		}
-		more = append(more, files...)
+		files = append(files, contents...)
 	}
-	return more, nil
+	return files, nil
 }
 
+// compile builds a static binary for Linux, without any trace of the machine or the time
+// of the build.
 func compile(ctx context.Context, pkg, architecture string) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "wheelhouse-image-")
 	if err != nil {

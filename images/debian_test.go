@@ -20,7 +20,7 @@ func TestTheAgentsImageHasACompleteCRIU(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := More(t.Context(), image)
+	files, err := more(t.Context(), image, "amd64")
 	if err != nil {
 		t.Fatal(err)
 	}

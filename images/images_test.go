@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,11 +91,11 @@ func TestCompilingTwiceGivesTheSameProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := Compile(t.Context(), image)
+	first, err := compile(t.Context(), image.Package, runtime.GOARCH)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := Compile(t.Context(), image)
+	second, err := compile(t.Context(), image.Package, runtime.GOARCH)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +112,7 @@ func TestCompilingTwiceGivesTheSameProgram(t *testing.T) {
 }
 
 func TestCompileNamesThePackageThatFails(t *testing.T) {
-	if _, err := Compile(t.Context(), Image{Name: "x", Package: "cmd/nosuch"}); err == nil || !strings.Contains(err.Error(), "cmd/nosuch") {
+	if _, err := compile(t.Context(), "cmd/nosuch", runtime.GOARCH); err == nil || !strings.Contains(err.Error(), "cmd/nosuch") {
 		t.Errorf("got %v", err)
 	}
 }

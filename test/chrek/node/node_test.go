@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -121,11 +122,7 @@ func workerImages(dir string) error {
 			Dirs:       []images.Dir{{Path: "/tmp", Mode: os.ModeSticky | 0o777}, {Path: "/state", Mode: 0o755}},
 			Entrypoint: []string{"/worker"}, WorkingDir: "/",
 		}
-		binary, err := images.Compile(context.Background(), image)
-		if err != nil {
-			return err
-		}
-		built, err := images.Assemble(image, binary)
+		built, err := images.Build(context.Background(), image, runtime.GOARCH)
 		if err != nil {
 			return err
 		}
