@@ -18,6 +18,7 @@ seccomp:
   directory: /host/seccomp
 storage:
   type: {{ .Values.storage.type }}
+  gracePeriod: {{ .Values.storage.gracePeriod }}
 checkpoint:
   basePath: {{ .Values.storage.pvc.basePath | quote }}
   criu:

@@ -88,6 +88,9 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
   - apiGroups: [""]
     resources: [events]
     verbs: [create]
+  - apiGroups: [nvidia.com]
+    resources: [dynamocheckpoints]
+    verbs: [list]
 {{- else }} []
 {{- end -}}
 {{- end -}}
@@ -96,7 +99,7 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- define "chrek.ownRules" }}
   - apiGroups: [coordination.k8s.io]
     resources: [leases]
-    verbs: [get, create, update]
+    verbs: [get, list, create, update, delete]
 {{- end -}}
 
 {{/*

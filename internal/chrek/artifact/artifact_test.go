@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func must(t *testing.T, err error) {
@@ -102,6 +103,36 @@ func TestStorageThatCannotExchange(t *testing.T) {
 	must(t, s.Sweep())
 	if _, err := os.Stat(old); !os.IsNotExist(err) {
 		t.Errorf("what was replaced is left: %v", err)
+	}
+}
+
+func TestWhatIsRemovedIsGone(t *testing.T) {
+	base := t.TempDir()
+	s := NewStore(base, "team-a", "node-1")
+	if all, err := s.List(); err != nil || len(all) != 0 {
+		t.Errorf("of no folder: %v, %v", all, err)
+	}
+	store(t, s, "first")
+	draft, err := NewStore(base, "team-a", "node-2").Begin("two")
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(draft.Dir, "pages-1.img"), nil, 0o600))
+	if all, err := s.List(); err != nil || len(all) != 1 || all[0] != "one" {
+		t.Errorf("stored are %v, %v", all, err)
+	}
+	must(t, s.Remove("one"))
+	if err := s.Remove("one"); !errors.Is(err, ErrMissing) {
+		t.Errorf("what is not there: %v", err)
+	}
+	now := time.Now()
+	must(t, os.Chtimes(draft.Dir, now, now.Add(-2*time.Hour)))
+	must(t, s.Abandoned(now.Add(-time.Hour)))
+	if got := names(t, filepath.Join(base, "team-a")); len(got) != 1 {
+		t.Errorf("a draft that is written to is gone, or more is left: %v", got)
+	}
+	must(t, os.Chtimes(filepath.Join(draft.Dir, "pages-1.img"), now, now.Add(-2*time.Hour)))
+	must(t, s.Abandoned(now.Add(-time.Hour)))
+	if got := names(t, filepath.Join(base, "team-a")); len(got) != 0 {
+		t.Errorf("left: %v", got)
 	}
 }
 

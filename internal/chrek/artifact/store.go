@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -142,6 +143,74 @@ func (s *Store) Sweep() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// List names the artifacts that are there, whole or damaged.
+func (s *Store) List() ([]string, error) {
+	entries, err := os.ReadDir(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var all []string
+	for _, entry := range entries {
+		if entry.IsDir() && !strings.HasPrefix(entry.Name(), ".") {
+			all = append(all, entry.Name())
+		}
+	}
+	return all, err
+}
+
+// Remove takes an artifact away: it is there whole or not at all, also for who reads it
+// now, and what an interruption leaves of it is swept like a draft.
+func (s *Store) Remove(id string) error {
+	gone, err := os.MkdirTemp(s.dir, draftPrefix+s.node+"@")
+	if err != nil {
+		return err
+	}
+	if err := unix.Rename(s.Location(id), gone); err != nil {
+		err = fmt.Errorf("remove %s: %w", id, err)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w: %s", ErrMissing, s.Location(id))
+		}
+		return errors.Join(err, os.Remove(gone))
+	}
+	return errors.Join(sync(s.dir), os.RemoveAll(gone))
+}
+
+// Abandoned removes drafts of all nodes in which nothing has been written since a time:
+// a node that is gone does not sweep its own.
+func (s *Store) Abandoned(since time.Time) error {
+	drafts, err := filepath.Glob(filepath.Join(s.dir, draftPrefix+"*"))
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, draft := range drafts {
+		written, err := lastWritten(draft)
+		if err == nil && written.Before(since) {
+			err = os.RemoveAll(draft)
+		}
+		if !errors.Is(err, fs.ErrNotExist) { // its own node may end it meanwhile
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// lastWritten is when something was written last in a folder or its files.
+func lastWritten(dir string) (time.Time, error) {
+	var last time.Time
+	err := filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil && info.ModTime().After(last) {
+			last = info.ModTime()
+		}
+		return err
+	})
+	return last, err
 }
 
 // Manifest reads what an artifact says of itself.

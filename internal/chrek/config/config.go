@@ -1,6 +1,8 @@
 package config
 
 import (
+	"time"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/configfile"
@@ -50,9 +52,12 @@ type Seccomp struct {
 	Directory string `json:"directory"`
 }
 
-// Storage says what kind of storage holds the checkpoints.
+// Storage says what kind of storage holds the checkpoints, and for how long.
 type Storage struct {
 	Type string `json:"type"`
+	// GracePeriod is how long a checkpoint stays that no DynamoCheckpoint and no pod
+	// means any more; 0: for ever.
+	GracePeriod metav1.Duration `json:"gracePeriod"`
 }
 
 // Checkpoint says where checkpoints are and how they are made.
@@ -100,7 +105,7 @@ func Default() *AgentConfiguration {
 		Agent:    Agent{SignalSource: SignalWatcher, ListenAddr: ":8080", LogLevel: "info"},
 		Node:     Node{KubeletSocket: "/host/pod-resources/kubelet.sock"},
 		Seccomp:  Seccomp{Deploy: true, Directory: "/host/seccomp"},
-		Storage:  Storage{Type: StoragePVC},
+		Storage:  Storage{Type: StoragePVC, GracePeriod: metav1.Duration{Duration: 24 * time.Hour}},
 		Checkpoint: Checkpoint{
 			BasePath: "/checkpoints",
 			CRIU: CRIU{

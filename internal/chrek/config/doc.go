@@ -29,6 +29,9 @@
 //	storage:
 //	  # pvc: checkpoints are on a volume that is mounted at checkpoint.basePath.
 //	  type: pvc
+//	  # How long a checkpoint stays that no DynamoCheckpoint and no pod means any more.
+//	  # 0s: for ever.
+//	  gracePeriod: 24h0m0s
 //	checkpoint:
 //	  basePath: /checkpoints
 //	  # Options of CRIU; criu(8) describes them.

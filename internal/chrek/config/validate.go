@@ -55,11 +55,15 @@ func (a Agent) validate(at *field.Path) field.ErrorList {
 }
 
 func (s Storage) validate(at *field.Path) field.ErrorList {
-	if s.Type == StoragePVC {
-		return nil
+	var errs field.ErrorList
+	if s.Type != StoragePVC {
+		errs = append(errs, field.Invalid(at.Child("type"), s.Type,
+			`must be "pvc": only a volume is written to; with any other type checkpoints would be lost with the agent's pod`))
 	}
-	return field.ErrorList{field.Invalid(at.Child("type"), s.Type,
-		`must be "pvc": only a volume is written to; with any other type checkpoints would be lost with the agent's pod`)}
+	if s.GracePeriod.Duration < 0 {
+		errs = append(errs, field.Invalid(at.Child("gracePeriod"), s.GracePeriod.Duration.String(), "must not be negative; 0s removes nothing"))
+	}
+	return errs
 }
 
 func (c CRIU) validate(at *field.Path) field.ErrorList {

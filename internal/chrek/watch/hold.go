@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,8 +25,8 @@ var observer = lease.NewObserver(lease.Awake)
 // hold takes the Lease of an artifact, in the agents' namespace, where tenants write
 // none. The context ends with it: nobody writes to an artifact that is another's.
 func (w *Watcher) hold(ctx context.Context, artifact string) (held context.Context, release func(), err error) {
-	name := "checkpoint-" + w.Namespace + "-" + artifact
-	current, err := w.acquire(ctx, name)
+	name := w.leaseOf(artifact)
+	current, err := w.acquire(ctx, name, leaseDuration)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -42,28 +43,36 @@ func (w *Watcher) hold(ctx context.Context, artifact string) (held context.Conte
 	}, nil
 }
 
-func (w *Watcher) acquire(ctx context.Context, name string) (*coordinationv1.Lease, error) {
+// leaseOf names the Lease of an artifact.
+func (w *Watcher) leaseOf(artifact string) string {
+	return "checkpoint-" + w.Namespace + "-" + artifact
+}
+
+// errHeld says that a Lease is another agent's.
+var errHeld = errors.New("another agent is at it")
+
+func (w *Watcher) acquire(ctx context.Context, name string, duration time.Duration) (*coordinationv1.Lease, error) {
 	leases := w.Client.CoordinationV1().Leases(w.Own)
 	found, err := leases.Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		found = &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: w.Own}}
-		w.claim(found)
+		w.claim(found, duration)
 		return leases.Create(ctx, found, metav1.CreateOptions{})
 	}
 	if err != nil {
 		return nil, err
 	}
 	if holder := lease.Holder(found); holder != w.Identity && observer.Remaining(found) > 0 {
-		return nil, fmt.Errorf("%s has Lease %s/%s", holder, w.Own, name)
+		return nil, fmt.Errorf("%w: %s has Lease %s/%s", errHeld, holder, w.Own, name)
 	}
-	w.claim(found)
+	w.claim(found, duration)
 	return leases.Update(ctx, found, metav1.UpdateOptions{})
 }
 
-func (w *Watcher) claim(l *coordinationv1.Lease) {
+func (w *Watcher) claim(l *coordinationv1.Lease, duration time.Duration) {
 	now := metav1.NowMicro()
 	l.Spec.HolderIdentity, l.Spec.RenewTime = ptr.To(w.Identity), &now
-	l.Spec.LeaseDurationSeconds = ptr.To(int32(leaseDuration.Seconds()))
+	l.Spec.LeaseDurationSeconds = ptr.To(int32(duration.Seconds()))
 }
 
 // renew goes on until the context ends, or ends it when the Lease is lost.
@@ -76,7 +85,7 @@ func (w *Watcher) renew(ctx context.Context, current *coordinationv1.Lease, lost
 			return
 		case <-tick.C:
 		}
-		w.claim(current)
+		w.claim(current, leaseDuration)
 		next, err := w.Client.CoordinationV1().Leases(w.Own).Update(ctx, current, metav1.UpdateOptions{})
 		switch {
 		case err == nil:
@@ -88,17 +97,16 @@ func (w *Watcher) renew(ctx context.Context, current *coordinationv1.Lease, lost
 	}
 }
 
-// free lets others have it at once; if it cannot, they have it when it has expired.
+// free lets others have it at once, and leaves no Lease behind; if it cannot, they have it
+// when it has expired.
 func (w *Watcher) free(ctx context.Context, name string) {
 	ctx, cancel := context.WithTimeout(ctx, renewal)
 	defer cancel()
-	leases := w.Client.CoordinationV1().Leases(w.Own)
-	found, err := leases.Get(ctx, name, metav1.GetOptions{})
+	found, err := w.Client.CoordinationV1().Leases(w.Own).Get(ctx, name, metav1.GetOptions{})
 	if err != nil || lease.Holder(found) != w.Identity {
 		return
 	}
-	found.Spec.HolderIdentity = nil
-	if _, err := leases.Update(ctx, found, metav1.UpdateOptions{}); err != nil {
+	if err := w.remove(ctx, found); err != nil {
 		w.Log.Info("a Lease cannot be given back, and expires", "lease", name, "error", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 
@@ -31,13 +32,17 @@ const (
 
 // Watcher serves the pods of one namespace on one node.
 type Watcher struct {
-	Client    kubernetes.Interface
-	Engine    *engine.Engine
-	Namespace string // whose pods are served
-	Own       string // the agent's namespace, where its Leases are
-	Node      string
-	Identity  string // who this agent is among all
-	Log       *slog.Logger
+	Client kubernetes.Interface
+	// Checkpoints are the DynamoCheckpoints of the namespace that is served.
+	Checkpoints dynamic.ResourceInterface
+	Engine      *engine.Engine
+	Namespace   string // whose pods are served
+	Own         string // the agent's namespace, where its Leases are
+	Node        string
+	Identity    string // who this agent is among all
+	// Grace is how long an artifact stays that nobody means any more; 0: for ever.
+	Grace time.Duration
+	Log   *slog.Logger
 
 	mutex sync.Mutex
 	// begun are the tasks that were begun for a container, and those that have ended.
@@ -75,6 +80,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 			AddFunc: consider, UpdateFunc: func(_, object any) { consider(object) }, DeleteFunc: w.forget,
 		},
 	})
+	w.work.Go(func() { w.tidy(ctx) })
 	controller.RunWithContext(ctx)
 	time.AfterFunc(farewell, stop)
 	w.work.Wait()
@@ -168,6 +174,7 @@ func (w *Watcher) take(ctx context.Context, log *slog.Logger, pod *corev1.Pod, s
 		w.conclude(ctx, log, pod, protocol.ConditionCheckpointed, engine.Outcome{
 			Reason: protocol.ReasonFailed, Message: fmt.Sprintf("annotation %s: %q can be no name of a checkpoint", protocol.AnnotationArtifact, s.Artifact), Finish: func() {},
 		})
+		return true
 	}
 	held, release, err := w.hold(ctx, s.Artifact)
 	if err != nil {

@@ -167,13 +167,7 @@ func run(t *testing.T, args ...string) string {
 // apply makes an object; a pod of a test ends with it.
 func apply(t *testing.T, pod *corev1.Pod) {
 	t.Helper()
-	text, err := json.Marshal(pod)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := command(string(text), "kubectl", "-n", team, "apply", "-f", "-"); err != nil {
-		t.Fatal(err)
-	}
+	applyObject(t, pod)
 	t.Cleanup(func() {
 		if t.Failed() {
 			describe(t, pod.Name)
