@@ -66,8 +66,9 @@ fixtures: ## Build stand-ins for the third-party charts into dist/fixtures: imag
 	@go run ./test/thirdparty/images --out dist/fixtures
 	@go run ./charts/package --fixtures --out dist/fixtures
 
-# The real NATS server, for the demo and the samples; LeaderWorkerSet and the endpoint picker, for the samples.
-dist/fixtures/fixture-%.tar: test/thirdparty/servers/go.mod test/thirdparty/lws/go.mod test/thirdparty/epp/go.mod test/thirdparty/epp/main.go test/thirdparty/images/main.go
+# The real NATS server, for the demo and the samples; LeaderWorkerSet, the endpoint picker and a runtime with Open MPI, for the samples.
+dist/fixtures/fixture-trtllm.tar: $(GO_SOURCES)
+dist/fixtures/fixture-%.tar: test/thirdparty/servers/go.mod test/thirdparty/lws/go.mod test/thirdparty/epp/go.mod test/thirdparty/epp/main.go test/thirdparty/images/main.go test/thirdparty/images/openmpi.go
 	@go run ./test/thirdparty/images --out dist/fixtures fixture-$*
 
 # Render thousands of times, each ten times slower under the race detector, under which the others of test/charts are run.
@@ -127,15 +128,15 @@ e2e-chrek: bin/drydock ## Checkpoints of pods, taken and restored by CRIU on a r
 	@go test -tags e2e -count=1 -timeout 20m -v ./test/chrek/node
 
 .PHONY: samples
-samples: bin/wheelhouse bin/drydock images bin/helm dist/fixtures/fixture-nats.tar dist/fixtures/fixture-lws.tar dist/fixtures/fixture-epp.tar ## Run every graph in SAMPLES=DIR on a real node and print what became of it (root)
+samples: bin/wheelhouse bin/drydock images bin/helm dist/fixtures/fixture-nats.tar dist/fixtures/fixture-lws.tar dist/fixtures/fixture-epp.tar dist/fixtures/fixture-trtllm.tar ## Run every graph in SAMPLES=DIR on a real node and print what became of it (root)
 	@go run ./test/samples --dir "$(SAMPLES)"
 
 .PHONY: chaos
-chaos: bin/wheelhouse bin/drydock bin/helm images dist/fixtures/fixture-nats.tar dist/fixtures/fixture-lws.tar dist/fixtures/fixture-epp.tar ## Disturb a graph on a real node that is asked all the time; a table of tried and held comes last (root)
+chaos: bin/wheelhouse bin/drydock bin/helm images dist/fixtures/fixture-nats.tar dist/fixtures/fixture-lws.tar dist/fixtures/fixture-epp.tar dist/fixtures/fixture-trtllm.tar ## Disturb a graph on a real node that is asked all the time; a table of tried and held comes last (root)
 	@go test -tags e2e,chaos -count=1 -timeout 40m -v -run '^TestChaos$$' ./test/e2e
 
 .PHONY: test-versions
-test-versions: bin/wheelhouse bin/drydock bin/helm images dist/fixtures/fixture-nats.tar dist/fixtures/fixture-lws.tar dist/fixtures/fixture-epp.tar ## The former version's operator and this one's beside each other on a real node (root, and the history of the sources)
+test-versions: bin/wheelhouse bin/drydock bin/helm images dist/fixtures/fixture-nats.tar dist/fixtures/fixture-lws.tar dist/fixtures/fixture-epp.tar dist/fixtures/fixture-trtllm.tar ## The former version's operator and this one's beside each other on a real node (root, and the history of the sources)
 	@go test -tags e2e,beside -count=1 -timeout 40m -v -run '^TestVersionsBesideEachOther$$' ./test/e2e
 
 .PHONY: bench-fleet

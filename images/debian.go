@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -21,7 +22,9 @@ import (
 type Package struct {
 	Pool   string // where the archive has it
 	SHA256 string
-	Files  []string // what the image has of it, by absolute path
+	// Files are what the image has of it, by absolute path: all of a folder, where
+	// that ends with a slash. "/a as /b" is found at /a, and the image has it at /b.
+	Files []string
 }
 
 const (
@@ -37,7 +40,7 @@ var criu = []Package{
 	library("libn/libnet/libnet9_1.3%2bdfsg-3%2bb2_amd64.deb", "2a27e79bb376a1052a77b6373e17b3c2e71b2b2d15bc05d899f2a6318e5d36ea", "libnet.so.9"),
 	library("libn/libnl3/libnl-3-200_3.12.0-2%2bb1_amd64.deb", "a5ca78bbb9d5cc067b78952c5d38b7caac831d42e94b85b91edf1f6f00dfd48a", "libnl-3.so.200"),
 	{"g/glibc/libc6_2.41-12%2bdeb13u5_amd64.deb", "b59b0625cd1a791375d40dab23a4d5d3d0641e3d0a773501becdc3725b7f99cf",
-		[]string{libraries + "libc.so.6", "/usr/lib64/ld-linux-x86-64.so.2"}},
+		[]string{libraries + "libc.so.6", "/usr/lib64/ld-linux-x86-64.so.2 as /lib64/ld-linux-x86-64.so.2"}},
 	library("libb/libbsd/libbsd0_0.12.2-3_amd64.deb", "0383e47d704a5e58080606cbcafd2f2aa725702767ccf8b877fb224d04ff38c5", "libbsd.so.0"),
 	library("libm/libmd/libmd0_1.1.0-2%2bb1_amd64.deb", "7244ec3839b61fac0c1884fe08aaa040f26e8f1f35f1f5d3482eacefd30d1b44", "libmd.so.0"),
 	library("g/gnutls28/libgnutls30t64_3.8.9-3%2bdeb13u4_amd64.deb", "18a8bdfd91c7e3bcb01719d55a2b56849c7160b34f1f52b1c4fdfdd41bf1352b", "libgnutls.so.30"),
@@ -63,7 +66,7 @@ func library(pool, digest, name string) Package {
 }
 
 // contents are the chosen files of a package, each a file of its own where the package
-// has a link. What the kernel looks for in /lib64 lies there.
+// has a link.
 func (p Package) contents(ctx context.Context) ([]File, error) {
 	archive, err := p.fetch(ctx)
 	if err != nil {
@@ -78,12 +81,20 @@ func (p Package) contents(ctx context.Context) ([]File, error) {
 		return nil, fmt.Errorf("unpack %s: %w", archive, err)
 	}
 	var found []File
-	for _, name := range p.Files {
+	for _, wanted := range p.Files {
+		name, as, renamed := strings.Cut(wanted, " as ")
+		if !renamed {
+			as = name
+		}
+		if strings.HasSuffix(name, "/") {
+			found = append(found, all.folder(name)...)
+			continue
+		}
 		content, err := all.resolve(name)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.Pool, err)
 		}
-		found = append(found, File{strings.Replace(name, "/usr/lib64/", "/lib64/", 1), 0o755, content})
+		found = append(found, File{as, 0o755, content})
 	}
 	return append(found, all.copyright()...), nil
 }
@@ -168,10 +179,15 @@ func (u unpacked) resolve(name string) ([]byte, error) {
 
 // copyright are the licences, which go where the programs go.
 func (u unpacked) copyright() []File {
+	return slices.DeleteFunc(u.folder("/usr/share/doc/"), func(f File) bool { return path.Base(f.Path) != "copyright" })
+}
+
+// folder are the files below a folder, without links.
+func (u unpacked) folder(name string) []File {
 	var found []File
-	for name, content := range u.files {
-		if strings.HasPrefix(name, "/usr/share/doc/") && path.Base(name) == "copyright" {
-			found = append(found, File{name, 0o644, content})
+	for at, content := range u.files {
+		if strings.HasPrefix(at, name) {
+			found = append(found, File{at, 0o644, content})
 		}
 	}
 	return found

@@ -9,10 +9,11 @@ import (
 	"time"
 )
 
-// groups: a graph over two nodes waits for LeaderWorkerSet, whose own chart and
-// controller then form the group; a pod that ends is replaced with its group.
+// groups: graphs over two nodes wait for LeaderWorkerSet, whose own chart and
+// controller then form their groups. The one's engine is started by Ray; the other's by
+// the real mpirun, over SSH with the key pair that the operator has made.
 func groups(t *testing.T) {
-	const namespace, selector = "team-a", "leaderworkerset.sigs.k8s.io/name=large-worker"
+	const namespace = "team-a"
 	run(t, "kubectl", "apply", "--server-side", "-n", namespace, "-f", "test/e2e/testdata/group.yaml")
 	eventually(t, 30*time.Second, func() error {
 		out := run(t, "kubectl", "get", "-n", namespace, "dynamographdeployment/large", "-o", `jsonpath={.status.conditions[?(@.type=="Ready")].message}`)
@@ -25,25 +26,49 @@ func groups(t *testing.T) {
 	installGroups(t)
 	// What the message of the graph says.
 	run(t, "wheelhouse", "apply", "-f", fleet, "--yes", "--set", "platform.dynamo-operator.leaderWorkerSet.enabled=true")
-	run(t, "kubectl", "wait", "-n", namespace, "--for=condition=Ready", "--timeout=180s", "dynamographdeployment/large")
-	address, stop := forward(t, namespace, "service/large-frontend")
+	answersByGroup(t, namespace, "large", func() {})
+
+	run(t, "kubectl", "apply", "--server-side", "-n", namespace, "-f", "test/e2e/testdata/ranks.yaml")
+	answersByGroup(t, namespace, "ranks", func() {
+		if log := run(t, "kubectl", "logs", "-n", namespace, "ranks-worker-0"); !strings.Contains(log, `msg="the group is complete" size=4`) {
+			t.Errorf("the leader is ready without its ranks:\n%s", log)
+		}
+		if log := run(t, "kubectl", "logs", "-n", namespace, "ranks-worker-0-1"); !strings.Contains(log, "Accepted publickey for dynamo") {
+			t.Errorf("nobody came to the worker by SSH:\n%s", log)
+		}
+	})
+	run(t, "wheelhouse", "apply", "-f", fleet, "--yes")
+	run(t, "helm", "uninstall", "lws", "-n", "lws-system", "--wait")
+}
+
+// answersByGroup: the leader of a graph's group of two answers, and again after a pod
+// that ended was replaced with its group. What formed is looked at each time.
+func answersByGroup(t *testing.T, namespace, graph string, look func()) {
+	t.Helper()
+	leader := graph + "-worker-0"
+	pods := func() string {
+		return run(t, "kubectl", "get", "pods", "-n", namespace, "-l", "leaderworkerset.sigs.k8s.io/name="+graph+"-worker", "-o", "jsonpath={.items[*].metadata.uid}")
+	}
+	run(t, "kubectl", "wait", "-n", namespace, "--for=condition=Ready", "--timeout=180s", "dynamographdeployment/"+graph)
+	address, stop := forward(t, namespace, "service/"+graph+"-frontend")
 	defer stop()
 	answers := func() error {
 		worker, err := ask(address)
-		if err == nil && worker != "large-worker-0" {
+		if err == nil && worker != leader {
 			err = fmt.Errorf("%s answered, want the leader of the group", worker)
 		}
 		return err
 	}
 	eventually(t, 30*time.Second, answers)
+	look()
 
-	before := run(t, "kubectl", "get", "pods", "-n", namespace, "-l", selector, "-o", "jsonpath={.items[*].metadata.uid}")
+	before := pods()
 	if len(strings.Fields(before)) != 2 {
 		t.Fatalf("the group has pods %q, want 2", before)
 	}
-	run(t, "kubectl", "delete", "pod", "-n", namespace, "large-worker-0-1", "--wait")
+	run(t, "kubectl", "delete", "pod", "-n", namespace, leader+"-1", "--wait")
 	eventually(t, 120*time.Second, func() error {
-		now := run(t, "kubectl", "get", "pods", "-n", namespace, "-l", selector, "-o", "jsonpath={.items[*].metadata.uid}")
+		now := pods()
 		for _, uid := range strings.Fields(before) {
 			if strings.Contains(now, uid) {
 				return fmt.Errorf("pod %s of the group is still there", uid)
@@ -51,9 +76,8 @@ func groups(t *testing.T) {
 		}
 		return answers()
 	})
-	run(t, "kubectl", "delete", "-n", namespace, "dynamographdeployment/large", "--timeout=60s")
-	run(t, "wheelhouse", "apply", "-f", fleet, "--yes")
-	run(t, "helm", "uninstall", "lws", "-n", "lws-system", "--wait")
+	look()
+	run(t, "kubectl", "delete", "-n", namespace, "dynamographdeployment/"+graph, "--timeout=60s")
 }
 
 // installGroups installs LeaderWorkerSet by the chart of its own module.

@@ -24,6 +24,7 @@ const (
 	runtime = "nvcr.io/nvidia/ai-dynamo/vllm-runtime:demo"
 	picker  = "nvcr.io/nvidia/ai-dynamo/frontend:demo"
 	sglang  = "nvcr.io/nvidia/ai-dynamo/sglang-runtime:demo"
+	trtllm  = "nvcr.io/nvidia/ai-dynamo/tensorrtllm-runtime:demo"
 )
 
 // root is the checkout; all commands run there.
@@ -54,6 +55,7 @@ func nodeUp() error {
 		{"drydock", "load", "--name", node, "dist/fixtures/fixture-lws.tar", "--as", "registry.k8s.io/lws/lws:v0.6.1"},
 		{"drydock", "load", "--name", node, "dist/fixtures/fixture-epp.tar", "--as", picker},
 		{"drydock", "load", "--name", node, "dist/images/standin-runtime.tar", "--as", runtime, "--as", sglang},
+		{"drydock", "load", "--name", node, "dist/fixtures/fixture-trtllm.tar", "--as", trtllm},
 	} {
 		if _, err := command(args...); err != nil {
 			return err

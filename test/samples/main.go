@@ -4,8 +4,9 @@
 // it, or not supported by the operator, with the reason from its status. It
 // exits with 1 if a graph is none of these.
 //
-// The runtime images that the files name are answered by the stand-in runtime, those
-// of endpoint pickers by the real one of the Gateway API inference extension;
+// The runtime images that the files name are answered by the stand-in runtime, with the
+// real Open MPI where that starts ranks on several nodes, those of endpoint pickers by
+// the real one of the Gateway API inference extension;
 // Secrets, ConfigMaps and claims that they refer to are created beside them.
 package main
 
@@ -44,7 +45,7 @@ const (
 
 func main() {
 	dir := flag.String("dir", "", "folder with the samples")
-	gpus := flag.Int("gpus", 8, "GPUs that the node advertises")
+	gpus := flag.Int("gpus", 16, "GPUs that the node advertises, by default as many as a sample over several nodes has in all")
 	timeout := flag.Duration("timeout", 4*time.Minute, "how long a graph may take")
 	keep := flag.Bool("keep", false, "leave the node running")
 	output := flag.String("o", "table", "output: table or json")
@@ -98,13 +99,16 @@ func runAll(ctx context.Context, dir string, gpus int, timeout time.Duration, ke
 // prepare brings up the node with a cluster-wide operator and the images that
 // the samples name.
 func prepare(ctx context.Context, samples []*sample, gpus int) (*tryout, error) {
-	images, pickers := map[string]bool{}, map[string]bool{}
+	images, pickers, ranks := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, s := range samples {
 		needs := s.needs()
 		maps.Copy(images, needs.images)
 		maps.Copy(pickers, needs.pickers)
+		maps.Copy(ranks, needs.ranks)
 	}
-	maps.DeleteFunc(pickers, func(image string, _ bool) bool { return images[image] })
+	// The one with Open MPI is a stand-in runtime, too.
+	maps.DeleteFunc(images, func(image string, _ bool) bool { return ranks[image] })
+	maps.DeleteFunc(pickers, func(image string, _ bool) bool { return images[image] || ranks[image] })
 	if err := command(ctx, "drydock", "up", "--name", nodeName, "--gpus", fmt.Sprint(gpus)); err != nil {
 		return nil, err
 	}
@@ -114,6 +118,7 @@ func prepare(ctx context.Context, samples []*sample, gpus int) (*tryout, error) 
 		{"drydock", "load", "--name", nodeName, "dist/fixtures/fixture-nats.tar"},
 		{"drydock", "load", "--name", nodeName, "dist/fixtures/fixture-lws.tar", "--as", groupsImage + ":" + groupsTag},
 		as("dist/images/standin-runtime.tar", images),
+		as("dist/fixtures/fixture-trtllm.tar", ranks),
 		as("dist/fixtures/fixture-epp.tar", pickers),
 	} {
 		if err := command(ctx, load...); err != nil {

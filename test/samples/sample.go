@@ -123,13 +123,14 @@ func stored(object *unstructured.Unstructured, into any) error {
 type needs struct {
 	images     map[string]bool
 	pickers    map[string]bool // images of endpoint pickers
+	ranks      map[string]bool // images in which mpirun starts ranks on several nodes
 	claims     map[string]bool
 	secrets    map[string][]string // name -> keys
 	configMaps map[string][]string
 }
 
 func (s *sample) needs() needs {
-	n := needs{images: map[string]bool{}, pickers: map[string]bool{}, claims: map[string]bool{}, secrets: map[string][]string{}, configMaps: map[string][]string{}}
+	n := needs{images: map[string]bool{}, pickers: map[string]bool{}, ranks: map[string]bool{}, claims: map[string]bool{}, secrets: map[string][]string{}, configMaps: map[string][]string{}}
 	for _, graph := range s.graphs {
 		for _, claim := range graph.Spec.PVCs {
 			if !claim.Create {
@@ -138,7 +139,7 @@ func (s *sample) needs() needs {
 		}
 		n.addEnv(graph.Spec.Envs)
 		for _, service := range graph.Spec.Services {
-			n.addService(service)
+			n.addService(graph.Spec.BackendFramework, service)
 		}
 	}
 	for _, request := range s.requests {
@@ -160,7 +161,7 @@ func (s *sample) needs() needs {
 	return n
 }
 
-func (n needs) addService(service *v1alpha1.DynamoComponentDeploymentSharedSpec) {
+func (n needs) addService(framework v1alpha1.BackendFramework, service *v1alpha1.DynamoComponentDeploymentSharedSpec) {
 	if service == nil {
 		return
 	}
@@ -176,6 +177,8 @@ func (n needs) addService(service *v1alpha1.DynamoComponentDeploymentSharedSpec)
 		case main.Image == "":
 		case service.ComponentType == v1alpha1.ComponentTypeEPP:
 			n.pickers[main.Image] = true
+		case render.MeetsBySSH(framework, service):
+			n.ranks[main.Image] = true
 		default:
 			n.images[main.Image] = true
 		}

@@ -3,6 +3,7 @@ package serving
 import (
 	"context"
 	"log/slog"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -12,7 +13,8 @@ import (
 // Group is the group of processes that one engine runs in; the zero value is
 // none.
 type Group struct {
-	// Size is the number of pods.
+	// Size is the number of processes that say a rank: one in each pod, or as many as
+	// mpirun starts.
 	Size int
 	Rank int
 	// Address is where the leader hears the others, as host:port.
@@ -24,8 +26,23 @@ type Group struct {
 func (g Group) leads() bool   { return g.Size > 1 && g.Rank == 0 }
 func (g Group) follows() bool { return g.Size > 1 && g.Rank > 0 }
 
-// group reads by which flags the engine was told of its group.
+// mpiPort is where rank 0 of those that mpirun has started hears the others.
+const mpiPort = "29600"
+
+// mpirunAddress is the host, and the port, in what mpirun tells its ranks of itself,
+// such as 7.0;tcp://10.0.0.1,10.0.0.2:1234;tcp6://[::1]:1235.
+var mpirunAddress = regexp.MustCompile(`tcp://([^,:;]+)|tcp6://(\[[^\]]+\])`)
+
+// group reads by which flags the engine was told of its group, or, of mpirun, by
+// which variables.
 func (s *settings) group() Group {
+	if ranks := int(s.number("OMPI_COMM_WORLD_SIZE", 1)); ranks > 1 {
+		group := Group{Size: ranks, Rank: int(s.number("OMPI_COMM_WORLD_RANK", 0))}
+		if host := mpirunAddress.FindStringSubmatch(s.getenv("OMPI_MCA_orte_hnp_uri")); host != nil {
+			group.Address = host[1] + host[2] + ":" + mpiPort
+		}
+		return group
+	}
 	size := int(s.number("LWS_GROUP_SIZE", 1))
 	rank := func(flag string, each float64) int { return int(s.number("", 0, flag) / max(each, 1)) }
 	switch {

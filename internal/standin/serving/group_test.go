@@ -35,6 +35,25 @@ func TestGroupOfFlags(t *testing.T) {
 	}
 }
 
+func TestGroupOfMPIRun(t *testing.T) {
+	for uri, want := range map[string]string{
+		"7.0;tcp://10.0.0.1,10.0.1.1:56359;tcp6://[fd00::2]:50787": "10.0.0.1:29600",
+		"7.0;tcp6://[fd00::2]:50787":                               "[fd00::2]:29600",
+	} {
+		variables := map[string]string{"OMPI_COMM_WORLD_SIZE": "8", "OMPI_COMM_WORLD_RANK": "5", "OMPI_MCA_orte_hnp_uri": uri, "LWS_GROUP_SIZE": "2"}
+		c, err := ParsePython([]string{"-m", "dynamo.trtllm"}, func(name string) string { return variables[name] })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(Group{Size: 8, Rank: 5, Address: want}, c.Group); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		if got := port(c.Group.Address); got != mpiPort {
+			t.Errorf("its leader hears it at port %s", got)
+		}
+	}
+}
+
 // TestALeaderIsReadyOnlyWithItsGroup: with the others, and no longer without.
 func TestALeaderIsReadyOnlyWithItsGroup(t *testing.T) {
 	worker := NewWorker(Config{Endpoint: "generate", Group: Group{Size: 2, Address: "x"}}, "pod", nil)

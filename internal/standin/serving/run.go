@@ -107,8 +107,7 @@ func runWorker(ctx context.Context, c Config, getenv func(string) string, log *s
 }
 
 func port(address string) string {
-	_, port, _ := strings.Cut(address, ":")
-	return port
+	return address[strings.LastIndex(address, ":")+1:]
 }
 
 // live takes a worker from loading to its end.

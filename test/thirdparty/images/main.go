@@ -1,7 +1,7 @@
 // Command images builds the container images of the fixture charts: the real
 // NATS and etcd servers, the real controller of LeaderWorkerSet and the real
-// endpoint picker from their Go modules, the client that tests talk to the servers with, and programs that do
-// nothing for the operators of KAI and Grove.
+// endpoint picker from their Go modules, the stand-in runtime with Debian's Open MPI, the client that tests talk
+// to the servers with, and programs that do nothing for the operators of KAI and Grove.
 // It is run in the checkout's root.
 package main
 
@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"time"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/wheelhouse-dev/wheelhouse/images"
 )
 
@@ -27,6 +29,8 @@ const (
 	servers = "test/thirdparty/servers"
 	lws     = "test/thirdparty/lws"
 	epp     = "test/thirdparty/epp"
+	// standin is of this module itself.
+	standin = "cmd/standin"
 )
 
 // catalog has Go packages of these modules instead of the root module.
@@ -61,6 +65,18 @@ var catalog = []images.Image{
 		Name: "fixture-epp", Title: "Endpoint picker, for tests", Package: "github.com/wheelhouse-dev/wheelhouse/test/thirdparty/epp",
 		Binary: "/epp", User: 65532, Group: 65532, Entrypoint: []string{"/epp"}, WorkingDir: "/",
 	},
+	trtllm(),
+}
+
+// trtllm is the stand-in runtime with what starts the ranks of an engine over several
+// nodes. Its shell is a real one, as SSH sessions have it.
+func trtllm() images.Image {
+	i := slices.IndexFunc(images.Catalog, func(image images.Image) bool { return image.Package == standin })
+	image := images.Catalog[i]
+	image.Name, image.Title = "fixture-trtllm", image.Title+", with Open MPI, for tests"
+	image.Links = slices.DeleteFunc(slices.Clone(image.Links), func(link string) bool { return link == "/bin/sh" })
+	image.Debian = openMPI
+	return image
 }
 
 // moduleOf is where a package is built.
@@ -129,11 +145,7 @@ func choose(names []string) (wanted []images.Image, err error) {
 }
 
 func build(ctx context.Context, image images.Image, archive string) error {
-	binary, err := compile(ctx, image.Package)
-	if err != nil {
-		return fmt.Errorf("compile %s: %w", image.Package, err)
-	}
-	assembled, err := images.Assemble(image, binary)
+	assembled, err := assemble(ctx, image)
 	if err != nil {
 		return err
 	}
@@ -145,6 +157,17 @@ func build(ctx context.Context, image images.Image, archive string) error {
 		return err
 	}
 	return file.Close()
+}
+
+func assemble(ctx context.Context, image images.Image) (v1.Image, error) {
+	if image.Package == standin {
+		return images.Build(ctx, image, runtime.GOARCH)
+	}
+	binary, err := compile(ctx, image.Package)
+	if err != nil {
+		return nil, fmt.Errorf("compile %s: %w", image.Package, err)
+	}
+	return images.Assemble(image, binary)
 }
 
 func compile(ctx context.Context, pkg string) ([]byte, error) {
