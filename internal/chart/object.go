@@ -67,6 +67,21 @@ func (o Object) Group() string {
 	return group
 }
 
+// In is the object in another version of its API.
+func (o Object) In(apiVersion string) (Object, error) {
+	var content map[string]any
+	if err := o.Read(&content); err != nil {
+		return Object{}, fmt.Errorf("%s: %w", o, err)
+	}
+	content["apiVersion"] = apiVersion
+	text, err := yaml.Marshal(content)
+	if err != nil {
+		return Object{}, fmt.Errorf("%s: %w", o, err)
+	}
+	o.APIVersion, o.Content, o.converted = apiVersion, string(text), nil
+	return o, nil
+}
+
 func (o Object) String() string {
 	if o.Namespace == "" {
 		return o.Kind + "/" + o.Name

@@ -88,16 +88,24 @@ func newClient(ctx context.Context, s *session.Session, hooks Cluster, release f
 // IsReachable is answered once per run, by the session.
 func (c *client) IsReachable() error { return nil }
 
-// Build parses a manifest. The API server validates what is applied.
-func (c *client) Build(manifest io.Reader, _ bool) (kube.ResourceList, error) {
+// Build parses a manifest. The API server validates what is applied. Helm has
+// hooks alone validated, which run as they are written; all else that is not the
+// plan's comes of a record.
+func (c *client) Build(manifest io.Reader, hook bool) (kube.ResourceList, error) {
 	text, err := io.ReadAll(manifest)
 	if err != nil {
 		return nil, err
 	}
-	if c.planned != nil && string(text) == placeholderFor(c.planned) {
-		if text, err = c.planned.JSON(); err != nil {
-			return nil, err
-		}
+	switch {
+	case c.planned != nil && string(text) == placeholderFor(c.planned):
+		text, err = c.planned.JSON()
+	case !hook:
+		var recorded serving
+		recorded, err = served(c.session, string(text))
+		text = []byte(recorded.rewrite(string(text)))
+	}
+	if err != nil {
+		return nil, err
 	}
 	objects, err := c.Client.Build(bytes.NewReader(text), false)
 	if c.fresh {

@@ -38,6 +38,9 @@ type records struct {
 	secrets typedcorev1.SecretInterface
 	// planned is what is recorded where Helm works on a placeholder.
 	planned *chart.Rendered
+	// returning gives the manifest to which a rollback returns as it can be written
+	// today.
+	returning func(manifest string) (string, error)
 	// fresh is set where there are none: in a namespace that is new.
 	fresh bool
 	// failed is why a revision could not be written. Helm goes on after that, and
@@ -90,6 +93,11 @@ func (r *records) Create(key string, rel release.Releaser) error {
 	}
 	if r.planned != nil {
 		ours.Chart, ours.Manifest, ours.Info.Notes = r.planned.Source(), r.planned.Manifest, r.planned.Notes
+	}
+	if ours.Info.RollbackRevision > 0 {
+		if ours.Manifest, err = r.returning(ours.Manifest); err != nil {
+			return fmt.Errorf("record release %s: %w", ours.Name, err)
+		}
 	}
 	keepLabelsTrue(ours)
 	r.manifests.Wrote(r.key, ours.Version, digestOf(ours))

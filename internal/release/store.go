@@ -235,6 +235,10 @@ func (s *Store) operation(ctx context.Context, key fleet.Key, migrate bool) (*op
 		records:       &records{Secrets: driver.NewSecrets(secrets), secrets: secrets, key: key, manifests: &s.manifests},
 	}
 	op.client.reach = rollout.ReachOf(s.Set, key)
+	op.records.returning = func(manifest string) (string, error) {
+		recorded, err := served(s.session, manifest)
+		return recorded.rewrite(manifest), err
+	}
 	op.records.SetLogger(s.log)
 	op.RESTClientGetter, op.Capabilities = s.session, caps
 	op.KubeClient, op.Releases = op.client, storage.Init(op.records)

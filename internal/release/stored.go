@@ -8,7 +8,6 @@ import (
 	helmrelease "helm.sh/helm/v4/pkg/release/v1"
 	"helm.sh/helm/v4/pkg/storage/driver"
 
-	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
@@ -35,7 +34,7 @@ func (s *Store) Stored(ctx context.Context, key fleet.Key, revision int) (*rollo
 	if !ok {
 		return nil, fmt.Errorf("read release %s: unexpected record %T", key, found)
 	}
-	objects, err := chart.ParseManifest(rel.Manifest)
+	recorded, err := served(s.session, rel.Manifest)
 	if err != nil {
 		return nil, fmt.Errorf("read release %s: %w", key, err)
 	}
@@ -43,9 +42,15 @@ func (s *Store) Stored(ctx context.Context, key fleet.Key, revision int) (*rollo
 	if err != nil {
 		return nil, err
 	}
-	out := &rollout.Stored{Objects: objects, Values: rel.Config, Manifest: digestOf(rel), Verdict: verdict, Reach: rollout.ReachOf(s.Set, key)}
+	out := &rollout.Stored{
+		Objects: recorded.objects, Vanished: recorded.vanished, Values: rel.Config, Manifest: digestOf(rel),
+		Verdict: verdict, Reach: rollout.ReachOf(s.Set, key),
+	}
+	again := *rel
+	again.Manifest = recorded.rewrite(rel.Manifest)
+	out.Again = digestOf(&again)
 	if verdict != rollout.Written {
-		if out.Beyond, err = op.client.beyond(op, objects); err != nil {
+		if out.Beyond, err = op.client.beyond(op, recorded.objects); err != nil {
 			return nil, err
 		}
 	}

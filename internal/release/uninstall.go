@@ -128,25 +128,18 @@ func (c *client) removeAll(p past) error {
 // existing builds the objects of manifests that could exist and may be deleted,
 // each once. Of a kind that the cluster does not serve there are none.
 func (c *client) existing(manifest string) (kube.ResourceList, error) {
-	objects, err := chart.ParseManifest(manifest)
+	recorded, err := served(c.session, manifest)
 	if err != nil {
 		return nil, err
 	}
-	var text []string
+	var once []chart.Object
 	seen := map[string]bool{}
-	for _, object := range objects {
+	for _, object := range recorded.objects {
 		id := object.Group() + " " + object.String()
-		if seen[id] || object.Kept() {
-			continue
+		if !seen[id] && !object.Kept() {
+			once = append(once, object)
 		}
 		seen[id] = true
-		served, err := c.session.Serves(object.APIVersion, object.Kind)
-		if err != nil {
-			return nil, err
-		}
-		if served {
-			text = append(text, object.Content)
-		}
 	}
-	return c.Build(strings.NewReader(strings.Join(text, "\n---\n")), false)
+	return c.Build(strings.NewReader(joined(once)), false)
 }

@@ -214,6 +214,10 @@ func (s *Store) mayReturn(ctx context.Context, key fleet.Key, revision int) (hoo
 	if stored == nil {
 		return false, fmt.Errorf("release %s: Helm no longer keeps revision %d", key, revision)
 	}
+	if len(stored.Vanished) > 0 {
+		return false, fmt.Errorf("release %s: the cluster does not serve every kind of revision %d any more (%s %s, for one)",
+			key, revision, stored.Vanished[0].APIVersion, stored.Vanished[0])
+	}
 	if len(stored.Beyond) > 0 {
 		return false, fmt.Errorf("release %s: wheelhouse did not write revision %d, and it holds what such a record may not restore: %s",
 			key, revision, strings.Join(stored.Beyond, ", "))

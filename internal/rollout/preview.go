@@ -18,7 +18,10 @@ const (
 	ChangeUpdate ChangeAction = "update"
 	ChangeDelete ChangeAction = "delete"
 	// ChangeLeft is an object that would be deleted if it were the release's.
-	ChangeLeft     ChangeAction = "leave"
+	ChangeLeft ChangeAction = "leave"
+	// ChangeForget is an object of a kind that the cluster does not serve any more:
+	// the record loses it.
+	ChangeForget   ChangeAction = "forget"
 	ChangeConflict ChangeAction = "conflict"
 	ChangeRefused  ChangeAction = "refused"
 )

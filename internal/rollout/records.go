@@ -38,7 +38,10 @@ type Record struct {
 
 // Stored is what Helm recorded of one revision of a release.
 type Stored struct {
+	// Objects are in versions that the cluster serves.
 	Objects []chart.Object
+	// Vanished are those of kinds that the cluster does not serve any more.
+	Vanished []chart.Object
 	// Chart and Version name the chart; empty in a damaged record.
 	Chart, Version string
 	// Defaults are the values that the chart and the sub-charts that were on
@@ -46,8 +49,9 @@ type Stored struct {
 	Defaults map[string]any
 	// Values are those that the release was given on top of its defaults.
 	Values map[string]any
-	// Manifest is its digest.
-	Manifest string
+	// Manifest is its digest. Again is that of the record which a return to the
+	// revision makes: objects in versions that have gone come back in others.
+	Manifest, Again string
 	// Verdict says what the record is worth; Reach bounds what it may delete.
 	Verdict Verdict
 	Reach   Reach
@@ -69,6 +73,14 @@ func (s *Stored) objects() []chart.Object {
 		return nil
 	}
 	return s.Objects
+}
+
+// vanished are the objects of kinds that the cluster has no more.
+func (s *Stored) vanished() []chart.Object {
+	if s == nil {
+		return nil
+	}
+	return s.Vanished
 }
 
 // Digest identifies what a release was made from.

@@ -68,9 +68,13 @@ func readRollback(ctx context.Context, step *Step, releases Records) (gone strin
 		}
 		wanted = then.Objects
 		step.reach = now.reach(wanted)
+		if step.manifest != "" {
+			step.manifest = then.Again
+		}
 	}
 	step.target = Target{Release: fleet.Release{Key: step.Key}, Rendered: &chart.Rendered{Objects: wanted}}
 	step.gone, step.kept = without(now.objects(), wanted)
+	step.Changes = forgotten(now, wanted)
 	return "", nil
 }
 
@@ -83,11 +87,22 @@ func unreturnable(step *Step, then *Stored) string {
 	if step.manifest != "" && step.manifest != then.Manifest {
 		return fmt.Sprintf("revision %d of release %s is another one by now: the release was installed anew", step.Revision, step.Key)
 	}
+	if len(then.Vanished) > 0 {
+		return fmt.Sprintf("revision %d of release %s needs kinds that the cluster does not serve any more: %s",
+			step.Revision, step.Key, strings.Join(shortened(vanishedNames(then.Vanished)), ", "))
+	}
 	if len(then.Beyond) > 0 {
 		return fmt.Sprintf("revision %d of release %s was not written by wheelhouse, and it holds what such a record may not restore: %s",
 			step.Revision, step.Key, strings.Join(shortened(then.Beyond), ", "))
 	}
 	return ""
+}
+
+func vanishedNames(objects []chart.Object) (out []string) {
+	for _, o := range objects {
+		out = append(out, o.APIVersion+" "+o.String())
+	}
+	return out
 }
 
 // RollbackPreviewer tells what going back changes, and whose the names are by now.
@@ -133,10 +148,11 @@ func (r *RollbackPlan) Blocked() error {
 // previewRollback asks the server what one step changes.
 func previewRollback(ctx context.Context, step *Step, cluster Comparer, fields Fields) (err error) {
 	wanted := step.target.Rendered.Objects
-	step.Changes, err = cluster.Compare(ctx, Comparison{Release: step.Key, Wanted: wanted, Gone: step.gone, Reach: step.reach, Fields: fields})
+	changes, err := cluster.Compare(ctx, Comparison{Release: step.Key, Wanted: wanted, Gone: step.gone, Reach: step.reach, Fields: fields})
 	if err != nil {
 		return fmt.Errorf("release %s: %w", step.Key, err)
 	}
+	step.Changes = append(step.Changes, changes...)
 	step.Definitions, err = definitions(ctx, cluster, step.Changes, wanted, step.gone)
 	if err != nil {
 		return fmt.Errorf("release %s: %w", step.Key, err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
 
@@ -61,7 +62,7 @@ func (releaseKind) preview(ctx context.Context, step *Step, p *previewing) error
 			return err
 		}
 	}
-	step.returnable = stored != nil && stored.Verdict == Written
+	step.returnable = stored != nil && stored.Verdict == Written && len(stored.Vanished) == 0
 	wanted := step.target.Rendered.Objects
 	step.gone, _ = without(stored.objects(), wanted)
 	changes, err := p.cluster.Compare(ctx, Comparison{
@@ -71,7 +72,7 @@ func (releaseKind) preview(ctx context.Context, step *Step, p *previewing) error
 	if err != nil {
 		return fmt.Errorf("release %s: %w", step.Key, err)
 	}
-	step.Changes = changes
+	step.Changes = append(changes, forgotten(stored, wanted)...)
 	if step.Action.Changes() {
 		if err := step.forecast(p.releases); err != nil {
 			return err
@@ -87,7 +88,7 @@ func (releaseKind) preview(ctx context.Context, step *Step, p *previewing) error
 	if step.Defaults, err = changedDefaults(ctx, p.cluster, stored, step); err != nil {
 		return fmt.Errorf("release %s: %w", step.Key, err)
 	}
-	drift := slices.DeleteFunc(slices.Clone(changes), func(c Change) bool { return c.Action == ChangeLeft })
+	drift := slices.DeleteFunc(slices.Clone(step.Changes), func(c Change) bool { return c.Action == ChangeLeft })
 	if len(drift) > 0 && step.Action == ActionUnchanged {
 		step.Action, step.Reason = ActionRepair, changedByOthers(drift)
 	}
@@ -104,7 +105,23 @@ func (s *Step) refuses(err error) bool {
 	return true
 }
 
+// forgotten are the objects of a record that its next revision cannot have: their
+// kinds have gone, and the objects with them.
+func forgotten(stored *Stored, wanted []chart.Object) (out []Change) {
+	gone, _ := without(stored.vanished(), wanted)
+	for _, o := range gone {
+		out = append(out, Change{
+			Action: ChangeForget, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name,
+			Reason: "the cluster does not serve " + o.APIVersion + " " + o.Kind + " any more; the record loses it",
+		})
+	}
+	return out
+}
+
 func changedByOthers(changes []Change) string {
+	if changes[0].Action == ChangeForget {
+		return "its record names what the cluster does not serve any more"
+	}
 	return fmt.Sprintf("%s and maybe more was changed by another program", changes[0])
 }
 

@@ -4,6 +4,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -14,8 +15,11 @@ import (
 	"time"
 
 	"helm.sh/helm/v4/pkg/action"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
@@ -251,6 +255,42 @@ func (s *Session) Serves(apiVersion, kind string) (bool, error) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// VersionOf is the API version by which the cluster serves a kind today: the given
+// one or, if that has gone, the one that the cluster prefers; empty if the kind has
+// gone. An API that is registered and does not answer is an error: nobody can tell.
+func (s *Session) VersionOf(apiVersion, kind string) (string, error) {
+	gvk := groupVersionKind(apiVersion, kind)
+	m, err := s.Mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+	if meta.IsNoMatchError(err) {
+		m, err = s.Mapper.RESTMapping(gvk.GroupKind())
+	}
+	switch {
+	case meta.IsNoMatchError(err):
+		return "", s.answers(gvk.GroupVersion())
+	case err != nil:
+		return "", fmt.Errorf("find the resource of %s %s: %w", apiVersion, kind, err)
+	}
+	return m.GroupVersionKind.GroupVersion().String(), nil
+}
+
+// answers reports an API version that is registered and does not answer. Of one
+// that does not, discovery lists the group alone.
+func (s *Session) answers(gv schema.GroupVersion) error {
+	groups, err := s.Discovery.ServerGroups()
+	if err != nil {
+		return s.Explain("list the cluster's APIs", err)
+	}
+	for _, group := range groups.Groups {
+		if group.Name == gv.Group && !slices.ContainsFunc(group.Versions, func(v metav1.GroupVersionForDiscovery) bool { return v.Version == gv.Version }) {
+			_, err = s.Discovery.ServerResourcesForGroupVersion(gv.String())
+		}
+	}
+	if err == nil || errors.Is(err, memory.ErrCacheNotFound) || apierrors.IsNotFound(err) {
+		return nil
+	}
+	return fmt.Errorf("the API %s is registered and does not answer, so that nobody can tell what of it there is: %w; see `kubectl get apiservices`", gv, err)
 }
 
 // Mapping finds the resource of a kind.
