@@ -58,7 +58,7 @@ func command() *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&file, "config", "/etc/chrek/config.yaml", "the agent's configuration `file`")
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(preflightCommand(&file), installCommand(), helperCommand())
+	root.AddCommand(preflightCommand(&file), installCommand(), artifactsCommand(&file), helperCommand())
 	return root
 }
 

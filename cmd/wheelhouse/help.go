@@ -41,11 +41,14 @@ var exits = map[string]string{
 	"validate": "0 valid, 1 not",
 	"values":   "0 done, 1 an error; with --unused also 1 if a value has no effect",
 	"explain":  "0 done, 1 nothing renders the object, or another error",
+	"verify":   "0 all are what was stored, 1 some are damaged, or another error",
+	"diff":     "0 they are alike, 2 they differ, 1 an error",
 	"apply":    "0 all is applied and ready, 1 not, or refused",
 }
 
 // online are the commands that talk to a cluster.
-var online = map[string]bool{"explain": true, "plan": true, "apply": true, "status": true, "history": true, "rollback": true, "destroy": true}
+var online = map[string]bool{"explain": true, "plan": true, "apply": true, "status": true, "history": true, "rollback": true, "destroy": true,
+	"ls": true, "inspect": true, "verify": true, "diff": true, "rm": true}
 
 // dressHelp gives every command the same help, and answers to misspelt names.
 func dressHelp(root *cobra.Command) {

@@ -37,7 +37,7 @@ func Run(ctx context.Context, cfg *config.AgentConfiguration, log *slog.Logger) 
 	if cfg.Agent.TargetNamespace == "" {
 		return run(ctx, cfg, log, listener)
 	}
-	watcher, err := newWatcher(cfg, log)
+	watcher, err := newWatcher(cfg, log, "")
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

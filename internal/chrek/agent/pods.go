@@ -45,7 +45,9 @@ func OwnPermissions() []rbacv1.PolicyRule {
 // ownNamespace is where the kubelet tells a pod which namespace it is in.
 const ownNamespace = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
-func newWatcher(cfg *config.AgentConfiguration, log *slog.Logger) (*watch.Watcher, error) {
+// newWatcher is whoever acts on the node for the namespace that is served: the agent, or
+// a program beside it, which is another to Leases.
+func newWatcher(cfg *config.AgentConfiguration, log *slog.Logger, beside string) (*watch.Watcher, error) {
 	node := os.Getenv("NODE_NAME")
 	if node == "" {
 		return nil, errors.New("agent.targetNamespace needs the node's name in the variable NODE_NAME")
@@ -72,7 +74,7 @@ func newWatcher(cfg *config.AgentConfiguration, log *slog.Logger) (*watch.Watche
 	}
 	return &watch.Watcher{
 		Client: client, Checkpoints: objects.Resource(v1alpha1.GroupVersion.WithResource(dynamoCheckpoints)).Namespace(cfg.Agent.TargetNamespace),
-		Grace: cfg.Storage.GracePeriod.Duration, Namespace: cfg.Agent.TargetNamespace, Own: strings.TrimSpace(string(own)), Node: node, Identity: node + "/" + host, Log: log,
+		Grace: cfg.Storage.GracePeriod.Duration, Namespace: cfg.Agent.TargetNamespace, Own: strings.TrimSpace(string(own)), Node: node, Identity: node + "/" + host + beside, Log: log,
 		Engine: &engine.Engine{Config: cfg.Checkpoint, Node: node, Store: artifact.NewStore(cfg.Checkpoint.BasePath, cfg.Agent.TargetNamespace, node)},
 	}, nil
 }

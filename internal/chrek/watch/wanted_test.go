@@ -39,8 +39,8 @@ func TestWhoMeansAnArtifact(t *testing.T) {
 		meaning("broken", protocol.AnnotationRestoreFrom, "failed", corev1.PodFailed),
 	})
 	for artifact, by := range map[string]string{
-		hash:         "DynamoCheckpoint team-a/by-hand",
-		further.Name: "DynamoCheckpoint team-a/" + further.Name,
+		hash:                                 "DynamoCheckpoint team-a/by-hand",
+		further.Name:                         "DynamoCheckpoint team-a/" + further.Name,
 		checkpoint.Hash(moved.Spec.Identity): "DynamoCheckpoint team-a/edited", "former": "DynamoCheckpoint team-a/edited",
 		"taken": "pod team-a/source", "restored": "pod team-a/target", "ended": "", "failed": "",
 	} {

@@ -68,9 +68,10 @@ func knowCheckpoints(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if _, err := command("", "kubectl", "wait", "--for=condition=Established", "--timeout=60s", "-f", definition); err != nil {
-		t.Fatal(err)
-	}
+	await(t, "DynamoCheckpoints are served", func() bool {
+		_, err := command("", "kubectl", "-n", team, "get", "dynamocheckpoints")
+		return err == nil
+	})
 }
 
 func applyObject(t *testing.T, object any) {

@@ -160,6 +160,29 @@ func (s *Store) List() ([]string, error) {
 	return all, err
 }
 
+// Entry looks at one artifact, and reads no more of it than its manifest.
+func (s *Store) Entry(id string) (Entry, error) {
+	e := Entry{ID: id}
+	files, err := os.ReadDir(s.Location(id))
+	if errors.Is(err, fs.ErrNotExist) {
+		return e, fmt.Errorf("%w: %s", ErrMissing, s.Location(id))
+	}
+	if err != nil {
+		return e, err
+	}
+	for _, file := range files {
+		info, err := file.Info()
+		if err != nil {
+			return e, err
+		}
+		e.Size += info.Size()
+	}
+	if e.Manifest, err = s.Manifest(id); err != nil {
+		e.Problem = err.Error()
+	}
+	return e, nil
+}
+
 // Remove takes an artifact away: it is there whole or not at all, also for who reads it
 // now, and what an interruption leaves of it is swept like a draft.
 func (s *Store) Remove(id string) error {
