@@ -146,6 +146,7 @@ bench-fleet: build charts ## Measure the manager against a floor and against hel
 .PHONY: bench-operator
 bench-operator: bin/drydock ## Measure the operator on 1,000 graphs against applying what comes of them
 	@go run ./bench/operator
+	@go run ./bench/operator -version v1beta1
 	@go test -run '^$$' -bench Review ./internal/conversion
 
 .PHONY: fuzz-graphs

@@ -66,7 +66,13 @@ func (b *bench) deploy(ctx context.Context, graphs int) (*deployed, error) {
 	group, grouped := errgroup.WithContext(ctx)
 	group.SetLimit(32)
 	for i := range graphs {
-		group.Go(func() error { return b.admin.Create(grouped, graph(d.namespace, name(i))) })
+		group.Go(func() error {
+			g, err := b.written(graph(d.namespace, name(i)))
+			if err != nil {
+				return err
+			}
+			return b.admin.Create(grouped, g)
+		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
@@ -161,10 +167,18 @@ func (b *bench) editOne(ctx context.Context, namespace, name string) (time.Durat
 	if err := b.admin.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, dgd); err != nil {
 		return 0, err
 	}
-	before := dgd.DeepCopy()
+	before, err := b.written(dgd)
+	if err != nil {
+		return 0, err
+	}
+	dgd = dgd.DeepCopy()
 	dgd.Spec.Services["Frontend"].Envs = []corev1.EnvVar{{Name: "EDITED", Value: "yes"}}
+	after, err := b.written(dgd)
+	if err != nil {
+		return 0, err
+	}
 	began := time.Now()
-	if err := b.admin.Patch(ctx, dgd, client.MergeFrom(before)); err != nil {
+	if err := b.admin.Patch(ctx, after, client.MergeFrom(before)); err != nil {
 		return 0, err
 	}
 	deployment := &appsv1.Deployment{}

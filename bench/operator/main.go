@@ -35,10 +35,11 @@ const (
 
 func main() {
 	graphs := flag.Int("graphs", 1000, "graphs of three services each")
+	version := flag.String("version", "v1alpha1", "the version in which they are written: v1alpha1 or v1beta1")
 	flag.Parse()
 	ctrl.SetLogger(logr.Discard())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *graphs)
+	err := run(ctx, *graphs, *version)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -47,14 +48,16 @@ func main() {
 }
 
 type bench struct {
-	cluster  *cluster.Cluster
-	admin    client.Client
+	cluster *cluster.Cluster
+	admin   client.Client
+	// version is that in which graphs are written and edited.
+	version  string
 	dir      string
 	verdicts verdict.Verdicts
 }
 
-func run(ctx context.Context, graphs int) (err error) {
-	b := &bench{}
+func run(ctx context.Context, graphs int, version string) (err error) {
+	b := &bench{version: version}
 	if b.dir, err = os.MkdirTemp("", "bench-operator-"); err != nil {
 		return err
 	}
@@ -70,7 +73,10 @@ func run(ctx context.Context, graphs int) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.cluster.Down()) }()
-	if err := b.connect(); err != nil {
+	var conversions conversions
+	stop, err := b.connect(&conversions)
+	defer stop()
+	if err != nil {
 		return err
 	}
 	few, err := b.deploy(ctx, graphs/4)
@@ -96,20 +102,31 @@ func run(ctx context.Context, graphs int) (err error) {
 	if err := b.restart(ctx, many); err != nil {
 		return err
 	}
+	if b.version == beta {
+		if err := b.compare(ctx, many, &conversions); err != nil {
+			return err
+		}
+	}
 	return b.verdicts.Print(os.Stdout)
 }
 
-func (b *bench) connect() (err error) {
+// connect installs the kinds, with a converter between their versions where that
+// is needed. Stop ends it.
+func (b *bench) connect(converted *conversions) (stop func(), err error) {
+	stop = func() {}
 	scheme := manager.Scheme()
 	if err := apiextensionsv1.AddToScheme(scheme); err != nil {
-		return err
+		return stop, err
 	}
 	config := rest.CopyConfig(b.cluster.Config)
 	config.UserAgent = "bench" // the operator's is counted
 	if b.admin, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
-		return err
+		return stop, err
 	}
-	return cluster.InstallKinds(b.admin)
+	if b.version == beta {
+		return cluster.InstallVersions(b.admin, converted.convert)
+	}
+	return stop, cluster.InstallKinds(b.admin)
 }
 
 // rest watches an operator with nothing to do.

@@ -11,11 +11,18 @@ import (
 
 func resolved(t *testing.T, spec string) (*Set, error) {
 	t.Helper()
+	return resolvedWith(t, "conversion: {enabled: false}", spec)
+}
+
+// resolvedWith has a chart of CRDs with these values.
+func resolvedWith(t *testing.T, crds, spec string) (*Set, error) {
+	t.Helper()
 	f, err := Load(memory{"f.yaml": head + "spec:\n" + spec}, "f.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return Resolve(f, Input{Files: memory{}, Profiles: fstest.MapFS{}, Defaults: map[string]*Value{
+		ChartCRDs:     values(t, LayerDefaults, crds),
 		ChartChrek:    values(t, LayerDefaults, "{storage: {pvc: {name: chrek-pvc, size: 100Gi, basePath: /checkpoints}}, seccomp: {deploy: true}}"),
 		ChartPlatform: values(t, LayerDefaults, "dynamo-operator: {checkpoint: {storage: {pvc: {pvcName: chrek-pvc, basePath: /checkpoints}}}}"),
 	}})
@@ -202,13 +209,15 @@ func TestNamespacesThatCannotBePrepared(t *testing.T) {
 
 // What would be ignored, or taken for something else, is refused.
 func TestConversionIsAskedForWhereItCanBe(t *testing.T) {
-	for _, test := range []struct{ name, spec, want string }{
-		{"with the CRDs", "  crds: {conversion: true}\n  platforms: [{namespace: a}]\n", ""},
-		{"without them", "  crds: {install: false, conversion: true}\n  platforms: [{namespace: a}]\n", "spec.crds.conversion is true, but this fleet does not install the CRDs"},
-		{"a platform of its name", "  platforms: [{namespace: a, release: dynamo-conversion}]\n", "platform a/dynamo-conversion is called as the release that converts objects"},
+	const serves = "conversion: {enabled: false}"
+	for _, test := range []struct{ name, crds, spec, want string }{
+		{"with the CRDs", serves, "  crds: {conversion: true}\n  platforms: [{namespace: a}]\n", ""},
+		{"with CRDs of one version", "other: 1", "  crds: {conversion: true}\n  platforms: [{namespace: a}]\n", "f.yaml:5:22: spec.crds.conversion is true, but the chart of the CRDs knows no value conversion: it serves one version alone"},
+		{"without them", serves, "  crds: {install: false, conversion: true}\n  platforms: [{namespace: a}]\n", "spec.crds.conversion is true, but this fleet does not install the CRDs"},
+		{"a platform of its name", serves, "  platforms: [{namespace: a, release: dynamo-conversion}]\n", "platform a/dynamo-conversion is called as the release that converts objects"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := resolved(t, test.spec)
+			_, err := resolvedWith(t, test.crds, test.spec)
 			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}

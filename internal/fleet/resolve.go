@@ -156,7 +156,15 @@ func (r *resolver) certificateFact(rel Release, effective *Value) *Value {
 
 // conversionFact tells the CRDs who converts their objects; nil elsewhere.
 func (r *resolver) conversionFact(rel Release) *Value {
-	if rel.Chart != ChartCRDs || len(rel.After) == 0 || r.Defaults[rel.Chart].At("conversion") == nil {
+	if rel.Chart != ChartCRDs || len(rel.After) == 0 {
+		return nil
+	}
+	if r.Defaults[rel.Chart].At("conversion") == nil {
+		r.problems = append(r.problems, Problem{
+			Origin:  r.fleet.CRDs.Conversion.Origin,
+			Message: "spec.crds.conversion is true, but the chart of the CRDs knows no value conversion: it serves one version alone",
+			Fix:     "take a chart that serves both, or set spec.crds.conversion to false",
+		})
 		return nil
 	}
 	out, origin := NewMap(rel.Origin), r.fleet.CRDs.Conversion.Origin

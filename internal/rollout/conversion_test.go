@@ -73,6 +73,29 @@ func TestDefinitionsFollowWhatConvertsThem(t *testing.T) {
 	}
 }
 
+// A certificate that is renewed is renewed once: definitions that do not change trust it by then.
+func TestACertificateIsRenewedOnce(t *testing.T) {
+	deployed := func(target Target) Record {
+		return Record{Key: target.Key, Revision: 1, Status: HelmDeployed, Fleet: "f", Ours: true, Known: true, Digest: target.Digest}
+	}
+	targets := []Target{conversion(), converted(t)}
+	records := map[fleet.Key]Record{}
+	for _, target := range targets {
+		records[target.Key] = deployed(target)
+	}
+	plan := mustPlan(t, &Snapshot{Targets: targets, Records: records, due: []string{"", "expires soon"}})
+	want := []string{
+		"release system/dynamo-conversion | unchanged | ",
+		"certificate system/dynamo-conversion | repair | release system/dynamo-conversion",
+		"gate system/dynamo-conversion | wait | release system/dynamo-conversion, certificate system/dynamo-conversion",
+		"release default/crds | unchanged | gate system/dynamo-conversion",
+		"gate default/crds | wait | release default/crds",
+	}
+	if diff := cmp.Diff(want, stepsOf(plan)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // What converts stays for as long as definitions may ask for it.
 func TestNothingThatGoesBackTakesConversionAway(t *testing.T) {
 	w := &world{converted: []string{"xs.example.com"}}

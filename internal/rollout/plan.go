@@ -89,7 +89,7 @@ func NewPlan(d *Desired, s *Snapshot) (*Plan, error) {
 			// Definitions that ask for it come once it answers, whatever else is waited for.
 			gate.awaited = true
 		}
-		if certificate := s.certificateStep(s.authorityFor(i), release); certificate != nil {
+		if certificate := s.certificateStep(s.authorityFor(i), release); certificate != nil && !keptBefore(release) {
 			gate.Needs = append(gate.Needs, certificate.ID)
 			plan.Steps = append(plan.Steps, *certificate)
 		}

@@ -179,7 +179,7 @@ func releaseStatus(ctx context.Context, record Record, target Target, cluster St
 		return status, nil
 	}
 	err := cluster.AwaitReady(ctx, Gate{
-		Release: target.Key, Objects: target.Rendered.Objects, Marker: markerOf(target), Patience: gateGlance,
+		Release: target.Key, Objects: target.Rendered.Objects, Marker: markerOf(target), Runs: converts(target.Key), Patience: gateGlance,
 		Note: func(note string) { status.Optional = append(status.Optional, note) },
 	}, func(string) {})
 	if err != nil {

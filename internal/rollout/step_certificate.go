@@ -46,6 +46,12 @@ func (s *Snapshot) certificateStep(of int, release Step) *Step {
 	}
 }
 
+// keptBefore reports whether the certificate that a release's CRDs ask for is looked after
+// with what converts, and nothing of the CRDs changes after that.
+func keptBefore(release Step) bool {
+	return !release.Action.Changes() && slices.ContainsFunc(release.target.After, converts)
+}
+
 // authorityFor is the target whose authority is due with a target: its own, but
 // the one that converts waits for the certificate that CRDs ask for.
 func (s *Snapshot) authorityFor(i int) int {

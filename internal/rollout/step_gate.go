@@ -27,7 +27,7 @@ func (gateKind) do(ctx context.Context, s Step, e *execution, progress func(stri
 	}
 	var notes []string
 	err := e.cluster.AwaitReady(ctx, Gate{
-		Release: target.Key, Objects: target.Rendered.Objects, Patience: e.Patience, Marker: markerOf(target),
+		Release: target.Key, Objects: target.Rendered.Objects, Patience: e.Patience, Marker: markerOf(target), Runs: converts(target.Key),
 		Changed: slices.ContainsFunc(s.Needs, e.wroteRelease),
 		Note:    func(note string) { notes = append(notes, note) },
 	}, progress)
@@ -42,6 +42,8 @@ type Gate struct {
 	// Marker is the namespace for whose Lease, by which a restricted operator
 	// claims it, is waited as well; empty for none.
 	Marker string
+	// Runs says that a Deployment which was scaled to 0 is not ready.
+	Runs bool
 	// Changed says that this run wrote the release, so what ran before it proves
 	// nothing.
 	Changed bool

@@ -20,9 +20,10 @@ import (
 )
 
 // InstallVersions creates our CRDs with all their versions, between which this
-// process converts until stop is called, and waits until they are served.
-func InstallVersions(c client.Client) (stop func(), err error) {
-	server := httptest.NewTLSServer(http.HandlerFunc(convert))
+// process converts until stop is called, by Convert or around it, and waits until
+// they are served.
+func InstallVersions(c client.Client, convert http.HandlerFunc) (stop func(), err error) {
+	server := httptest.NewTLSServer(convert)
 	definitions, err := fs.Glob(charts.FS(), "crds/definitions/*.yaml")
 	if err != nil {
 		return server.Close, err
@@ -72,7 +73,8 @@ func installVersions(c client.Client, name string, server *httptest.Server) erro
 	return err
 }
 
-func convert(w http.ResponseWriter, r *http.Request) {
+// Convert answers an API server that wants objects converted, as the real program does.
+func Convert(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err == nil {
 		body, err = conversion.Review(body)

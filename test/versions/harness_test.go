@@ -51,7 +51,7 @@ var admin = sync.OnceValues(func() (client.Client, error) {
 	}
 	c, err := client.New(shared.Config, client.Options{Scheme: scheme})
 	if err == nil {
-		stopConverting, err = cluster.InstallVersions(c)
+		stopConverting, err = cluster.InstallVersions(c, cluster.Convert)
 	}
 	return c, err
 })

@@ -59,7 +59,11 @@ func (w *Waiter) AwaitReady(ctx context.Context, gate rollout.Gate, report func(
 		case readiness.Optional(object.Annotations):
 			optional = append(optional, object)
 		default:
-			group.Go(func() error { return w.awaitObject(gctx, object, judgeBy(rule), gate, report) })
+			judge := judgeBy(rule)
+			if gate.Runs {
+				judge = running(judge)
+			}
+			group.Go(func() error { return w.awaitObject(gctx, object, judge, gate, report) })
 		}
 	}
 	if err := group.Wait(); err != nil {
@@ -90,6 +94,20 @@ func judgeBy(rule *readiness.Rule) judgement {
 		}
 		ready, message := rule.Ready(u.Object)
 		return verdict{ready: ready, message: message}
+	}
+}
+
+// running takes what was scaled to 0 for what is not ready, whatever its kind says.
+func running(judge judgement) judgement {
+	return func(u *unstructured.Unstructured) verdict {
+		out := judge(u)
+		if !out.ready {
+			return out
+		}
+		if replicas, says, err := unstructured.NestedInt64(u.Object, "spec", "replicas"); err == nil && says && replicas == 0 {
+			return verdict{message: "it was scaled to 0"}
+		}
+		return out
 	}
 }
 

@@ -54,3 +54,17 @@ func TestAMarkerIsBelievedWhenItWasRenewedBeforeOurEyes(t *testing.T) {
 		}
 	}
 }
+
+// Kubernetes calls a Deployment of which nobody wants a pod complete. One that must run is not.
+func TestWhatMustRunIsNotReadyScaledToNothing(t *testing.T) {
+	complete := func(*unstructured.Unstructured) verdict { return verdict{ready: true} }
+	for replicas, want := range map[int64]bool{0: false, 2: true} {
+		live := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"replicas": replicas}}}
+		if got := running(complete)(live); got.ready != want || got.ready == (got.message == "it was scaled to 0") {
+			t.Errorf("%d replicas: %+v", replicas, got)
+		}
+	}
+	if got := running(judge)(nil); got.ready || got.message != "does not exist yet" {
+		t.Errorf("without it: %+v", got)
+	}
+}
