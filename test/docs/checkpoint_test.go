@@ -6,9 +6,11 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/conversion"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/validate"
@@ -41,10 +43,10 @@ type oneFile string
 func (f oneFile) Read(string) ([]byte, error) { return []byte(f), nil }
 func (oneFile) Glob(string) ([]string, error) { return nil, nil }
 
-// Its two examples are a fleet whose engine is on, and a graph that it can have.
+// Its examples are a fleet whose engine is on, and a graph that it can have, in both versions.
 func TestTheCheckpointPageCanBeCopied(t *testing.T) {
 	blocks := example.FindAllStringSubmatch(checkpointPage(t), -1)
-	if len(blocks) != 2 {
+	if len(blocks) != 3 {
 		t.Fatalf("%d examples", len(blocks))
 	}
 	files := oneFile(blocks[0][1])
@@ -65,11 +67,25 @@ func TestTheCheckpointPageCanBeCopied(t *testing.T) {
 	if engines != 1 {
 		t.Errorf("%d engines", engines)
 	}
-	graph := &v1alpha1.DynamoGraphDeployment{}
-	if err := yaml.UnmarshalStrict([]byte(blocks[1][1]), graph); err != nil {
-		t.Fatal(err)
+	var graphs []*v1alpha1.DynamoGraphDeployment
+	for _, block := range blocks[1:] {
+		data, err := yaml.YAMLToJSON([]byte(block[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data, err = conversion.Object(data, v1alpha1.GroupVersion.String()); err != nil {
+			t.Fatal(err)
+		}
+		graph := &v1alpha1.DynamoGraphDeployment{}
+		if err := yaml.UnmarshalStrict(data, graph); err != nil {
+			t.Fatal(err)
+		}
+		if errs, _ := validate.Graph(graph, config.Default()); len(errs) > 0 || !graph.Spec.Services["Worker"].Checkpoint.Enabled || !strings.HasPrefix(graph.Namespace, "team") {
+			t.Errorf("%v", errs.ToAggregate())
+		}
+		graphs = append(graphs, graph)
 	}
-	if errs, _ := validate.Graph(graph, config.Default()); len(errs) > 0 || !graph.Spec.Services["Worker"].Checkpoint.Enabled || !strings.HasPrefix(graph.Namespace, "team") {
-		t.Errorf("%v", errs.ToAggregate())
+	if diff := cmp.Diff(graphs[0].Spec, graphs[1].Spec); diff != "" {
+		t.Errorf("the versions differ (-v1beta1 +v1alpha1):\n%s", diff)
 	}
 }
