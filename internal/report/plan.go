@@ -57,6 +57,27 @@ func Warnings(w io.Writer, p *rollout.Plan) error {
 	return nil
 }
 
+// admitted tells what admission would do to objects that are as they should be.
+func admitted(w io.Writer, p *rollout.Plan) error {
+	var objects, fields []string
+	for _, step := range p.Steps {
+		if step.Action.Changes() {
+			continue
+		}
+		for _, change := range step.Admitted {
+			objects, fields = append(objects, change.String()), append(fields, change.Admission...)
+		}
+	}
+	if len(objects) == 0 {
+		return nil
+	}
+	slices.Sort(fields)
+	note := fmt.Sprintf("note: policies, webhooks or defaults of the cluster would change %s on a write (%s; %s); that is no drift, and nothing is written for it",
+		count(len(objects), "object"), few(objects), few(slices.Compact(fields)))
+	_, err := fmt.Fprintln(w, wrap(w, note))
+	return err
+}
+
 // OwnershipTable prints whose some objects are, and a command to look at each;
 // nothing if there are none.
 func OwnershipTable(w io.Writer, rows []rollout.Ownership) error {
@@ -79,6 +100,9 @@ func changeLines(c rollout.Change) []string {
 	text := fmt.Sprintf("%-8s %s", c.Action, c)
 	if c.Pods > 0 {
 		text += " (replaces " + Count(c.Pods, "pod") + ")"
+	}
+	if len(c.Admission) > 0 {
+		text += " (by admission: " + few(c.Admission) + ")"
 	}
 	if c.Reason != "" {
 		text += ": " + c.Reason
@@ -140,6 +164,9 @@ func planSummary(w io.Writer, p *rollout.Plan) error {
 		if _, err := fmt.Fprintf(w, "%d releases or objects exist already; apply takes them over, as they are, with --adopt\n", n); err != nil {
 			return err
 		}
+	}
+	if err := admitted(w, p); err != nil {
+		return err
 	}
 	if !p.Changes() {
 		_, err := fmt.Fprintf(w, "No changes: %s.\n", state(unchanged, "release", "is as the file wants it", "are as the file wants them"))

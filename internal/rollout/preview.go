@@ -39,6 +39,9 @@ type Change struct {
 	// Warnings are what the API server says although it accepts the change, and
 	// what would keep the pods of a workload from being made.
 	Warnings []string `json:"warnings,omitempty"`
+	// Admission lists the fields that policies and webhooks of the cluster would
+	// change if the object were written, and then nothing else changes.
+	Admission []string `json:"admission,omitempty"`
 	// Pods counts the pods that the change replaces.
 	Pods int `json:"pods,omitempty"`
 	// Digest identifies the object as it is, this very one, and as it would be.

@@ -70,6 +70,9 @@ type Step struct {
 	Revision int `json:"revision,omitempty"`
 	// Changes is what a release step does, after Preview.
 	Changes []Change `json:"changes,omitempty"`
+	// Admitted are objects of a step that changes nothing, which admission would
+	// change if they were written.
+	Admitted []Change `json:"admitted,omitempty"`
 	// Definitions says what the step does to live objects by changing their
 	// CRDs, after Preview.
 	Definitions []*crdsafety.Report `json:"definitions,omitempty"`

@@ -88,11 +88,22 @@ func (releaseKind) preview(ctx context.Context, step *Step, p *previewing) error
 	if step.Defaults, err = changedDefaults(ctx, p.cluster, stored, step); err != nil {
 		return fmt.Errorf("release %s: %w", step.Key, err)
 	}
-	drift := slices.DeleteFunc(slices.Clone(step.Changes), func(c Change) bool { return c.Action == ChangeLeft })
-	if len(drift) > 0 && step.Action == ActionUnchanged {
-		step.Action, step.Reason = ActionRepair, changedByOthers(drift)
+	if step.Action == ActionUnchanged {
+		step.drifted()
 	}
 	return nil
+}
+
+// drifted makes a repair of an unchanged step whose objects are not as they should
+// be. What admission would do to them if they were written is no drift.
+func (s *Step) drifted() {
+	s.Admitted = slices.DeleteFunc(slices.Clone(s.Changes), func(c Change) bool { return len(c.Admission) == 0 })
+	drift := slices.DeleteFunc(slices.Clone(s.Changes), func(c Change) bool { return c.Action == ChangeLeft || len(c.Admission) > 0 })
+	if len(drift) > 0 {
+		s.Action, s.Reason = ActionRepair, changedByOthers(drift)
+		return
+	}
+	s.Changes = slices.DeleteFunc(s.Changes, func(c Change) bool { return len(c.Admission) > 0 })
 }
 
 // refuses makes a record that was altered the reason why a step cannot be done.

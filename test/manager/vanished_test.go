@@ -244,8 +244,8 @@ func (v vanishing) undefine() {
 func (v vanishing) until(done func() bool) {
 	v.t.Helper()
 	for began := time.Now(); !done(); time.Sleep(200 * time.Millisecond) {
-		if time.Since(began) > time.Minute {
-			v.t.Fatal("the API server does not follow the definition")
+		if time.Since(began) > 3*time.Minute {
+			v.t.Fatal("the API server does not follow")
 		}
 	}
 }

@@ -151,6 +151,7 @@ func (p Previewer) tryUpdate(ctx context.Context, client dynamic.ResourceInterfa
 		return nil, nil
 	}
 	change.Action, change.Digest = rollout.ChangeUpdate, identityDigest(live, after)
+	change.Admission = byAdmission(live, wanted, after)
 	if c.Text {
 		change.After = readable(after)
 	}
