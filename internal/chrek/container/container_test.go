@@ -23,11 +23,22 @@ func must(t *testing.T, errs ...error) {
 	}
 }
 
+// users is the user namespace of the agent, as /proc names it.
+const users = "user:[1]"
+
+// procOf is a /proc without processes.
+func procOf(t *testing.T) string {
+	t.Helper()
+	proc := t.TempDir()
+	must(t, os.MkdirAll(filepath.Join(proc, "self/ns"), 0o755), os.Symlink(users, filepath.Join(proc, "self/ns/user")))
+	return proc
+}
+
 // process writes what /proc says of one.
 func process(t *testing.T, proc string, pid int, group, comm, status string) {
 	t.Helper()
 	dir := filepath.Join(proc, strconv.Itoa(pid))
-	must(t, os.MkdirAll(filepath.Join(dir, "fd"), 0o755), os.WriteFile(filepath.Join(dir, "cgroup"), []byte(group), 0o600),
+	must(t, os.MkdirAll(filepath.Join(dir, "fd"), 0o755), os.Mkdir(filepath.Join(dir, "ns"), 0o755), os.Symlink(users, filepath.Join(dir, "ns/user")), os.WriteFile(filepath.Join(dir, "cgroup"), []byte(group), 0o600),
 		os.WriteFile(filepath.Join(dir, "comm"), []byte(comm+"\n"), 0o600), os.WriteFile(filepath.Join(dir, "status"), []byte(status), 0o600))
 }
 
@@ -43,7 +54,7 @@ func TestIDs(t *testing.T) {
 }
 
 func TestTheWorkerIsFoundBesideItsPlaceholder(t *testing.T) {
-	proc := t.TempDir()
+	proc := procOf(t)
 	ours, others := "4:memory:/kubepods/pod1/"+id+"\n", "4:memory:/kubepods/pod1/fedc\n"
 	process(t, proc, 1, "4:memory:/\n", "init", "PPid:\t0\nUid:\t0\t0\t0\t0\nNSpid:\t1\n")
 	process(t, proc, 90, others, "pause", "PPid:\t80\nUid:\t0\t0\t0\t0\nNSpid:\t90\t1\n")
@@ -75,6 +86,26 @@ func TestTheWorkerIsFoundBesideItsPlaceholder(t *testing.T) {
 	must(t, os.Symlink("pipe:[7]", filepath.Join(proc, "120/fd/1")), os.Symlink("/dev/null", filepath.Join(proc, "120/fd/2")))
 	if got := Output(proc, 120); len(got) != 1 || got[1] != "pipe:[7]" {
 		t.Errorf("output: %v", got)
+	}
+}
+
+// TestAProcessWithMountsOfItsOwnIsNotActedOn: in a user namespace anybody can mount an
+// overlay whose upper folder is called as another pod's, and a checkpoint would have that.
+func TestAProcessWithMountsOfItsOwnIsNotActedOn(t *testing.T) {
+	proc, ours := procOf(t), "4:memory:/kubepods/pod1/"+id+"\n"
+	process(t, proc, 100, ours, "worker", "PPid:\t80\nUid:\t0\t0\t0\t0\nNSpid:\t100\t1\n")
+	process(t, proc, 120, ours, "rogue", "PPid:\t100\nUid:\t0\t0\t0\t0\nNSpid:\t120\t22\t1\n")
+	other := func(pid string) {
+		link := filepath.Join(proc, pid, "ns/user")
+		must(t, os.Remove(link), os.Symlink("user:[2]", link))
+	}
+	other("120")
+	if found, err := Find(proc, id); err != nil || found.Worker.PID != 100 {
+		t.Errorf("the worker is %+v, %v", found.Worker, err)
+	}
+	other("100")
+	if _, err := Find(proc, id); err == nil || !strings.Contains(err.Error(), "user namespace of its own") {
+		t.Errorf("got %v", err)
 	}
 }
 

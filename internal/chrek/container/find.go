@@ -23,6 +23,8 @@ type Process struct {
 	Inside []int
 	Comm   string
 	Rights Rights
+	// users is its user namespace.
+	users string
 }
 
 // Rights are what confines a process, or does not.
@@ -70,7 +72,11 @@ func Find(proc, id string) (Container, error) {
 			all = append(all, p)
 		}
 	}
-	return choose(all, id)
+	own, err := os.Readlink(filepath.Join(proc, "self", "ns", "user"))
+	if err != nil {
+		return Container{}, err
+	}
+	return choose(all, own, id)
 }
 
 // in reports whether a process is in the container's cgroup.
@@ -79,7 +85,9 @@ func in(proc string, pid int, id string) bool {
 	return err == nil && strings.Contains(string(groups), id)
 }
 
-func choose(all []Process, id string) (Container, error) {
+// choose takes no process in a user namespace that is not the agent's: who makes one can
+// mount there, and the names of its mounts would be the agent's to open.
+func choose(all []Process, own, id string) (Container, error) {
 	c := Container{All: all}
 	for _, p := range all {
 		if first(p) && (c.Init.PID == 0 || len(p.Inside) < len(c.Init.Inside)) {
@@ -89,9 +97,12 @@ func choose(all []Process, id string) (Container, error) {
 	if c.Init.PID == 0 {
 		return c, fmt.Errorf("container %s has no process on this node", id)
 	}
+	if c.Init.users != own {
+		return c, fmt.Errorf("container %s is in a user namespace of its own (hostUsers: false, or made by its process), which is not supported", id)
+	}
 	c.Worker = c.Init
 	for _, p := range all {
-		if first(p) && p.Parent == c.Init.PID && len(p.Inside) == len(c.Init.Inside)+1 {
+		if p.users == own && first(p) && p.Parent == c.Init.PID && len(p.Inside) == len(c.Init.Inside)+1 {
 			c.Worker = p
 		}
 	}
@@ -111,7 +122,12 @@ func read(proc string, pid int) (Process, error) {
 	if err != nil {
 		return Process{}, err
 	}
-	return parse(pid, string(status), strings.TrimSpace(string(comm)))
+	p, err := parse(pid, string(status), strings.TrimSpace(string(comm)))
+	if err != nil {
+		return p, err
+	}
+	p.users, err = os.Readlink(filepath.Join(dir, "ns", "user"))
+	return p, err
 }
 
 func parse(pid int, status, comm string) (Process, error) {

@@ -2,11 +2,15 @@ package criu
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/config"
 )
@@ -39,6 +43,55 @@ func TestEachPipeIsReplacedOnce(t *testing.T) {
 		if got := outputs(RestoreRequest{Output: tc.output}); !slices.Equal(got, tc.want) {
 			t.Errorf("%s: %v, want %v", name, got, tc.want)
 		}
+	}
+}
+
+// TestWhatIsMountedWithinAVolumeStaysOut: a Secret, or a volume of any size.
+func TestWhatIsMountedWithinAVolumeStaysOut(t *testing.T) {
+	points := []string{"/data", "/data/models", "/database", "/etc/hosts"}
+	for point, want := range map[string][]string{
+		"/": {"./data", "./data/models", "./database", "./etc/hosts"}, "/data": {"./models"}, "/dev/shm": nil,
+	} {
+		if got := beneath(point, points); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", point, got, want)
+		}
+	}
+}
+
+// TestOnlyAPipeIsInherited: what a waiting process has as its output is its own choice.
+func TestOnlyAPipeIsInherited(t *testing.T) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = read.Close(), write.Close() }()
+	fd := func(file *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", file.Fd()) }
+	pipe, err := openPipe(fd(write))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pipe.WriteString("x"); err != nil {
+		t.Error(err)
+	}
+	if err := pipe.Close(); err != nil {
+		t.Error(err)
+	}
+	file, err := os.Create(filepath.Join(t.TempDir(), "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	for _, path := range []string{fd(file), "/dev/null"} {
+		if _, err := openPipe(path); err == nil || !strings.Contains(err.Error(), "no pipe") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	lonely := filepath.Join(t.TempDir(), "lonely")
+	if err := unix.Mkfifo(lonely, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openPipe(lonely); !errors.Is(err, unix.ENXIO) {
+		t.Errorf("a pipe that nobody reads is waited for: %v", err)
 	}
 }
 

@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	gocriu "github.com/checkpoint-restore/go-criu/v8"
@@ -86,7 +88,7 @@ func (f *frozen) PostDump() error {
 
 func (f *frozen) files() error {
 	r := f.request
-	if err := capture(r.Upper, true, r, r.Layers[0]); err != nil {
+	if err := capture(r.Upper, true, slices.Concat(r.Exclude, beneath("/", r.Points)), filepath.Join(r.Dir, r.Layers[0])); err != nil {
 		return fmt.Errorf("the files that the container changed: %w", err)
 	}
 	for i, point := range r.Volumes {
@@ -94,7 +96,7 @@ func (f *frozen) files() error {
 		if err != nil {
 			return err
 		}
-		err = capture(fmt.Sprintf("/proc/self/fd/%d", volume.Fd()), false, r, r.Layers[i+1])
+		err = capture(fmt.Sprintf("/proc/self/fd/%d", volume.Fd()), false, beneath(point, r.Points), filepath.Join(r.Dir, r.Layers[i+1]))
 		if err := errors.Join(err, volume.Close()); err != nil {
 			return fmt.Errorf("the volume %s: %w", point, err)
 		}
@@ -102,19 +104,24 @@ func (f *frozen) files() error {
 	return nil
 }
 
-func capture(dir string, overlay bool, r DumpRequest, name string) error {
-	out, err := os.OpenFile(filepath.Join(r.Dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+func capture(dir string, overlay bool, exclude []string, file string) error {
+	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
+	return errors.Join(layer.Capture(dir, overlay, exclude, out), out.Close())
+}
+
+// beneath excludes what is mounted within a mount: it is made by whoever mounts, and may be
+// a Secret or a volume of any size.
+func beneath(point string, points []string) []string {
 	var exclude []string
-	if overlay { // what is mounted on is made by whoever mounts
-		exclude = append(exclude, r.Exclude...)
-		for _, point := range r.Points {
-			exclude = append(exclude, "."+point)
+	for _, other := range points {
+		if inside, ok := strings.CutPrefix(other, strings.TrimSuffix(point, "/")+"/"); ok && inside != "" {
+			exclude = append(exclude, "./"+inside)
 		}
 	}
-	return errors.Join(layer.Capture(dir, overlay, exclude, out), out.Close())
+	return exclude
 }
 
 // enter puts the calling thread into namespaces of a process.

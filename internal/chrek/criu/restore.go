@@ -94,7 +94,7 @@ func stage(r RestoreRequest, reply *RestoreReply) error {
 func inherited(r RestoreRequest) ([]*os.File, error) {
 	var files []*os.File
 	for _, fd := range outputs(r) {
-		file, err := os.OpenFile(fmt.Sprintf("/proc/%d/fd/%d", r.PID, fd), os.O_WRONLY, 0)
+		file, err := openPipe(fmt.Sprintf("/proc/%d/fd/%d", r.PID, fd))
 		if err != nil {
 			return nil, fmt.Errorf("open the pod's output: %w", err)
 		}
@@ -108,6 +108,31 @@ func inherited(r RestoreRequest) ([]*os.File, error) {
 		files = append(files, file)
 	}
 	return files, nil
+}
+
+// openPipe opens a pipe for writing, and nothing else: what a process has there is its own
+// choice, a device too, and we may open more than it may. Nor does it wait for a reader.
+func openPipe(path string) (*os.File, error) {
+	at, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = unix.Close(at) }()
+	var stat unix.Stat_t
+	if err := unix.Fstat(at, &stat); err != nil {
+		return nil, err
+	}
+	if stat.Mode&unix.S_IFMT != unix.S_IFIFO {
+		return nil, fmt.Errorf("%s is no pipe", path)
+	}
+	fd, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", at), unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.SetNonblock(fd, false); err != nil {
+		return nil, errors.Join(err, unix.Close(fd))
+	}
+	return os.NewFile(uintptr(fd), path), nil
 }
 
 // outputs are the file descriptors whose pipes are replaced, each pipe once.

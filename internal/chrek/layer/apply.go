@@ -34,7 +34,7 @@ func Apply(dir string, in io.Reader) error {
 		if err != nil {
 			return err
 		}
-		if !clean(h.Name) || count >= MaxEntries {
+		if !clean(h.Name) || count >= most {
 			return fmt.Errorf("entry %d, %q: no name of a layer, or one too many", count, h.Name)
 		}
 		if err := a.entry(h, archive); err != nil {
@@ -161,6 +161,9 @@ func (a *apply) own(name string, h *tar.Header, file *os.File) error {
 			attribute, ours := strings.CutPrefix(key, recordXattr)
 			if !ours {
 				continue
+			}
+			if !carries(attribute) {
+				return fmt.Errorf("attribute %q, which is not carried", attribute)
 			}
 			raw, err := hex.DecodeString(value)
 			if err != nil {

@@ -26,8 +26,12 @@ const (
 	recordXattr    = "CHREK.xattr."
 )
 
-// MaxEntries is how many files a layer has at most.
-const MaxEntries = 1_000_000
+// most is how many files a layer has at most: none is written while a process stands still
+// for as long as it takes to find out how many there are.
+var most = 1_000_000
+
+// deepest is how many folders lie in each other at most: each is open while the next is read.
+const deepest = 200
 
 // Blocked says that a file cannot be carried to another pod.
 type Blocked struct{ Path, Why string }
@@ -44,7 +48,11 @@ func Capture(dir string, overlay bool, exclude []string, out io.Writer) error {
 	}
 	defer func() { _ = root.Close() }()
 	c := &capture{root: root, overlay: overlay, exclude: exclude, out: tar.NewWriter(out), links: map[inode]string{}}
-	if err := fs.WalkDir(root.FS(), ".", c.visit); err != nil {
+	top, err := root.Open(".")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(c.walk(".", top), top.Close()); err != nil {
 		return err
 	}
 	return c.out.Close()
@@ -61,21 +69,34 @@ type capture struct {
 	count   int
 }
 
-func (c *capture) visit(name string, entry fs.DirEntry, err error) error {
-	if err != nil {
-		return err
-	}
-	if name == "." {
-		return nil
-	}
-	if excluded(name, c.exclude) {
-		if entry.IsDir() {
-			return fs.SkipDir
+// walk goes through a folder that is open, so that what is put in its place meanwhile is
+// not seen. Names are bytes: fs.WalkDir takes only those that are text.
+func (c *capture) walk(name string, folder *os.File) error {
+	for {
+		entries, err := folder.ReadDir(1000)
+		for _, entry := range entries {
+			if err := c.visit(path.Join(name, entry.Name())); err != nil {
+				return err
+			}
 		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (c *capture) visit(name string) error {
+	if excluded(name, c.exclude) {
 		return nil
 	}
-	if c.count++; c.count > MaxEntries {
-		return &Blocked{name, fmt.Sprintf("is one of more than %d files", MaxEntries)}
+	if c.count++; c.count > most {
+		return &Blocked{name, fmt.Sprintf("is one of more than %d files", most)}
+	}
+	if strings.Count(name, "/") > deepest {
+		return &Blocked{name[:100], fmt.Sprintf("lies more than %d folders deep", deepest)}
 	}
 	info, err := c.root.Lstat(name)
 	if err != nil {
@@ -128,8 +149,12 @@ func (c *capture) folder(h *tar.Header, info fs.FileInfo) error {
 	if err := c.attributes(h, folder); err != nil {
 		return err
 	}
-	h.Typeflag, h.Name = tar.TypeDir, h.Name+"/"
-	return c.out.WriteHeader(h)
+	name := h.Name
+	h.Typeflag, h.Name = tar.TypeDir, name+"/"
+	if err := c.out.WriteHeader(h); err != nil {
+		return err
+	}
+	return c.walk(name, folder)
 }
 
 func (c *capture) file(h *tar.Header, info fs.FileInfo, stat *syscall.Stat_t) error {
@@ -179,7 +204,7 @@ func (c *capture) open(name string, seen fs.FileInfo) (*os.File, error) {
 		return nil, err
 	}
 	info, err := file.Stat()
-	if err == nil && !os.SameFile(info, seen) {
+	if err == nil && (!os.SameFile(info, seen) || info.Mode().Type() != seen.Mode().Type()) { // numbers are given again
 		err = fmt.Errorf("%s changed while it was read", name)
 	}
 	if err != nil {
@@ -189,8 +214,12 @@ func (c *capture) open(name string, seen fs.FileInfo) (*os.File, error) {
 	return file, nil
 }
 
-// attributes keeps the extended attributes that users and access lists have. Others
-// give privileges, or belong to the storage.
+// carries reports whether an extended attribute goes along: those that users and access
+// lists have. Others give privileges, or belong to the storage.
+func carries(attribute string) bool {
+	return strings.HasPrefix(attribute, "user.") || strings.HasPrefix(attribute, "system.posix_acl_")
+}
+
 func (c *capture) attributes(h *tar.Header, file *os.File) error {
 	names, err := listAttributes(file)
 	if err != nil {
@@ -202,7 +231,7 @@ func (c *capture) attributes(h *tar.Header, file *os.File) error {
 			return fmt.Errorf("%s: %w", h.Name, err)
 		}
 		switch {
-		case strings.HasPrefix(name, "user."), strings.HasPrefix(name, "system.posix_acl_"):
+		case carries(name):
 			h.PAXRecords[recordXattr+name] = hexOf(value)
 		case !c.overlay:
 		case name == "trusted.overlay.opaque":

@@ -169,6 +169,8 @@ func TestHostileArchivesStayInside(t *testing.T) {
 		"hard link by link": {{Name: "s", Linkname: "..", Typeflag: tar.TypeSymlink}, {Name: "l", Linkname: "s/secret", Typeflag: tar.TypeLink}},
 		"whiteout upwards":  {{Name: "../secret", Typeflag: tar.TypeReg, PAXRecords: map[string]string{recordWhiteout: "1"}}},
 		"whiteout by link":  {{Name: "s", Linkname: "..", Typeflag: tar.TypeSymlink}, {Name: "s/secret", Typeflag: tar.TypeReg, PAXRecords: map[string]string{recordWhiteout: "1"}}},
+		"capabilities":      {{Name: "cap", Typeflag: tar.TypeReg, PAXRecords: map[string]string{recordXattr + "security.capability": "00"}}},
+		"overlay redirect":  {{Name: "dir", Typeflag: tar.TypeDir, PAXRecords: map[string]string{recordXattr + "trusted.overlay.redirect": "2f"}}},
 		"device":            {{Name: "dev", Typeflag: tar.TypeBlock, Devmajor: 8}},
 		"huge":              {{Name: "huge", Typeflag: tar.TypeReg, PAXRecords: map[string]string{recordSize: "-1", recordData: ""}}},
 		"wrong holes":       {{Name: "holes", Typeflag: tar.TypeReg, PAXRecords: map[string]string{recordSize: "10", recordData: "5+9"}}},

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/artifact"
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/engine"
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/protocol"
 )
@@ -79,5 +81,34 @@ func TestTheOutcomeIsKnownBeforeTheContainerEnds(t *testing.T) {
 	}
 	if !finished {
 		t.Error("the container goes on")
+	}
+}
+
+// TestANameThatLeadsElsewhereIsRefused: nothing is asked and nothing is written for it.
+func TestANameThatLeadsElsewhereIsRefused(t *testing.T) {
+	for _, name := range []string{"../team-b/llama", "/etc", "a/b", "..", ".new@node@1", "a.b", "A", "", "a\nb"} {
+		p := pod(true, asSource)
+		p.Name, p.Namespace, p.UID = "p", "team-a", "1"
+		client := fake.NewClientset(p)
+		w := watcher(client, "node/a")
+		w.Engine = &engine.Engine{Store: artifact.NewStore(t.TempDir(), "team-a", "node")}
+		if !w.take(t.Context(), w.Log, p, engine.Subject{Artifact: name}) {
+			t.Errorf("%q is tried again", name)
+		}
+		now, err := client.CoreV1().Pods("team-a").Get(t.Context(), "p", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := protocol.Condition(now, protocol.ConditionCheckpointed); c == nil || c.Reason != protocol.ReasonFailed || !strings.Contains(c.Message, "can be no name") {
+			t.Errorf("%q: %+v", name, c)
+		}
+		for _, action := range client.Actions() {
+			if action.GetResource().Resource == "leases" {
+				t.Errorf("%q: a Lease was asked for", name)
+			}
+		}
+		if err := w.Discard(t.Context(), name); !errors.Is(err, artifact.ErrMissing) {
+			t.Errorf("%q can be removed: %v", name, err)
+		}
 	}
 }
