@@ -61,6 +61,11 @@ func (a Applier) Apply(ctx context.Context, client dynamic.ResourceInterface, wa
 		}
 	}
 	after, err := a.patch(ctx, client, wanted, false)
+	if apierrors.IsInvalid(err) && wanted.GetKind() == "CustomResourceDefinition" {
+		if live, readErr := read(ctx); readErr == nil && live != nil && keepConversion(wanted, live) {
+			after, err = a.patch(ctx, client, wanted, false)
+		}
+	}
 	if conflicts := conflictsOf(err, wanted, live); len(conflicts) > 0 {
 		// Those of earlier writers would be ours by now.
 		others := slices.DeleteFunc(conflicts, func(f rollout.FieldConflict) bool { return earlier[f.Manager] && f.Subresource == "" })
