@@ -24,7 +24,7 @@ const (
 	alpha = "v1alpha1"
 	beta  = "v1beta1"
 	// compared is how many requests of each kind are compared.
-	compared = 500
+	compared = 200
 )
 
 // written is a graph in the version in which graphs are written.

@@ -28,8 +28,12 @@ type harness struct {
 	transport http.RoundTripper
 	observer  *observer
 	binary    string
+	// unhurried is a binary with the lock of every day: no request may take longer than
+	// a lock lasts, and the definitions of two versions take their time on a busy machine.
+	unhurried func() (string, error)
 	charts    string
 	dir       string
+	node      *node
 	// ends are the states that undisturbed runs end in.
 	ends map[string]state
 	// counts are how many requests commands make: func() (int, error) by command.
@@ -55,23 +59,35 @@ func newHarness(ctx context.Context, c *cluster.Cluster, charts string, output i
 	if h.dir, err = os.MkdirTemp("", "wheelhouse-faults-"); err != nil {
 		return nil, err
 	}
-	h.binary = filepath.Join(h.dir, "wheelhouse")
 	// With a lock that is short, so that it runs out quickly again and again.
-	build := exec.CommandContext(ctx, "go", "build", "-tags", "shortlease", "-o", h.binary, "github.com/wheelhouse-dev/wheelhouse/cmd/wheelhouse")
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build wheelhouse: %w\n%s", err, out)
+	if h.binary, err = h.build(ctx, "shortlease"); err != nil {
+		return nil, err
 	}
+	h.unhurried = sync.OnceValues(func() (string, error) { return h.build(ctx, "") })
 	if h.transport, err = rest.TransportFor(c.Config); err != nil {
 		return nil, err
 	}
-	h.observer, err = newObserver(h)
+	if h.observer, err = newObserver(h); err != nil {
+		return nil, err
+	}
+	h.node, err = startNode(h)
 	return h, err
+}
+
+func (h *harness) build(ctx context.Context, tags string) (string, error) {
+	binary := filepath.Join(h.dir, "wheelhouse"+tags)
+	build := exec.CommandContext(ctx, "go", "build", "-tags", tags, "-o", binary, "github.com/wheelhouse-dev/wheelhouse/cmd/wheelhouse")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build wheelhouse: %w\n%s", err, out)
+	}
+	return binary, nil
 }
 
 // Close waits until every fleet has gone from the cluster: nothing that a
 // killed client left may keep a namespace from ending.
 func (h *harness) Close() error {
 	h.leaving.Wait()
+	h.node.stop()
 	err := h.drained()
 	return errors.Join(err, os.RemoveAll(h.dir))
 }
@@ -104,43 +120,60 @@ func (h *harness) say(format string, args ...any) {
 type chartSet struct {
 	// source says in the fleet file where the charts are, in the folder %s.
 	source string
-	// one and two are the platforms' values in the two files of a fleet. Between
-	// them an object is changed, one removed and one added.
-	one, two string
-	// broken are values with which a platform never gets ready.
-	broken string
+	// files are what the files of a fleet want, by name: one.yaml, and others that
+	// want something else.
+	files map[string]wanted
+	// tenants are the platforms, each in a namespace of this end.
+	tenants string
 	// group is that of the CRDs. With %s, the fleet's name, each fleet has its
 	// own; without, there can be one fleet at a time.
 	group string
 	// objects is the plural of a kind of which each platform has an object.
 	objects string
+	// converts says that the nodes' stand-in runs what converts, and that there are
+	// graphs to be read.
+	converts bool
+}
+
+// wanted is what one file of a fleet says.
+type wanted struct {
+	values     string
+	conversion bool
 }
 
 var (
-	// smallCharts are of the same build as the real ones, with few objects.
+	// smallCharts are of the same build as the real ones, with few objects. Between
+	// the files an object is changed, one removed and one added; a platform of
+	// broken.yaml never gets ready.
 	smallCharts = &chartSet{
 		source: "charts: {crds: %[1]s/crds, platform: %[1]s/platform}",
-		one:    "version: one", two: "version: two", broken: "version: two, stuck: true",
-		group: "%s.example.com", objects: "things",
+		files: map[string]wanted{
+			"one.yaml": {values: "platform: {version: one}"}, "two.yaml": {values: "platform: {version: two}"},
+			"broken.yaml": {values: "platform: {version: two, stuck: true}"},
+		},
+		tenants: "a b c", group: "%s.example.com", objects: "things",
 	}
 	// realCharts are those in the binary, with large CRDs. Nothing here runs
 	// their operators, so nobody waits for them.
 	realCharts = &chartSet{
-		one:   "nats: {enabled: false}, dynamo-operator: {controllerManager: {podDisruptionBudget: {enabled: true}}}",
-		two:   "nats: {enabled: false}, dynamo-operator: {controllerManager: {logLevel: debug}, webhook: {enabled: true}}",
-		group: "nvidia.com",
+		files: map[string]wanted{
+			"one.yaml": {values: "platform: {nats: {enabled: false}, dynamo-operator: {controllerManager: {podDisruptionBudget: {enabled: true}}}}"},
+			"two.yaml": {values: "platform: {nats: {enabled: false}, dynamo-operator: {controllerManager: {logLevel: debug}, webhook: {enabled: true}}}"},
+		},
+		tenants: "a b c", group: "nvidia.com",
 	}
 )
 
 // shared: their CRDs have the same names for all fleets.
 func (c *chartSet) shared() bool { return !strings.Contains(c.group, "%s") }
 
-// fleet is a fleet of three tenants with names of its own, and a folder with
-// its files: one.yaml, and two.yaml and broken.yaml, which want something else.
+// fleet is a fleet with names of its own, and a folder with its files.
 type fleet struct {
 	*chartSet
 	number            int32
 	name, dir, binary string
+	// written are the objects of our kinds that it must be possible to read.
+	written []sample
 }
 
 // crdGroup is the group of the fleet's CRDs.
@@ -156,10 +189,10 @@ kind: Fleet
 metadata: {name: %[1]s}
 spec:
   %[2]s
-  crds: {namespace: %[1]s-crds}
+  crds: {namespace: %[1]s-crds, conversion: %[3]t}
   journal: {namespace: %[1]s-crds}
-  values: [{platform: {%[3]s}}]
-  platforms: [{namespace: %[1]s-a}, {namespace: %[1]s-b}, {namespace: %[1]s-c}]
+  values: [{%[4]s}]
+  platforms: [%[5]s]
 `
 
 // newFleet writes the files of a fleet. Forget ends it.
@@ -170,13 +203,22 @@ func (h *harness) newFleet(c *chartSet) (*fleet, error) {
 	number := h.fleets.Add(1)
 	name := fmt.Sprintf("zz%dzz", number)
 	f := &fleet{chartSet: c, number: number, name: name, dir: filepath.Join(h.dir, name), binary: h.binary}
-	source := c.source
-	if source != "" {
-		source = fmt.Sprintf(source, h.charts)
+	source, folder := c.source, h.charts
+	var err error
+	if c.converts {
+		folder = h.node.charts
+		f.binary, err = h.unhurried()
 	}
-	err := os.Mkdir(f.dir, 0o700)
-	for file, values := range map[string]string{"one.yaml": c.one, "two.yaml": c.two, "broken.yaml": c.broken} {
-		text := fmt.Sprintf(fleetText, name, source, values)
+	if source != "" {
+		source = fmt.Sprintf(source, folder)
+	}
+	var platforms []string
+	for tenant := range strings.FieldsSeq(c.tenants) {
+		platforms = append(platforms, fmt.Sprintf("{namespace: %s-%s}", name, tenant))
+	}
+	err = errors.Join(err, os.Mkdir(f.dir, 0o700))
+	for file, says := range c.files {
+		text := fmt.Sprintf(fleetText, name, source, says.conversion, says.values, strings.Join(platforms, ", "))
 		err = errors.Join(err, os.WriteFile(filepath.Join(f.dir, file), []byte(text), 0o600))
 	}
 	if err != nil {

@@ -85,10 +85,10 @@ func (h *harness) newProxy(dir string, b behaviour) (*proxy, error) {
 		closed:     make(chan struct{}),
 		forward: &httputil.ReverseProxy{
 			Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }, Transport: h.transport,
-			FlushInterval: -1, ErrorLog: log.New(io.Discard, "", 0),
+			FlushInterval: -1, ErrorLog: silent,
 		},
 	}
-	p.server = &http.Server{Handler: p, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
+	p.server = &http.Server{Handler: p, ReadHeaderTimeout: time.Minute, ErrorLog: silent}
 	go func() { _ = p.server.Serve(listener) }()
 	config := clientcmdapi.NewConfig()
 	config.Clusters["faults"] = &clientcmdapi.Cluster{Server: "http://" + listener.Addr().String()}
@@ -107,6 +107,8 @@ func (p *proxy) Close() {
 	p.running.Wait()
 	_ = os.Remove(p.Kubeconfig)
 }
+
+var silent = log.New(io.Discard, "", 0)
 
 // request returns what the n-th request was, for messages.
 func (p *proxy) request(n int) string {

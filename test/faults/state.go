@@ -50,6 +50,7 @@ var (
 	contents = map[schema.GroupVersionResource]string{
 		{Group: "apps", Version: "v1", Resource: "deployments"}:                       "",
 		{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"}:             "",
+		{Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"}:      "",
 		{Group: "policy", Version: "v1", Resource: "poddisruptionbudgets"}:            "",
 		{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "rolebindings"}: "",
 		{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"}:        "",
@@ -59,6 +60,9 @@ var (
 		{Version: "v1", Resource: "services"}:                                         "",
 	}
 )
+
+// authority is where a CRD says whom it trusts to convert.
+var authority = []string{"spec", "conversion", "webhook", "clientConfig", "caBundle"}
 
 const ofHelm = "app.kubernetes.io/managed-by=Helm"
 
@@ -168,7 +172,7 @@ func (f *fleet) has(item *unstructured.Unstructured) bool {
 // they stay, emptied, unless they are asked for: where a fleet has ended as an
 // undisturbed one does, finalizers included, they end as its namespaces do.
 func (o *observer) remove(ctx context.Context, f *fleet, withNamespaces bool) error {
-	for _, tenant := range strings.Fields("a b c crds") {
+	for tenant := range strings.FieldsSeq(f.tenants + " crds " + graphsOf) {
 		if err := o.empty(ctx, f.name+"-"+tenant, withNamespaces); err != nil {
 			return err
 		}
@@ -239,6 +243,16 @@ func textOf(item *unstructured.Unstructured, fleet string) string {
 	case "Service":
 		unstructured.RemoveNestedField(item.Object, "spec", "clusterIP")
 		unstructured.RemoveNestedField(item.Object, "spec", "clusterIPs")
+	case "Secret":
+		// Certificates are made at random, and belong to a Service by its number.
+		if kind, _, _ := unstructured.NestedString(item.Object, "type"); kind == "kubernetes.io/tls" {
+			item.Object["data"] = "a certificate"
+			item.SetOwnerReferences(nil)
+		}
+	case "CustomResourceDefinition":
+		if _, trusts, _ := unstructured.NestedString(item.Object, authority...); trusts {
+			_ = unstructured.SetNestedField(item.Object, "an authority", authority...) // it was there
+		}
 	case "Lease":
 		// Who held it last and when is not a difference; who still does, is.
 		holder, _, _ := unstructured.NestedString(item.Object, "spec", "holderIdentity")
@@ -301,6 +315,13 @@ func (s state) addRecords(items []unstructured.Unstructured, fleet string) error
 		}
 	}
 	for name, r := range newest {
+		values, err := json.Marshal(r.Config)
+		if err != nil {
+			return err
+		}
+		if strings.Contains(string(values), fleet) {
+			delete(r.labels, "wheelhouse.dev/values-digest") // the values are compared too
+		}
 		data, err := json.MarshalIndent(map[string]any{
 			"status": r.Info.Status, "manifest": r.Manifest, "config": r.Config, "chart": r.Chart.Metadata, "labels": r.labels, "method": r.ApplyMethod,
 		}, "", " ")

@@ -20,8 +20,9 @@ type scenario struct {
 	// stride is the distance between two kills, where there are too many for
 	// all; 0 means 1.
 	stride int
-	// before prepares the cluster, undisturbed.
-	before [][]string
+	// before prepares the cluster, undisturbed, and prepare does what is left of it.
+	before  [][]string
+	prepare func(*harness, context.Context, *fleet) error
 	// disturbed is the command that is killed.
 	disturbed []string
 	// again is the next run; the disturbed command if empty.
@@ -31,6 +32,8 @@ type scenario struct {
 	// without lists the undisturbed runs that lead to the same end; before and
 	// disturbed if empty.
 	without [][]string
+	// purges says that the command may take objects of our kinds away.
+	purges bool
 }
 
 var (
@@ -43,7 +46,8 @@ var (
 )
 
 // scenarios are the four commands, an upgrade that takes itself back, two changes
-// of mind after a killed one, and the four commands with the real charts.
+// of mind after a killed one, the four commands with the real charts, and all that
+// happens to what converts.
 var scenarios = slices.Concat([]scenario{
 	{name: "apply", disturbed: applyOne},
 	upgrade,
@@ -52,7 +56,7 @@ var scenarios = slices.Concat([]scenario{
 	{name: "upgrade that is taken back", before: [][]string{applyOne}, disturbed: undone, fails: true},
 	{name: "upgrade, then back", before: [][]string{applyOne}, disturbed: applyTwo, again: applyOne, without: [][]string{applyOne}},
 	{name: "upgrade, then destroy", before: [][]string{applyOne}, disturbed: applyTwo, again: destroy, without: [][]string{applyOne, destroy}},
-}, realScenarios())
+}, realScenarios(), convertedScenarios())
 
 var upgrade = scenario{name: "upgrade", before: [][]string{applyOne}, disturbed: applyTwo}
 
@@ -88,6 +92,33 @@ type tally struct {
 	slowest  time.Duration
 	failures []string
 	took     time.Duration
+	// asked is after how many kills there were objects to read, read how often all
+	// of them could be.
+	asked, read int
+}
+
+func (t *tally) add(o outcome) {
+	t.tried++
+	t.slowest = max(t.slowest, o.took)
+	if o.err == nil && o.unread == nil {
+		t.survived++
+	}
+	if o.asked {
+		t.asked++
+		if o.unread == nil {
+			t.read++
+		}
+	}
+}
+
+// outcome is what a kill led to.
+type outcome struct {
+	// took is for how long the next run went.
+	took time.Duration
+	err  error
+	// asked says that there were objects to read, unread which could not be.
+	asked  bool
+	unread error
 }
 
 // sweep kills a scenario's command after its k-th request, for every k that is
@@ -111,13 +142,10 @@ func (h *harness) sweep(ctx context.Context, s scenario, step int) (*tally, erro
 	for range h.parallel {
 		workers.Go(func() {
 			for k := range numbers {
-				slow, err := h.killed(ctx, s, k, want)
+				o := h.killed(ctx, s, k, want)
 				mutex.Lock()
-				t.tried++
-				t.slowest = max(t.slowest, slow)
-				if err == nil {
-					t.survived++
-				} else {
+				t.add(o)
+				if err := errors.Join(o.unread, o.err); err != nil {
 					t.failures = append(t.failures, err.Error())
 					h.say("%s", err)
 				}
@@ -211,16 +239,25 @@ func (h *harness) prepared(ctx context.Context, s scenario) (*fleet, error) {
 			h.forget(ctx, f)
 			return nil, fmt.Errorf("prepare %s: %w\n%s", s.name, err, out)
 		}
+		if err := h.write(ctx, f); err != nil {
+			h.forget(ctx, f)
+			return nil, fmt.Errorf("prepare %s: %w", s.name, err)
+		}
+	}
+	if s.prepare != nil {
+		if err := s.prepare(h, ctx, f); err != nil {
+			h.forget(ctx, f)
+			return nil, fmt.Errorf("prepare %s: %w", s.name, err)
+		}
 	}
 	return f, nil
 }
 
-// killed kills the command after its k-th request and checks the next run. It
-// returns how long that took.
-func (h *harness) killed(ctx context.Context, s scenario, k int, want state) (time.Duration, error) {
+// killed kills the command after its k-th request and checks the next run.
+func (h *harness) killed(ctx context.Context, s scenario, k int, want state) (o outcome) {
 	f, err := h.prepared(ctx, s)
 	if err != nil {
-		return 0, err
+		return outcome{err: err}
 	}
 	defer h.forget(ctx, f)
 	doomed, kill := context.WithCancel(ctx)
@@ -239,7 +276,7 @@ func (h *harness) killed(ctx context.Context, s scenario, k int, want state) (ti
 		},
 	})
 	if err != nil {
-		return 0, err
+		return outcome{err: err}
 	}
 	out, err := f.run(doomed, p.Kubeconfig, s.disturbed)
 	finished := doomed.Err() == nil
@@ -247,9 +284,25 @@ func (h *harness) killed(ctx context.Context, s scenario, k int, want state) (ti
 	p.Close()
 	where := fmt.Sprintf("%s, killed after request %d (%s)", s.name, k, p.request(k))
 	if finished && s.unexpected(s.disturbed, err) {
-		return 0, fmt.Errorf("%s: it failed by itself: %w\n%s", where, err, out)
+		return outcome{err: fmt.Errorf("%s: it failed by itself: %w\n%s", where, err, out)}
 	}
-	return h.ended(ctx, f, s, finished, want, where)
+	if !s.purges {
+		if err := h.write(ctx, f); err != nil {
+			o.unread = fmt.Errorf("%s: %w", where, err)
+		}
+	}
+	if o.asked = len(f.written) > 0; o.asked && o.unread == nil {
+		if err := h.readable(ctx, f, s.purges); err != nil {
+			o.unread = fmt.Errorf("%s: not readable: %w", where, err)
+		}
+	}
+	o.took, o.err = h.ended(ctx, f, s, finished, want, where)
+	if o.err == nil && o.asked {
+		if err := h.readable(ctx, f, s.purges); err != nil {
+			o.err = fmt.Errorf("%s: not readable after the next run: %w", where, err)
+		}
+	}
+	return o
 }
 
 // ended checks where a disturbed fleet ends: as it is, if the run has succeeded
