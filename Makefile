@@ -125,7 +125,7 @@ test-node: bin/wheelhouse bin/drydock bin/helm ## End-to-end tests on a real nod
 
 .PHONY: e2e-chrek
 e2e-chrek: bin/drydock bin/wheelhouse ## Checkpoints of pods, taken and restored by CRIU on a real node (root)
-	@go test -tags e2e -count=1 -timeout 20m -v ./test/chrek/node
+	@go test -tags e2e -count=1 -timeout 40m -v ./test/chrek/node
 
 .PHONY: samples
 samples: bin/wheelhouse bin/drydock images bin/helm dist/fixtures/fixture-nats.tar dist/fixtures/fixture-lws.tar dist/fixtures/fixture-epp.tar dist/fixtures/fixture-trtllm.tar ## Run every graph in SAMPLES=DIR on a real node and print what became of it (root)

@@ -38,65 +38,45 @@ func TestWhatBlocksIsSaidAndHurtsNobody(t *testing.T) {
 	}
 }
 
-// TestAnAgentThatIsKilledLeavesNothingHalfDone: while it stores, and while it restores.
-func TestAnAgentThatIsKilledLeavesNothingHalfDone(t *testing.T) {
-	large := source("large", "large")
-	large.Spec.Containers[0].Env[0].Value = "512"
-	apply(t, large)
-	await(t, "the checkpoint is begun", func() bool {
-		drafts, err := filepath.Glob(filepath.Join(store, team, ".new@*"))
-		return err == nil && len(drafts) > 0
-	})
-	killAgent(t)
-	stored := ready(t, "large")
-	if c := condition(t, "large", protocol.ConditionCheckpointed); c.Status != corev1.ConditionTrue {
-		t.Fatalf("Checkpointed: %+v", c)
+// killAgent ends the agent without a warning. Another one comes in a pod of its own, for
+// which the kubelet does not wait as it would for a container that ends again and again.
+func killAgent(t *testing.T) {
+	t.Helper()
+	agents := processes(t, func(line string) bool { return line == "/chrek-agent\x00" })
+	if len(agents) != 1 {
+		t.Fatalf("agents: %v", agents)
 	}
-	if drafts, err := filepath.Glob(filepath.Join(store, team, ".*")); err != nil || len(drafts) > 0 {
-		t.Errorf("left: %v, %v", drafts, err)
+	if err := syscall.Kill(agents[0], syscall.SIGKILL); err != nil {
+		t.Fatal(err)
 	}
-	if now := ask(t, get(t, "large")); now.Boot != stored.Boot || get(t, "large").Status.ContainerStatuses[0].RestartCount != 0 {
-		t.Errorf("the process did not survive: %+v", now)
-	}
-
-	heir := target("heir", worker, "large")
-	heir.Spec.Containers[0].Env[0].Value = "512"
-	apply(t, heir)
-	await(t, "the restore is begun", func() bool {
-		for _, c := range get(t, "heir").Status.Conditions {
-			if c.Type == protocol.ConditionRestored {
-				return true
-			}
-		}
-		return false
-	})
-	killAgent(t)
-	now, c := ready(t, "heir"), condition(t, "heir", protocol.ConditionRestored)
-	if restored := c.Status == corev1.ConditionTrue; restored != (now.Boot == stored.Boot) {
-		t.Errorf("Restored: %+v, and the process says %+v", c, now)
+	if _, err := command("", "kubectl", "-n", system, "delete", "pods", "--all", "--grace-period=1", "--wait=false"); err != nil {
+		t.Fatal(err)
 	}
 }
 
-// killAgent ends the agent without a warning.
-func killAgent(t *testing.T) {
+// isCRIU knows CRIU at work by its command line, which it changes to what it does.
+func isCRIU(line string) bool {
+	return strings.HasPrefix(line, "criu: ") || strings.HasPrefix(line, "/usr/sbin/criu\x00swrk")
+}
+
+// processes are those of the machine whose command line is meant.
+func processes(t *testing.T, meant func(line string) bool) []int {
 	t.Helper()
 	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		t.Fatal(err)
 	}
+	var found []int
 	for _, path := range all {
 		line, err := os.ReadFile(path)
-		if err != nil || string(line) != "/chrek-agent\x00" {
+		if err != nil || !meant(string(line)) {
 			continue
 		}
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
-		return
+		found = append(found, pid)
 	}
-	t.Fatal("no agent is running")
+	return found
 }

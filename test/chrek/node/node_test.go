@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/wheelhouse-dev/wheelhouse/images"
@@ -40,6 +42,7 @@ func TestMain(m *testing.M) {
 			if _, err := command("", "bin/drydock", "down", "--name", node); err != nil {
 				fmt.Fprintln(os.Stderr, err)
 			}
+			_ = unix.Unmount(store, 0)
 			_ = os.RemoveAll(store)
 		}()
 		if err := up(); err != nil {
@@ -51,8 +54,13 @@ func TestMain(m *testing.M) {
 }
 
 func up() error {
-	if err := os.RemoveAll(store); err != nil {
+	_ = unix.Unmount(store, 0) // of an earlier run
+	if err := errors.Join(os.RemoveAll(store), os.Mkdir(store, 0o700)); err != nil {
 		return err
+	}
+	// Of a size, so that it can be full.
+	if err := unix.Mount("chrek", store, "tmpfs", 0, "size=4g"); err != nil {
+		return fmt.Errorf("mount %s: %w", store, err)
 	}
 	dir, err := os.MkdirTemp("", "chrek-images-")
 	if err != nil {
