@@ -40,12 +40,27 @@ func warn(w lifecycle.Writing) []string {
 	if old, isUpdate := w.Old.(*v1alpha1.DynamoGraphDeployment); isUpdate {
 		if err := fixedByGrove(old, dgd, w); err != nil {
 			warnings = append(warnings, "the change will not be carried out: "+err.Error())
+		} else if replacesTogether(old, dgd, w) {
+			warnings = append(warnings, replacedByGrove)
 		}
 	}
 	if missing := render.MissingNATS(dgd, w.Config.Infrastructure.NATSAddress); len(missing) > 0 {
 		warnings = append(warnings, render.NoNATS(missing))
 	}
 	return warnings
+}
+
+const replacedByGrove = "workers of the former spec do not stay until those of this one serve: the graph runs through Grove, which replaces the pods of its gang itself. " +
+	"They serve no request together, so requests fail while Grove is at it"
+
+// replacesTogether: a change makes a new generation of workers, in a graph whose
+// former one cannot be kept beside it.
+func replacesTogether(old, updated *v1alpha1.DynamoGraphDeployment, w lifecycle.Writing) bool {
+	if path, err := render.PathwayOf(updated, w.Cluster, render.ChosenPath(old)); err != nil || path.Name != render.PathGrove {
+		return false
+	}
+	hash := render.WorkerHash(updated, render.Current)
+	return hash != "" && hash != render.WorkerHash(old, render.Current)
 }
 
 // fixedByGrove returns what of a change Grove would not let happen to a graph that
