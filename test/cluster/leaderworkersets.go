@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,14 +22,20 @@ import (
 )
 
 // lwsModule holds the version of LeaderWorkerSet, whose controller is built
-// from it.
-const lwsModule = "test/thirdparty/lws"
+// from it, and gangsModule a later one, with the types of Volcano's PodGroups.
+const (
+	lwsModule   = "test/thirdparty/lws"
+	gangsModule = "test/thirdparty/gangs"
+)
 
 // LeaderWorkerSets are the API of LeaderWorkerSet with its own controller and
 // webhooks, beside a cluster.
 type LeaderWorkerSets struct {
 	client     client.Client
+	module     string
+	gangs      string // part of the configuration
 	definition *apiextensionsv1.CustomResourceDefinition
+	podGroups  *apiextensionsv1.CustomResourceDefinition
 	webhooks   []client.Object
 	controller *exec.Cmd
 	log        *os.File
@@ -38,21 +45,43 @@ type LeaderWorkerSets struct {
 // Remove. The client's scheme must know CRDs and webhook configurations.
 func (c *Cluster) StartLeaderWorkerSets(t testing.TB, admin client.Client) *LeaderWorkerSets {
 	t.Helper()
-	l := &LeaderWorkerSets{client: admin}
+	l := &LeaderWorkerSets{client: admin, module: lwsModule}
+	l.start(t, c)
+	return l
+}
+
+// StartGangs brings up a LeaderWorkerSet that makes a PodGroup of Volcano for each
+// group, and the API of these.
+func (c *Cluster) StartGangs(t testing.TB, admin client.Client) *LeaderWorkerSets {
+	t.Helper()
+	l := &LeaderWorkerSets{client: admin, module: gangsModule, gangs: "gangSchedulingManagement: {schedulerProvider: volcano}\n"}
+	for definition := range strings.SplitSeq(inModule(t, gangsModule, "go", "tool", "controller-gen", "crd", "paths=volcano.sh/apis/pkg/apis/scheduling/v1beta1", "output:crd:stdout"), "\n---\n") {
+		if strings.Contains(definition, "name: podgroups.") {
+			var err error
+			if l.podGroups, err = InstallDefinition(admin, []byte(definition)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	l.start(t, c)
+	return l
+}
+
+func (l *LeaderWorkerSets) start(t testing.TB, c *Cluster) {
+	t.Helper()
 	leaving.Delete("leaderworkersets")
 	t.Cleanup(func() { l.Remove(t) })
-	folder := inModule(t, lwsModule, "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/lws")
+	folder := inModule(t, l.module, "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/lws")
 	data, err := os.ReadFile(filepath.Join(folder, "config/crd/bases/leaderworkerset.x-k8s.io_leaderworkersets.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	// Before the API, or sets could be written that nobody has looked at.
 	l.serve(t, c)
-	if l.definition, err = InstallDefinition(admin, data); err != nil {
+	if l.definition, err = InstallDefinition(l.client, data); err != nil {
 		t.Fatal(err)
 	}
 	l.run(t)
-	return l
 }
 
 // Remove takes the API away, with all its objects, and stops the controller.
@@ -62,7 +91,11 @@ func (l *LeaderWorkerSets) Remove(t testing.TB) {
 		return
 	}
 	leaving.Store("leaderworkersets", true)
-	for _, object := range append(l.webhooks, l.definition) {
+	objects := append(l.webhooks, l.definition)
+	if l.podGroups != nil {
+		objects = append(objects, l.podGroups)
+	}
+	for _, object := range objects {
 		if err := l.client.Delete(context.Background(), object); client.IgnoreNotFound(err) != nil {
 			t.Error(err)
 		}
@@ -105,14 +138,14 @@ internalCertManagement: {enable: false}
 webhook: {host: 127.0.0.1, port: %s, certDir: %s}
 health: {healthProbeBindAddress: "0"}
 metrics: {bindAddress: "0"}
-`, port, dir)
+%s`, port, dir, l.gangs)
 	if err := os.WriteFile(configuration, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	l.configure(t, fmt.Sprintf("https://%s:%s", host, port), material.Bundle())
 
 	binary := filepath.Join(dir, "lws")
-	inModule(t, lwsModule, "go", "build", "-o", binary, "sigs.k8s.io/lws/cmd")
+	inModule(t, l.module, "go", "build", "-o", binary, "sigs.k8s.io/lws/cmd")
 	l.controller = exec.CommandContext(context.Background(), binary, "--config", configuration, "--leader-elect=false", "--kubeconfig", c.Kubeconfig)
 	if l.log, err = os.Create(filepath.Join(dir, "controller.log")); err != nil {
 		t.Fatal(err)

@@ -96,7 +96,7 @@ func (c *capabilities) look() {
 		return
 	}
 	c.known.Store(found)
-	c.logger.Info("the cluster has other APIs than before", "leaderWorkerSets", found.LeaderWorkerSets, "grove", found.Grove, "kai", found.KAI, "virtualServices", found.VirtualServices, "httpRoutes", found.HTTPRoutes, "inferencePools", found.InferencePools)
+	c.logger.Info("the cluster has other APIs than before", "leaderWorkerSets", found.LeaderWorkerSets, "volcano", found.Volcano, "grove", found.Grove, "kai", found.KAI, "virtualServices", found.VirtualServices, "httpRoutes", found.HTTPRoutes, "inferencePools", found.InferencePools)
 	select {
 	case c.changed <- struct{}{}:
 	default:
@@ -109,6 +109,7 @@ func (c *capabilities) of(has map[string]bool) (*render.Capabilities, error) {
 		VirtualServices:  c.config.Ingress.VirtualServiceGateway != "" && has[istio.GroupVersion.String()],
 		HTTPRoutes:       c.config.Ingress.HTTPRouteGateway != "" && has[gatewayapi.GroupVersion.String()],
 		LeaderWorkerSets: orchestrators.LeaderWorkerSet.Enabled && has[lwsv1.GroupVersion.String()],
+		Volcano:          orchestrators.LeaderWorkerSet.Enabled && has[lwsv1.GroupVersion.String()] && has[render.PodGroups.String()],
 		KAI:              orchestrators.KAIScheduler.Enabled && has[queues.GroupVersion.Group],
 		InferencePools:   orchestrators.InferencePool.Enabled && has[inferenceapi.GroupVersion.String()],
 		Checkpoints:      c.config.Checkpoint.Enabled,

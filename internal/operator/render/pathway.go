@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 )
@@ -20,6 +21,8 @@ type Capabilities struct {
 	HTTPRoutes bool
 	// LeaderWorkerSets: the cluster has the API of LeaderWorkerSet.
 	LeaderWorkerSets bool
+	// Volcano: beside LeaderWorkerSets it has the API of PodGroups.
+	Volcano bool
 	// Grove: the cluster has its API, and the configuration lets graphs use it.
 	Grove bool
 	// KAI: the same for the KAI scheduler.
@@ -30,6 +33,9 @@ type Capabilities struct {
 	// Checkpoints: the configuration says that there are agents that take them.
 	Checkpoints bool
 }
+
+// PodGroups is the API by which Volcano is told which pods to schedule as one.
+var PodGroups = schema.GroupVersion{Group: "scheduling.volcano.sh", Version: "v1beta1"}
 
 // UnsupportedError says what a graph needs that this operator, or the cluster,
 // has not got. Nothing of such a graph is created.
@@ -75,7 +81,8 @@ type Path struct {
 	Name string
 	// Why is a sentence for the graph's author.
 	Why string
-	// Loose names the services whose groups of pods are not scheduled as one.
+	// Loose names the services whose groups of pods are not scheduled as one, unless
+	// PodGroups of Volcano are made for them.
 	Loose []string
 }
 

@@ -29,8 +29,9 @@ type life struct {
 
 	// scaled is the graph with the replicas that its scaling adapters say.
 	scaled *v1alpha1.DynamoGraphDeployment
-	// way is how the graph is run.
-	way pathway.Pathway
+	// way is how the graph is run, and path what was decided of it.
+	way  pathway.Pathway
+	path render.Path
 	// runs are the objects that run it, as the cluster has them.
 	runs []client.Object
 	// restores has the artifacts of the checkpoints that services start from.
@@ -69,7 +70,7 @@ func (l *life) choosePathway(ctx context.Context) error {
 	case render.HasPicker(l.dgd) && l.Config.ClusterWide() && l.Config.RBAC.EPPClusterRoleName == "":
 		return lifecycle.Refuse(reasonUnsupported, "the graph has an endpoint picker, and the operator's configuration lacks rbac.eppClusterRoleName")
 	}
-	l.way = way
+	l.way, l.path = way, path
 	l.pathway(path)
 	return nil
 }
@@ -164,6 +165,9 @@ func (l *life) leaveOthers(ctx context.Context) error {
 
 // observe takes over what the services report.
 func (l *life) observe(ctx context.Context) error {
+	if err := l.findGangs(ctx); err != nil {
+		return err
+	}
 	cluster := pathway.Cluster{Reader: l.Client, Pods: workload.PodsOf(l.Client, l.Live)}
 	services, err := l.way.Observe(ctx, cluster, l.scaled, l.runs)
 	if err != nil {

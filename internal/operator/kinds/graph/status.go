@@ -54,12 +54,16 @@ func (s *status) Failed(reason, message string) {
 // pathway records how the graph is run, and why.
 func (s *status) pathway(path render.Path) {
 	s.note(v1alpha1.ConditionPathwayChosen, metav1.ConditionTrue, path.Name, path.Why)
-	if len(path.Loose) == 0 {
-		meta.RemoveStatusCondition(&s.dgd.Status.Conditions, v1alpha1.ConditionGroupsScheduledAsOne)
-		return
+}
+
+// gangs reports on the services whose groups of pods are not scheduled as one.
+func (s *status) gangs(loose []string, volcano bool) {
+	message := "the pods of a group of " + strings.Join(loose, ", ") + " are scheduled one by one, so where there is no room for all of them some hold their GPUs and wait"
+	if volcano {
+		message += ". Volcano is there, and schedules a group as one where extraPodSpec.schedulerName of the service is volcano, and LeaderWorkerSet, " +
+			"from its version 0.7 on, has gangSchedulingManagement.schedulerProvider: volcano in its configuration"
 	}
-	s.note(v1alpha1.ConditionGroupsScheduledAsOne, metav1.ConditionFalse, "NoGangScheduling",
-		"the pods of a group of "+strings.Join(path.Loose, ", ")+" are scheduled one by one, so where there is no room for all of them some hold their GPUs and wait")
+	s.unless(len(loose) == 0, v1alpha1.ConditionGroupsScheduledAsOne, "NoGangScheduling", message)
 }
 
 // noPathway: the cluster has no API by which the graph could be run. That one runs

@@ -49,7 +49,12 @@ func (Type) Rights(cfg *config.OperatorConfiguration) []rbacv1.PolicyRule {
 	if !cfg.Orchestrators.LeaderWorkerSet.Enabled {
 		return nil
 	}
-	return []rbacv1.PolicyRule{lifecycle.Rule(lwsv1.GroupVersion.Group, "leaderworkersets", lifecycle.Full...), sshkeys.Rule()}
+	return []rbacv1.PolicyRule{
+		lifecycle.Rule(lwsv1.GroupVersion.Group, "leaderworkersets", lifecycle.Full...),
+		// LeaderWorkerSet makes them.
+		lifecycle.Rule(render.PodGroups.Group, "podgroups", "list"),
+		sshkeys.Rule(),
+	}
 }
 
 // Of implements workload.Type.

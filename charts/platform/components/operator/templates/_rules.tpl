@@ -40,6 +40,10 @@
 - apiGroups: [leaderworkerset.x-k8s.io]
   resources: [leaderworkersets]
   verbs: [get, list, watch, create, patch, delete]
+# LeaderWorkerSet makes these of Volcano; the operator says whether it has.
+- apiGroups: [scheduling.volcano.sh]
+  resources: [podgroups]
+  verbs: [list]
 {{- end }}
 {{- if include "dynamo-operator.usesInferencePools" . }}
 - apiGroups: [inference.networking.k8s.io]
