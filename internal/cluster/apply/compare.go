@@ -115,11 +115,17 @@ func (p Previewer) compareOne(ctx context.Context, object chart.Object, c rollou
 // that does not exist yet.
 func (p Previewer) tryCreate(ctx context.Context, client dynamic.ResourceInterface, wanted *unstructured.Unstructured, change *rollout.Change, c rollout.Comparison) (*rollout.Change, error) {
 	_, err := applier(c).Apply(ctx, client, wanted, known(nil))
-	if apierrors.IsNotFound(err) && (strings.HasSuffix(wanted.GetKind(), "RoleBinding") || makesNamespace(c.Wanted, wanted.GetNamespace())) {
-		// Its role, or its namespace, comes with the same release.
+	if apierrors.IsNotFound(err) && (kindHasGone(err) || strings.HasSuffix(wanted.GetKind(), "RoleBinding") || makesNamespace(c.Wanted, wanted.GetNamespace())) {
+		// Its kind, its role or its namespace comes with the same release or before it.
 		return change, nil
 	}
 	return p.refusal(change, err)
+}
+
+// kindHasGone tells the answer of a server that no longer serves a kind, whose CRD is
+// being deleted since discovery named it.
+func kindHasGone(err error) bool {
+	return apierrors.IsNotFound(err) && apierrors.IsUnexpectedServerError(err)
 }
 
 func makesNamespace(wanted []chart.Object, name string) bool {

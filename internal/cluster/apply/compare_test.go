@@ -1,10 +1,15 @@
 package apply
 
 import (
+	"errors"
+	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 )
 
@@ -32,6 +37,18 @@ func TestCredentialsInObjectsAreMasked(t *testing.T) {
 	}
 	if before == after {
 		t.Error("a change does not show")
+	}
+}
+
+// The server's answer for a kind that has gone is another than that for an object.
+func TestAKindThatHasGoneIsToldFromAnObject(t *testing.T) {
+	things := schema.GroupResource{Group: "example.com", Resource: "things"}
+	gone := apierrors.NewGenericServerResponse(http.StatusNotFound, "patch", things, "first", "404 page not found", 0, true)
+	if !kindHasGone(fmt.Errorf("try out: %w", gone)) {
+		t.Error("a kind that has gone is not recognized")
+	}
+	if kindHasGone(apierrors.NewNotFound(things, "first")) || kindHasGone(errors.New("other")) {
+		t.Error("an object that is not there is taken for a kind that has gone")
 	}
 }
 
