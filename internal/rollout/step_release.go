@@ -72,7 +72,7 @@ func (releaseKind) preview(ctx context.Context, step *Step, p *previewing) error
 	if err != nil {
 		return fmt.Errorf("release %s: %w", step.Key, err)
 	}
-	step.Changes = append(changes, forgotten(stored, wanted)...)
+	step.Changes = slices.Concat(changes, forgotten(stored, wanted))
 	if step.Action.Changes() {
 		if err := step.forecast(p.releases); err != nil {
 			return err

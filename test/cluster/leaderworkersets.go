@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,7 +92,7 @@ func (l *LeaderWorkerSets) Remove(t testing.TB) {
 		return
 	}
 	leaving.Store("leaderworkersets", true)
-	objects := append(l.webhooks, l.definition)
+	objects := slices.Concat(l.webhooks, []client.Object{l.definition})
 	if l.podGroups != nil {
 		objects = append(objects, l.podGroups)
 	}

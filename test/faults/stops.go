@@ -181,7 +181,7 @@ func (h *harness) stopped(ctx context.Context, e encounter, k int) (met, again b
 	}
 	if runErr != nil {
 		// What the refusal advises must help, whatever the first has left.
-		if said, err := f.run(ctx, h.cluster.Kubeconfig, applyOne); err != nil {
+		if said, err := h.advised(ctx, f); err != nil {
 			return false, false, fail("apply, as the refusal advises, failed", err, said)
 		}
 		return true, len(differences(want, got)) > 0, nil
@@ -220,4 +220,15 @@ func (p *proxy) locked() bool {
 	return slices.ContainsFunc(p.log, func(request string) bool {
 		return strings.Contains(request, "/leases") && !strings.HasPrefix(request, http.MethodGet)
 	})
+}
+
+// advised does what a refusal advises: apply and, where that says so, wait until what
+// the first client has begun to delete is gone.
+func (h *harness) advised(ctx context.Context, f *fleet) (said string, err error) {
+	for deadline := time.Now().Add(time.Minute); ; pause(ctx) {
+		said, err = f.run(ctx, h.cluster.Kubeconfig, applyOne)
+		if err == nil || !strings.Contains(said, "wait until it is gone") || ctx.Err() != nil || time.Now().After(deadline) {
+			return said, err
+		}
+	}
 }
