@@ -163,7 +163,7 @@ func (h *harness) stopped(ctx context.Context, e encounter, k int) (met, again b
 	fail := func(doing string, err error, said string) error {
 		return fmt.Errorf("%s: %s: %w\n%s", where, doing, err, said)
 	}
-	said, runErr := f.run(ctx, h.cluster.Kubeconfig, e.second)
+	said, runErr := f.patiently(ctx, h.cluster.Kubeconfig, e.second)
 	want, err := h.observer.read(ctx, f)
 	if err := errors.Join(first.Process.Signal(syscall.SIGCONT), err); err != nil {
 		return false, false, err
@@ -181,7 +181,7 @@ func (h *harness) stopped(ctx context.Context, e encounter, k int) (met, again b
 	}
 	if runErr != nil {
 		// What the refusal advises must help, whatever the first has left.
-		if said, err := h.advised(ctx, f); err != nil {
+		if said, err := f.patiently(ctx, h.cluster.Kubeconfig, applyOne); err != nil {
 			return false, false, fail("apply, as the refusal advises, failed", err, said)
 		}
 		return true, len(differences(want, got)) > 0, nil
@@ -222,11 +222,11 @@ func (p *proxy) locked() bool {
 	})
 }
 
-// advised does what a refusal advises: apply and, where that says so, wait until what
-// the first client has begun to delete is gone.
-func (h *harness) advised(ctx context.Context, f *fleet) (said string, err error) {
+// patiently runs a command, and again while it says to wait until what the first
+// client has begun to delete is gone.
+func (f *fleet) patiently(ctx context.Context, kubeconfig string, args []string) (said string, err error) {
 	for deadline := time.Now().Add(time.Minute); ; pause(ctx) {
-		said, err = f.run(ctx, h.cluster.Kubeconfig, applyOne)
+		said, err = f.run(ctx, kubeconfig, args)
 		if err == nil || !strings.Contains(said, "wait until it is gone") || ctx.Err() != nil || time.Now().After(deadline) {
 			return said, err
 		}
