@@ -72,7 +72,7 @@ func (b *bench) printFresh(tenants int, walls [][]time.Duration, requests []floa
 	}
 	fmt.Printf("the least a release can take: %d requests (its namespace, its objects, 2 for its record)\n", objects+3)
 	b.verdicts.AtMost("wheelhouse, × floor", median(ratios(walls[1], walls[0])), 1.5)
-	// A release costs the API server at least 3 requests more than the floor's,
+	// A release costs the API server at least 2 requests more than the floor's,
 	// whoever asks: of helm's 6.9 × floor no client of this chart can make more than 6.
 	b.verdicts.AtLeast("helm ×8, × wheelhouse", median(ratios(walls[2], walls[1])), 5)
 	return nil

@@ -1,12 +1,12 @@
 package release
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -88,30 +88,30 @@ func newClient(ctx context.Context, s *session.Session, hooks Cluster, release f
 // IsReachable is answered once per run, by the session.
 func (c *client) IsReachable() error { return nil }
 
-// Build parses a manifest. The API server validates what is applied. Helm has
-// hooks alone validated, which run as they are written; all else that is not the
-// plan's comes of a record.
-func (c *client) Build(manifest io.Reader, hook bool) (kube.ResourceList, error) {
-	text, err := io.ReadAll(manifest)
+// Build parses a manifest. The API server validates what is applied.
+func (c *client) Build(manifest io.Reader, _ bool) (kube.ResourceList, error) {
+	text, err := c.text(manifest)
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case c.planned != nil && string(text) == placeholderFor(c.planned):
-		text, err = c.planned.JSON()
-	case !hook:
-		var recorded serving
-		recorded, err = served(c.session, string(text))
-		text = []byte(recorded.rewrite(string(text)))
-	}
-	if err != nil {
-		return nil, err
-	}
-	objects, err := c.Client.Build(bytes.NewReader(text), false)
+	objects, err := c.Client.Build(strings.NewReader(text), false)
 	if c.fresh {
 		unasked(objects)
 	}
 	return objects, err
+}
+
+// text is what a manifest stands for: the plan, or what of a record there can be today.
+func (c *client) text(manifest io.Reader) (string, error) {
+	given, err := io.ReadAll(manifest)
+	if err != nil {
+		return "", err
+	}
+	if c.planned != nil && string(given) == placeholderFor(c.planned) {
+		planned, err := c.planned.JSON()
+		return string(planned), err
+	}
+	return writable(string(given), c.session.VersionOf)
 }
 
 // Create applies objects that the release did not have before.

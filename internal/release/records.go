@@ -38,9 +38,8 @@ type records struct {
 	secrets typedcorev1.SecretInterface
 	// planned is what is recorded where Helm works on a placeholder.
 	planned *chart.Rendered
-	// returning gives the manifest to which a rollback returns as it can be written
-	// today.
-	returning func(manifest string) (string, error)
+	// version says how what a rollback returns to can be written today.
+	version versionOf
 	// fresh is set where there are none: in a namespace that is new.
 	fresh bool
 	// failed is why a revision could not be written. Helm goes on after that, and
@@ -95,7 +94,7 @@ func (r *records) Create(key string, rel release.Releaser) error {
 		ours.Chart, ours.Manifest, ours.Info.Notes = r.planned.Source(), r.planned.Manifest, r.planned.Notes
 	}
 	if ours.Info.RollbackRevision > 0 {
-		if ours.Manifest, err = r.returning(ours.Manifest); err != nil {
+		if ours.Manifest, err = writable(ours.Manifest, r.version); err != nil {
 			return fmt.Errorf("record release %s: %w", ours.Name, err)
 		}
 	}

@@ -3,8 +3,9 @@ package release
 import (
 	"strings"
 
+	helmrelease "helm.sh/helm/v4/pkg/release/v1"
+
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
-	"github.com/wheelhouse-dev/wheelhouse/internal/cluster/session"
 )
 
 // A cluster stops serving versions and kinds: Kubernetes is upgraded, CRDs are
@@ -22,23 +23,29 @@ type serving struct {
 	moved bool
 }
 
-func served(s *session.Session, manifest string) (serving, error) {
+// versionOf is the API version by which a cluster serves a kind today; empty for none.
+type versionOf func(apiVersion, kind string) (string, error)
+
+// served reads a manifest as it is served. A hook runs as it is written or not at all.
+func served(manifest string, version versionOf) (serving, error) {
 	objects, err := chart.ParseManifest(manifest)
 	if err != nil {
 		return serving{}, err
 	}
 	var out serving
 	for _, object := range objects {
-		version, err := s.VersionOf(object.APIVersion, object.Kind)
+		today, err := version(object.APIVersion, object.Kind)
+		hook := object.Annotations[helmrelease.HookAnnotation] != ""
 		switch {
 		case err != nil:
 			return serving{}, err
-		case version == "":
+		case hook:
+		case today == "":
 			out.vanished = append(out.vanished, object)
 			continue
-		case version != object.APIVersion:
+		case today != object.APIVersion:
 			out.moved = true
-			if object, err = object.In(version); err != nil {
+			if object, err = object.In(today); err != nil {
 				return serving{}, err
 			}
 		}
@@ -54,6 +61,12 @@ func (s serving) rewrite(manifest string) string {
 		return manifest
 	}
 	return joined(s.objects)
+}
+
+// writable is a manifest of a record as it can be written today.
+func writable(manifest string, version versionOf) (string, error) {
+	recorded, err := served(manifest, version)
+	return recorded.rewrite(manifest), err
 }
 
 func joined(objects []chart.Object) string {

@@ -232,13 +232,9 @@ func (s *Store) operation(ctx context.Context, key fleet.Key, migrate bool) (*op
 	op := &operation{
 		Configuration: action.NewConfiguration(action.ConfigurationSetLogger(s.log)),
 		client:        newClient(ctx, s.session, s.cluster, key, s.log, s.Fields, migrate),
-		records:       &records{Secrets: driver.NewSecrets(secrets), secrets: secrets, key: key, manifests: &s.manifests},
+		records:       &records{Secrets: driver.NewSecrets(secrets), secrets: secrets, key: key, manifests: &s.manifests, version: s.session.VersionOf},
 	}
 	op.client.reach = rollout.ReachOf(s.Set, key)
-	op.records.returning = func(manifest string) (string, error) {
-		recorded, err := served(s.session, manifest)
-		return recorded.rewrite(manifest), err
-	}
 	op.records.SetLogger(s.log)
 	op.RESTClientGetter, op.Capabilities = s.session, caps
 	op.KubeClient, op.Releases = op.client, storage.Init(op.records)

@@ -34,7 +34,7 @@ func (s *Store) Stored(ctx context.Context, key fleet.Key, revision int) (*rollo
 	if !ok {
 		return nil, fmt.Errorf("read release %s: unexpected record %T", key, found)
 	}
-	recorded, err := served(s.session, rel.Manifest)
+	recorded, err := served(rel.Manifest, s.session.VersionOf)
 	if err != nil {
 		return nil, fmt.Errorf("read release %s: %w", key, err)
 	}

@@ -128,7 +128,7 @@ func (c *client) removeAll(p past) error {
 // existing builds the objects of manifests that could exist and may be deleted,
 // each once. Of a kind that the cluster does not serve there are none.
 func (c *client) existing(manifest string) (kube.ResourceList, error) {
-	recorded, err := served(c.session, manifest)
+	recorded, err := served(manifest, c.session.VersionOf)
 	if err != nil {
 		return nil, err
 	}

@@ -61,9 +61,6 @@ func Warnings(w io.Writer, p *rollout.Plan) error {
 func admitted(w io.Writer, p *rollout.Plan) error {
 	var objects, fields []string
 	for _, step := range p.Steps {
-		if step.Action.Changes() {
-			continue
-		}
 		for _, change := range step.Admitted {
 			objects, fields = append(objects, change.String()), append(fields, change.Admission...)
 		}

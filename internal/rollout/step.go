@@ -106,6 +106,9 @@ type Step struct {
 	// returnable says that the record from before is what we wrote, so that an
 	// undo may go back to it.
 	returnable bool
+	// vanished says that the record from before names kinds that the cluster does not
+	// serve any more, so that nothing can go back to it.
+	vanished bool
 	// awaited marks gates that are waited for whatever the options say.
 	awaited bool
 }

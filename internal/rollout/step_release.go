@@ -62,7 +62,8 @@ func (releaseKind) preview(ctx context.Context, step *Step, p *previewing) error
 			return err
 		}
 	}
-	step.returnable = stored != nil && stored.Verdict == Written && len(stored.Vanished) == 0
+	step.returnable = stored != nil && stored.Verdict == Written
+	step.vanished = len(stored.vanished()) > 0
 	wanted := step.target.Rendered.Objects
 	step.gone, _ = without(stored.objects(), wanted)
 	changes, err := p.cluster.Compare(ctx, Comparison{
@@ -97,13 +98,14 @@ func (releaseKind) preview(ctx context.Context, step *Step, p *previewing) error
 // drifted makes a repair of an unchanged step whose objects are not as they should
 // be. What admission would do to them if they were written is no drift.
 func (s *Step) drifted() {
-	s.Admitted = slices.DeleteFunc(slices.Clone(s.Changes), func(c Change) bool { return len(c.Admission) == 0 })
-	drift := slices.DeleteFunc(slices.Clone(s.Changes), func(c Change) bool { return c.Action == ChangeLeft || len(c.Admission) > 0 })
+	admitted := func(c Change) bool { return len(c.Admission) > 0 }
+	drift := slices.DeleteFunc(slices.Clone(s.Changes), func(c Change) bool { return c.Action == ChangeLeft || admitted(c) })
 	if len(drift) > 0 {
 		s.Action, s.Reason = ActionRepair, changedByOthers(drift)
 		return
 	}
-	s.Changes = slices.DeleteFunc(s.Changes, func(c Change) bool { return len(c.Admission) > 0 })
+	s.Admitted = slices.DeleteFunc(slices.Clone(s.Changes), func(c Change) bool { return !admitted(c) })
+	s.Changes = slices.DeleteFunc(s.Changes, admitted)
 }
 
 // refuses makes a record that was altered the reason why a step cannot be done.

@@ -118,6 +118,7 @@ func (o Outcome) since(before ReleaseAt) Outcome {
 		o.Record = o.Step.last
 	}
 	o.Step.returnable = before.Manifest != "" || o.Step.returnable && before.Revision == o.Step.last.Revision
+	o.Step.vanished = o.Step.vanished && before.Revision == o.Step.last.Revision
 	o.State, o.Step.last = StateDone, Record{
 		Key: before.Key, Chart: before.Chart, Revision: before.Revision, Status: before.Status, Digest: before.Digest, Manifest: before.Manifest,
 	}
@@ -154,6 +155,8 @@ func undoStep(o Outcome) (step Step, stays string) {
 		return step, conversionStays
 	case o.Step.Action == ActionInstall:
 		step.Action, step.Reason = ActionUninstall, "it was new"
+	case before.Status == HelmDeployed && o.Step.vanished:
+		return step, fmt.Sprintf("its Helm revision %d names kinds that the cluster does not serve any more", before.Revision)
 	case before.Status == HelmDeployed && !o.Step.returnable:
 		return step, fmt.Sprintf("its Helm revision %d was not written by wheelhouse, so nothing goes back to it unasked", before.Revision)
 	case before.Status == HelmDeployed:

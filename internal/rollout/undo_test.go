@@ -64,6 +64,19 @@ func TestUndoReversesWhatAnApplyDid(t *testing.T) {
 	}
 }
 
+// A record that names kinds which have gone is no way back, and that is the reason given.
+func TestUndoDoesNotGoBackToKindsThatHaveGone(t *testing.T) {
+	step := Step{ID: "release a/p", Kind: StepRelease, Action: ActionUpgrade, Key: key("a"), target: platform("a"), last: deployed(platform("a")), returnable: true, vanished: true}
+	_, stays := undoStep(Outcome{Step: step, State: StateDone})
+	if want := "names kinds that the cluster does not serve any more"; !strings.Contains(stays, want) {
+		t.Errorf("got %q, want %q", stays, want)
+	}
+	step.vanished = false
+	if _, stays := undoStep(Outcome{Step: step, State: StateDone}); stays != "" {
+		t.Errorf("got %q", stays)
+	}
+}
+
 // What was adopted existed before, so undoing must not delete it; what was
 // pruned has no history to return to.
 func TestUndoSaysWhatStays(t *testing.T) {

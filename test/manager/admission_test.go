@@ -25,7 +25,7 @@ import (
 func TestAdmissionThatArrivesLaterIsNoDrift(t *testing.T) {
 	c := cluster.Start(t)
 	fleet := writeFleet(t, "metadata: {name: late}\nspec: {values: [{platform: {nats: {enabled: false}}}], platforms: [{namespace: late}]}\n")
-	life := vanishing{t: t, c: c}
+	life := operation{t: t, c: c}
 	life.does("apply", "-f", fleet, "--no-wait", "--yes")
 
 	life.policy("stamp", "apps", "deployments", `Object{metadata: Object.metadata{labels: {"cost-center": "ml"}}}`)
@@ -77,17 +77,17 @@ func object(t *testing.T, text string) map[string]any {
 	return out
 }
 
-func (v vanishing) policy(name, group, resource, expression string) {
+func (v operation) policy(name, group, resource, expression string) {
 	v.t.Helper()
 	v.mutate(name, group, resource, map[string]any{"patchType": "ApplyConfiguration", "applyConfiguration": map[string]any{"expression": expression}})
 }
 
-func (v vanishing) patchPolicy(name, expression string) {
+func (v operation) patchPolicy(name, expression string) {
 	v.t.Helper()
 	v.mutate(name, "apps", "deployments", map[string]any{"patchType": "JSONPatch", "jsonPatch": map[string]any{"expression": expression}})
 }
 
-func (v vanishing) mutate(name, group, resource string, mutation map[string]any) {
+func (v operation) mutate(name, group, resource string, mutation map[string]any) {
 	v.t.Helper()
 	const api = "admissionregistration.k8s.io/v1"
 	v.create(api, "mutatingadmissionpolicies", map[string]any{
@@ -105,7 +105,7 @@ func (v vanishing) mutate(name, group, resource string, mutation map[string]any)
 }
 
 // webhook marks ConfigMaps as they are written.
-func (v vanishing) webhook() {
+func (v operation) webhook() {
 	v.t.Helper()
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var review admissionv1.AdmissionReview

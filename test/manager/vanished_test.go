@@ -24,11 +24,9 @@ import (
 func TestAKindThatVanishedHoldsNothingUp(t *testing.T) {
 	c := cluster.Start(t)
 	monitored, plain := monitorFleets(t, "gone")
-	life := vanishing{t: t, c: c}
+	life := operation{t: t, c: c}
 
-	life.define("v1")
-	life.does("apply", "-f", monitored, "--no-wait", "--yes")
-	life.undefine()
+	life.loses(monitored)
 
 	says := "forget   PodMonitor/gone/dynamo-worker: the cluster does not serve monitoring.coreos.com/v1 PodMonitor any more; the record loses it"
 	if out := life.says(2, "plan", "-f", plain); !strings.Contains(oneLine(out), oneLine(says)) {
@@ -53,14 +51,12 @@ func TestAKindThatVanishedHoldsNothingUp(t *testing.T) {
 // What of a record has gone is in the way of no other command either.
 func TestARecordOfAVanishedKindIsLeft(t *testing.T) {
 	c := cluster.Start(t)
-	life := vanishing{t: t, c: c}
+	life := operation{t: t, c: c}
 	for _, command := range [][]string{{"rollback", "--no-wait"}, {"destroy"}} {
 		leave := command[0]
 		monitored, plain := monitorFleets(t, leave)
 		life.does("apply", "-f", plain, "--no-wait", "--yes", "--adopt")
-		life.define("v1")
-		life.does("apply", "-f", monitored, "--no-wait", "--yes")
-		life.undefine()
+		life.loses(monitored)
 		if out := life.says(1, "status", "-f", monitored); strings.Contains(out, "no matches") {
 			t.Errorf("status of a record that names a kind that vanished:\n%s", out)
 		}
@@ -75,7 +71,7 @@ func TestARecordOfAVanishedKindIsLeft(t *testing.T) {
 func TestAVersionThatVanishedIsFollowed(t *testing.T) {
 	c := cluster.Start(t)
 	monitored, plain := monitorFleets(t, "moved")
-	life := vanishing{t: t, c: c}
+	life := operation{t: t, c: c}
 
 	life.define("v1", "v2")
 	life.does("apply", "-f", monitored, "--no-wait", "--yes")
@@ -103,10 +99,8 @@ func TestAVersionThatVanishedIsFollowed(t *testing.T) {
 func TestAnAPIThatDoesNotAnswerHasNotVanished(t *testing.T) {
 	c := cluster.Start(t)
 	monitored, plain := monitorFleets(t, "silent")
-	life := vanishing{t: t, c: c}
-	life.define("v1")
-	life.does("apply", "-f", monitored, "--no-wait", "--yes")
-	life.undefine()
+	life := operation{t: t, c: c}
+	life.loses(monitored)
 	life.create("apiregistration.k8s.io/v1", "apiservices", map[string]any{
 		"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": map[string]any{"name": "v1.monitoring.coreos.com"},
 		"spec": map[string]any{
@@ -133,19 +127,19 @@ func monitorFleets(t *testing.T, namespace string) (monitored, plain string) {
 	return writeFleet(t, fmt.Sprintf(fleet, namespace, namespace, on)), writeFleet(t, fmt.Sprintf(fleet, namespace, namespace, ""))
 }
 
-// vanishing defines kinds and removes them.
-type vanishing struct {
+// operation is what people do with a cluster: run wheelhouse, define kinds and remove them.
+type operation struct {
 	t *testing.T
 	c *cluster.Cluster
 }
 
-func (v vanishing) does(args ...string) string {
+func (v operation) does(args ...string) string {
 	v.t.Helper()
 	return v.says(0, args...)
 }
 
 // says runs wheelhouse, which ends with a code.
-func (v vanishing) says(code int, args ...string) string {
+func (v operation) says(code int, args ...string) string {
 	v.t.Helper()
 	out, err := wheelhouse(v.t, v.c, args...)
 	got := 0
@@ -159,7 +153,7 @@ func (v vanishing) says(code int, args ...string) string {
 }
 
 // goesOnWithHelm upgrades a release by stock Helm, to one without monitors.
-func (v vanishing) goesOnWithHelm(namespace string) {
+func (v operation) goesOnWithHelm(namespace string) {
 	v.t.Helper()
 	out, err := stockHelm(v.t, v.c, "upgrade", "dynamo-platform", packageOf(v.t, "platform"), "-n", namespace, "--reuse-values",
 		"--set", "dynamo-operator.controllerManager.logLevel=debug,dynamo-operator.dynamo.metrics.podMonitors.enabled=false")
@@ -168,7 +162,7 @@ func (v vanishing) goesOnWithHelm(namespace string) {
 	}
 }
 
-func (v vanishing) resource(apiVersion, resource string) dynamic.NamespaceableResourceInterface {
+func (v operation) resource(apiVersion, resource string) dynamic.NamespaceableResourceInterface {
 	v.t.Helper()
 	client, err := dynamic.NewForConfig(v.c.Config)
 	if err != nil {
@@ -181,7 +175,7 @@ func (v vanishing) resource(apiVersion, resource string) dynamic.NamespaceableRe
 	return client.Resource(version.WithResource(resource))
 }
 
-func (v vanishing) create(apiVersion, resource string, object map[string]any) {
+func (v operation) create(apiVersion, resource string, object map[string]any) {
 	v.t.Helper()
 	u := &unstructured.Unstructured{Object: object}
 	if _, err := v.resource(apiVersion, resource).Create(v.t.Context(), u, metav1.CreateOptions{}); err != nil {
@@ -189,11 +183,19 @@ func (v vanishing) create(apiVersion, resource string, object map[string]any) {
 	}
 }
 
+// loses applies a fleet with monitors, whose kind then goes.
+func (v operation) loses(fleet string) {
+	v.t.Helper()
+	v.define("v1")
+	v.does("apply", "-f", fleet, "--no-wait", "--yes")
+	v.undefine()
+}
+
 const monitorCRD = "podmonitors.monitoring.coreos.com"
 
 // define serves PodMonitors in some versions, the last of which is stored, and
 // waits until the API server does.
-func (v vanishing) define(versions ...string) {
+func (v operation) define(versions ...string) {
 	v.t.Helper()
 	var list []any
 	for i, version := range versions {
@@ -228,20 +230,24 @@ func (v vanishing) define(versions ...string) {
 	})
 }
 
-func (v vanishing) undefine() {
+func (v operation) undefine() {
 	v.t.Helper()
 	crds := v.resource("apiextensions.k8s.io/v1", "customresourcedefinitions")
 	if err := crds.Delete(v.t.Context(), monitorCRD, metav1.DeleteOptions{}); err != nil {
 		v.t.Fatal(err)
 	}
+	var asked error
 	v.until(func() bool {
 		_, err := crds.Get(v.t.Context(), monitorCRD, metav1.GetOptions{})
-		_, asked := v.resource("monitoring.coreos.com/v1", "podmonitors").List(v.t.Context(), metav1.ListOptions{})
+		_, asked = v.resource("monitoring.coreos.com/v1", "podmonitors").List(v.t.Context(), metav1.ListOptions{})
 		return apierrors.IsNotFound(err) && apierrors.IsNotFound(asked)
 	})
+	if !apierrors.IsUnexpectedServerError(asked) {
+		v.t.Errorf("by this a plan tells a kind that has gone from an object: %v", asked)
+	}
 }
 
-func (v vanishing) until(done func() bool) {
+func (v operation) until(done func() bool) {
 	v.t.Helper()
 	for began := time.Now(); !done(); time.Sleep(200 * time.Millisecond) {
 		if time.Since(began) > 3*time.Minute {
@@ -251,7 +257,7 @@ func (v vanishing) until(done func() bool) {
 }
 
 // monitors counts them by the version that lives on.
-func (v vanishing) monitors(namespace string) int {
+func (v operation) monitors(namespace string) int {
 	v.t.Helper()
 	list, err := v.resource("monitoring.coreos.com/v2", "podmonitors").Namespace(namespace).List(v.t.Context(), metav1.ListOptions{})
 	if err != nil {

@@ -248,15 +248,6 @@ func (s *Session) Refresh() {
 	s.Mapper.Reset()
 }
 
-// Serves reports whether the cluster serves a kind.
-func (s *Session) Serves(apiVersion, kind string) (bool, error) {
-	_, err := s.Mapping(apiVersion, kind)
-	if meta.IsNoMatchError(err) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
 // VersionOf is the API version by which the cluster serves a kind today: the given
 // one or, if that has gone, the one that the cluster prefers; empty if the kind has
 // gone. An API that is registered and does not answer is an error: nobody can tell.
