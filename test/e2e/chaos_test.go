@@ -110,14 +110,24 @@ func thirtyEdits(t *testing.T) {
 // would those of any Deployment: pods, the account they run as, and the Service.
 func childrenDeleted(t *testing.T) {
 	const children = "dynamocomponentdeployments,deployments,roles,rolebindings"
-	list := func() string {
-		return run(t, "kubectl", "get", "-n", disturbed, children, "-l", "nvidia.com/dynamo-graph-deployment-name=summarize", "-o", "name")
+	list := func() map[string]string {
+		uids := map[string]string{}
+		for line := range strings.Lines(run(t, "kubectl", "get", "-n", disturbed, children, "-l", "nvidia.com/dynamo-graph-deployment-name=summarize",
+			"-o", `jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.uid}{"\n"}{end}`)) {
+			child, uid, _ := strings.Cut(strings.TrimSpace(line), " ")
+			uids[child] = uid
+		}
+		return uids
 	}
 	before := list()
-	run(t, "kubectl", "delete", "-n", disturbed, children, "-l", "nvidia.com/dynamo-graph-deployment-name=summarize", "--cascade=orphan")
+	// kubectl would wait for the end of the new ones too, if one goes before it asks.
+	run(t, "kubectl", "delete", "-n", disturbed, children, "-l", "nvidia.com/dynamo-graph-deployment-name=summarize", "--cascade=orphan", "--wait=false")
 	eventually(t, time.Minute, func() error {
-		if now := list(); now != before {
-			return fmt.Errorf("there are %s, there were %s", now, before)
+		now := list()
+		for child, uid := range before {
+			if now[child] == "" || now[child] == uid {
+				return fmt.Errorf("%s has not been made anew: there are %v, there were %v", child, now, before)
+			}
 		}
 		return nil
 	})

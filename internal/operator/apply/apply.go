@@ -96,6 +96,9 @@ func (a *Applier) apply(ctx context.Context, regarding, desired client.Object, o
 	if err == nil && live != nil {
 		err = a.mayWrite(live, regarding, owned)
 	}
+	if err == nil && live != nil && owned && !metav1.IsControlledBy(live, regarding) {
+		err = a.lives(ctx, regarding)
+	}
 	if err == nil {
 		err = a.writeIfDifferent(ctx, regarding, live, desired)
 	}
@@ -284,6 +287,21 @@ func (a *Applier) mayWrite(live, owner client.Object, owned bool) error {
 	}
 	if live.GetLabels()[render.ManagedByLabel] != render.Manager {
 		return foreign
+	}
+	return nil
+}
+
+// lives asks the API server for the owner that an object is about to get. The
+// cache may be behind: an object that gets an owner which has gone is deleted by
+// the garbage collector, with its pods, although it was to be kept.
+func (a *Applier) lives(ctx context.Context, owner client.Object) error {
+	now := owner.DeepCopyObject().(client.Object)
+	err := a.Live.Get(ctx, client.ObjectKeyFromObject(owner), now)
+	if client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	if err != nil || now.GetUID() != owner.GetUID() || now.GetDeletionTimestamp() != nil {
+		return fmt.Errorf("its owner, %s, is being deleted", a.describe(owner))
 	}
 	return nil
 }
