@@ -41,9 +41,9 @@ type deployed struct {
 	namespace   string
 	graphs      int
 	took, floor time.Duration
-	// writes per graph, until the operator has nothing to do.
-	writes   float64
-	operator *operator
+	// writes and events per graph, until the operator has nothing to do.
+	writes, events float64
+	operator       *operator
 }
 
 func (d *deployed) perGraph() float64 { return d.took.Seconds() / float64(d.graphs) }
@@ -51,6 +51,10 @@ func (d *deployed) perGraph() float64 { return d.took.Seconds() / float64(d.grap
 // children are the objects that come of one graph: three components, each with a
 // Deployment and a Service, and an account with its role.
 const children = 3*3 + 3
+
+// statuses are two of the graph, pending and deployed, and one of each component,
+// which is an object with a status of its own.
+const statuses = 2 + 3
 
 func name(i int) string { return fmt.Sprintf("graph-%04d", i) }
 
@@ -93,11 +97,11 @@ func (b *bench) deploy(ctx context.Context, graphs int) (*deployed, error) {
 	if err := b.settled(ctx); err != nil {
 		return nil, err
 	}
-	writes, err := b.writes(began)
+	writes, events, err := b.wrote(began)
 	if err != nil {
 		return nil, err
 	}
-	d.writes = float64(writes) / float64(graphs)
+	d.writes, d.events = float64(writes)/float64(graphs), float64(events)/float64(graphs)
 	d.floor, err = b.floor(ctx, d.namespace, copied)
 	return d, err
 }
@@ -107,22 +111,27 @@ func (b *bench) settled(ctx context.Context) error {
 	for began := time.Now(); time.Since(began) < patience && ctx.Err() == nil; {
 		quiet := time.Now()
 		time.Sleep(10 * time.Second)
-		if writes, err := b.writes(quiet); err != nil || writes == 0 {
+		if writes, events, err := b.wrote(quiet); err != nil || writes+events == 0 {
 			return err
 		}
 	}
 	return errors.New("the operator never ends to write")
 }
 
-// writes are the operator's, but for Leases.
-func (b *bench) writes(since time.Time) (n int, err error) {
+// wrote counts what the operator has written, but for Leases. Events, of which the
+// published operator too makes one for each child, are counted apart.
+func (b *bench) wrote(since time.Time) (objects, events int, err error) {
 	requests, err := b.cluster.Requests("operator/", since)
 	for _, request := range requests {
-		if request.Writes() && request.ObjectRef.Resource != "leases" {
-			n++
+		switch {
+		case !request.Writes() || request.ObjectRef.Resource == "leases":
+		case request.ObjectRef.Resource == "events":
+			events++
+		default:
+			objects++
 		}
 	}
-	return n, err
+	return objects, events, err
 }
 
 // floor applies the children of the graphs of one namespace in another.
@@ -145,9 +154,9 @@ func (b *bench) floor(ctx context.Context, from, to string) (time.Duration, erro
 
 func printDeployed(all ...*deployed) {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "\nGRAPHS\tOPERATOR, UNTIL ALL DEPLOYMENTS ARE THERE\tAPPLIED IN PARALLEL\tRATIO\tWRITES PER GRAPH")
+	fmt.Fprintln(table, "\nGRAPHS\tOPERATOR, UNTIL ALL DEPLOYMENTS ARE THERE\tAPPLIED IN PARALLEL\tRATIO\tWRITES PER GRAPH\tEVENTS PER GRAPH")
 	for _, d := range all {
-		fmt.Fprintf(table, "%d\t%.1f s\t%.1f s\t%.1f\t%.1f\n", d.graphs, d.took.Seconds(), d.floor.Seconds(), d.took.Seconds()/d.floor.Seconds(), d.writes)
+		fmt.Fprintf(table, "%d\t%.1f s\t%.1f s\t%.1f\t%.1f\t%.1f\n", d.graphs, d.took.Seconds(), d.floor.Seconds(), d.took.Seconds()/d.floor.Seconds(), d.writes, d.events)
 	}
 	_ = table.Flush() // to the terminal
 }

@@ -69,7 +69,11 @@ func (a *app) bundleCreate(ctx context.Context, to string, askRegistries bool) e
 		return err
 	}
 	if askRegistries {
-		if err := a.askDigests(ctx, fetcher, bundle.Images); err != nil {
+		var unknown []*chart.Image
+		for i := range bundle.Images {
+			unknown = append(unknown, &bundle.Images[i])
+		}
+		if err := a.askDigests(ctx, fetcher, unknown); err != nil {
 			return err
 		}
 	}
@@ -100,12 +104,12 @@ func writeBundle(to string, bundle *chart.Bundle) (digest string, err error) {
 }
 
 // askDigests fills in what the references do not say.
-func (a *app) askDigests(ctx context.Context, fetcher *chart.Fetcher, images []chart.Image) (err error) {
+func (a *app) askDigests(ctx context.Context, fetcher *chart.Fetcher, images []*chart.Image) (err error) {
 	progress := a.progress()
 	defer progress.Close()
-	for i := range images {
-		done := progress.Begin("asking for the digest of " + images[i].Reference)
-		images[i].Digest, err = fetcher.ImageDigest(ctx, images[i].Reference)
+	for _, image := range images {
+		done := progress.Begin("asking for the digest of " + image.Reference)
+		image.Digest, err = fetcher.ImageDigest(ctx, image.Reference)
 		done()
 		if err != nil {
 			return err

@@ -54,6 +54,14 @@ type Image struct {
 	Digest string `json:"digest,omitempty"`
 }
 
+// Exact is the reference, with the digest where that is known.
+func (i Image) Exact() string {
+	if i.Digest == "" || PinnedDigest(i.Reference) != "" {
+		return i.Reference
+	}
+	return i.Reference + "@" + i.Digest
+}
+
 type manifest struct {
 	APIVersion string         `json:"apiVersion"`
 	Kind       string         `json:"kind"`

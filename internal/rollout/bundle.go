@@ -28,20 +28,18 @@ func (d *Desired) Bundle(ctx context.Context, shelf chart.Shelf) (*chart.Bundle,
 			return nil, err
 		}
 	}
-	list, err := images(targets)
+	list, unknown, err := Images(targets)
 	if err != nil {
 		return nil, err
 	}
-	b.Files[chart.BundleImages] = []byte(strings.Join(list, "\n") + "\n")
-	unknown, err := unknownImages(targets)
-	if err != nil {
-		return nil, err
+	var references strings.Builder
+	for _, image := range list {
+		references.WriteString(image.Reference + "\n")
+		b.Images = append(b.Images, image.Image)
 	}
+	b.Files[chart.BundleImages] = []byte(references.String())
 	if len(unknown) > 0 {
 		b.Files[chart.BundleUnknownImages] = []byte(strings.Join(unknown, "\n") + "\n")
-	}
-	for _, image := range list {
-		b.Images = append(b.Images, chart.Image{Reference: image, Digest: chart.PinnedDigest(image)})
 	}
 	return b, nil
 }
@@ -68,14 +66,6 @@ func addDefinitions(b *chart.Bundle, target Target) error {
 		}
 	}
 	return nil
-}
-
-// images lists what all releases run, sorted.
-func images(targets []Target) ([]string, error) { return each(targets, (*chart.Rendered).Images) }
-
-// unknownImages names the places where something else decides on an image.
-func unknownImages(targets []Target) ([]string, error) {
-	return each(targets, (*chart.Rendered).UnknownImages)
 }
 
 func each(targets []Target, list func(*chart.Rendered) ([]string, error)) ([]string, error) {

@@ -55,7 +55,8 @@ const inventoryHead = `# Images
 
 Every image that our charts can use, by what turns it on, and the keys that change it. The table is rendered from the charts by
 ` + "`make golden`" + `; a test fails when it is stale, when a key that it names does not change its image, and when a mode renders an image
-that is not in it. The chart dynamo-crds uses none. ` + "`wheelhouse bundle create`" + ` lists, in the same way and by digest, what your own fleet uses.
+that is not in it. The chart dynamo-crds uses none. ` + "`wheelhouse images`" + ` lists what your own fleet uses, as text,
+JSON, or a file for Hauler or Zarf; by digest with ` + "`--image-digests`" + `.
 
 What counts as an image, in whatever a chart renders, its hooks included: the fields ` + "`image`" + ` and those whose names end so, as text or as
 registry, repository, name and tag or digest; images that are mounted; environment variables and arguments whose names end with

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// planners: a planner, and then Kubernetes' own autoscaler, scale a service through
-// its adapter, and the graph follows.
+// planners: a planner, and then Kubernetes' own autoscaler, which sees the workers
+// use much and then little, scale a service through its adapter, and the graph follows.
 func planners(t *testing.T) {
 	const namespace, graph = "team-a", "dynamographdeployment/planned"
 	manifests, err := os.ReadFile(filepath.Join(root, "test/e2e/testdata/planner.yaml"))
@@ -49,8 +49,12 @@ func planners(t *testing.T) {
 		"get secrets": "no",
 		"create pods": "no",
 	})
+	use := metricsServer(t)
+	use.Store(1000)
 	apply(autoscaler)
 	scaledTo("3")
+	use.Store(10)
+	scaledTo("1")
 	run(t, "kubectl", "delete", "-n", namespace, "horizontalpodautoscaler/planned", graph, "--timeout=60s")
 }
 

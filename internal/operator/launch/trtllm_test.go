@@ -19,7 +19,7 @@ const (
 )
 
 func waits(workers ...string) string {
-	return sshClient + ` && for ssh_host in "` + strings.Join(workers, `" "`) + `"; do until ssh ` + sshTo + ` -o ConnectTimeout=5 "$ssh_host" true; do sleep 1; done; done && `
+	return sshClient + ` && trap 'exit 143' TERM && for ssh_host in "` + strings.Join(workers, `" "`) + `"; do until ssh ` + sshTo + ` -o ConnectTimeout=5 "$ssh_host" true; do sleep 1; done; done && `
 }
 
 func ranksOn(hosts string) string {
