@@ -14,8 +14,8 @@ import (
 type planFlags struct {
 	fieldFlags
 	output string
-	// out is the file that keeps the plan.
-	out string
+	// out is the file that keeps the plan, page the one that shows it.
+	out, page string
 	rollout.PreviewOptions
 }
 
@@ -31,7 +31,7 @@ written.`,
 		Example: `  wheelhouse plan -f fleet.yaml
   wheelhouse plan -f fleet.yaml -o diff
   wheelhouse plan -f fleet.yaml --drift
-  wheelhouse plan -f fleet.yaml --out friday.plan`,
+  wheelhouse plan -f fleet.yaml --out friday.plan --html friday.html`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.plan(c.Context(), flags) },
 	}
@@ -42,6 +42,7 @@ written.`,
 	c.Flags().BoolVar(&flags.Prune, "prune", false, "plan to remove releases of the fleet that the file no longer names")
 	c.Flags().StringVar(&flags.Wave, "wave", "", "plan this wave and those before it only")
 	c.Flags().StringVar(&flags.out, "out", "", "save the plan to a file, for apply --plan")
+	c.Flags().StringVar(&flags.page, "html", "", "write the plan to a file as a page with its graph and diffs")
 	flags.add(c)
 	c.Flags().BoolVar(&flags.AcceptBreakage, "accept-crd-breakage", false, "plan CRD changes that break live objects")
 	return c
@@ -63,7 +64,7 @@ func (a *app) plan(ctx context.Context, flags planFlags) error {
 		return err
 	}
 	defer m.Close()
-	flags.Text = flags.output != "table" || flags.out != ""
+	flags.Text = flags.output != "table" || flags.out != "" || flags.page != ""
 	plan, err := m.Plan(ctx, flags.PreviewOptions)
 	if err != nil {
 		return a.refused(plan, err)
@@ -71,6 +72,11 @@ func (a *app) plan(ctx context.Context, flags planFlags) error {
 	a.warn(plan.Findings)
 	if err := a.printPlan(plan, flags.output); err != nil {
 		return err
+	}
+	if flags.page != "" {
+		if err := a.writePage(flags.page, plan); err != nil {
+			return err
+		}
 	}
 	if plan.Blocked() != nil {
 		return plan.Blocked()
