@@ -124,7 +124,7 @@ test-node: bin/wheelhouse bin/drydock bin/helm ## End-to-end tests on a real nod
 	fi
 
 .PHONY: e2e-chrek
-e2e-chrek: bin/drydock bin/wheelhouse ## Checkpoints of pods, taken and restored by CRIU on a real node (root)
+e2e-chrek: prerequisites bin/drydock bin/wheelhouse ## Checkpoints of pods, taken and restored by CRIU on a real node (root)
 	@go test -tags e2e -count=1 -timeout 40m -v ./test/chrek/node
 
 .PHONY: samples

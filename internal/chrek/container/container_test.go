@@ -80,6 +80,10 @@ func TestTheWorkerIsFoundBesideItsPlaceholder(t *testing.T) {
 	}) {
 		t.Errorf("inside: %+v %v", inside, tables)
 	}
+	process(t, proc, 99, "4:memory:/kubepods/pod2/"+strings.Repeat("8", 64)+"\n", "ended", "State:\tZ (zombie)\nPPid:\t80\nUid:\t0\t0\t0\t0\nNSpid:\t99\t1\n")
+	if _, err := Find(proc, strings.Repeat("8", 64)); err == nil || !strings.Contains(err.Error(), "no process") {
+		t.Errorf("one that has ended: %v", err)
+	}
 	if _, err := Find(proc, strings.Repeat("9", 64)); err == nil || !strings.Contains(err.Error(), "no process") {
 		t.Errorf("got %v", err)
 	}

@@ -138,6 +138,8 @@ func parse(pid int, status, comm string) (Process, error) {
 		var err error
 		switch {
 		case len(fields) == 0:
+		case key == "State" && fields[0] == "Z":
+			return p, fmt.Errorf("process %d has ended", pid)
 		case key == "PPid":
 			p.Parent, err = strconv.Atoi(fields[0])
 		case key == "Uid":
@@ -160,6 +162,15 @@ func parse(pid int, status, comm string) (Process, error) {
 		}
 	}
 	return p, nil
+}
+
+// Comm is the name of a process, "" if it has ended.
+func Comm(proc string, pid int) string {
+	comm, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "comm"))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(comm))
 }
 
 // Output are the pipes behind a process's file descriptors 1 and 2.

@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -31,6 +30,8 @@ func Help(name string, in io.Reader, out io.Writer) error {
 		return answer(in, out, enterAndRestore)
 	case "restore":
 		return answer(in, out, restore)
+	case "clear":
+		return answer(in, out, clearVolumes)
 	}
 	return fmt.Errorf("there is no helper %q", name)
 }
@@ -50,11 +51,27 @@ func Dump(ctx context.Context, r DumpRequest) (DumpReply, error) {
 	return reply, ask(ctx, "dump", r, &reply)
 }
 
-// Restore restores a checkpoint. When the context ends, what it has begun in the pod
-// ends with the pod's first process.
-func Restore(ctx context.Context, r RestoreRequest) (RestoreReply, error) {
-	reply := RestoreReply{Dirty: true} // as long as nobody says otherwise
-	return reply, ask(ctx, "enter", r, &reply)
+// Restore restores a checkpoint. Where it fails, or the context ends, files of the
+// checkpoint may be in the pod, and what was begun ends with the pod's first process.
+func Restore(ctx context.Context, r RestoreRequest) error {
+	return askAndFail(ctx, "enter", r)
+}
+
+// Clear takes all files out of volumes of the pod of a process.
+func Clear(ctx context.Context, pid int, points []string) error {
+	r := RestoreRequest{PID: pid}
+	for _, point := range points {
+		r.Layers = append(r.Layers, Layer{Point: point})
+	}
+	return askAndFail(ctx, "clear", r)
+}
+
+func askAndFail(ctx context.Context, name string, r RestoreRequest) error {
+	var reply RestoreReply
+	if err := ask(ctx, name, r, &reply); err != nil {
+		return err
+	}
+	return reply.failure()
 }
 
 func ask(ctx context.Context, name string, request, reply any) error {
@@ -67,7 +84,7 @@ func ask(ctx context.Context, name string, request, reply any) error {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	err = exchange(cmd, request, reply)
 	if ctx.Err() != nil {
-		return errors.Join(context.Cause(ctx), err)
+		return context.Cause(ctx) // what is killed for that says no more
 	}
 	return err
 }

@@ -33,33 +33,39 @@ type RestoreRequest struct {
 type Layer struct{ Point, File string }
 
 // RestoreReply is what came of it.
-type RestoreReply struct {
-	Error string
-	// Dirty says that files of the pod are no longer what they were.
-	Dirty bool
+type RestoreReply struct{ Error string }
+
+func replyOf(err error) RestoreReply {
+	if err != nil {
+		return RestoreReply{err.Error()}
+	}
+	return RestoreReply{}
+}
+
+func (r RestoreReply) failure() error {
+	if r.Error != "" {
+		return errors.New(r.Error)
+	}
+	return nil
 }
 
 // Where the pod's files are, in the mount namespace of the restore alone.
 const (
-	work = "/tmp"
-	tree = work + "/root"
-	logs = work + "/logs"
+	place = "/tmp"
+	tree  = place + "/root"
+	logs  = place + "/logs"
 )
 
-func layerDir(i int) string { return filepath.Join(work, "layer-"+strconv.Itoa(i)) }
+func layerDir(i int) string { return filepath.Join(place, "layer-"+strconv.Itoa(i)) }
 
 // enterAndRestore makes a place from which the pod's files can be seen, and goes on with
 // restore in a child: one can enter a PID namespace only by having one.
 func enterAndRestore(r RestoreRequest) RestoreReply {
-	reply := RestoreReply{}
 	runtime.LockOSThread()
-	if err := stage(r, &reply); err != nil {
-		reply.Error = err.Error()
-	}
-	return reply
+	return replyOf(stage(r))
 }
 
-func stage(r RestoreRequest, reply *RestoreReply) error {
+func stage(r RestoreRequest) error {
 	files, err := inherited(r)
 	if err != nil {
 		return err
@@ -85,8 +91,11 @@ func stage(r RestoreRequest, reply *RestoreReply) error {
 	child.ExtraFiles = files
 	// If this process is killed the child goes on, until the pod's first process is: Go
 	// cannot tie it to a parent that it does not see.
-	reply.Dirty = true // as long as nobody says otherwise
-	return exchange(child, r, reply)
+	var reply RestoreReply
+	if err := exchange(child, r, &reply); err != nil {
+		return err
+	}
+	return reply.failure()
 }
 
 // inherited opens what the child gets from outside: the pod's pipes, in the order of
@@ -158,7 +167,7 @@ func showFiles(r RestoreRequest) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return err
 	}
-	if err := unix.Mount("chrek", work, "tmpfs", 0, "mode=0700"); err != nil {
+	if err := unix.Mount("chrek", place, "tmpfs", 0, "mode=0700"); err != nil {
 		return err
 	}
 	own, err := os.Open("/proc/thread-self/ns/mnt")
@@ -217,29 +226,25 @@ func openTree(point string, flags uint) (int, error) {
 
 // restore runs in the pod's namespaces but those of its mounts and cgroups. What it
 // uses is the pod's to pay for.
-func restore(r RestoreRequest) RestoreReply {
-	reply := RestoreReply{}
-	fail := func(err error) RestoreReply {
-		reply.Error = err.Error()
-		return reply
-	}
+func restore(r RestoreRequest) RestoreReply { return replyOf(work(r)) }
+
+func work(r RestoreRequest) error {
 	output, cgroups := given(r)
 	for _, group := range cgroups {
 		if _, err := group.WriteString("0"); err != nil {
-			return fail(fmt.Errorf("join the pod's cgroup: %w", err))
+			return fmt.Errorf("join the pod's cgroup: %w", err)
 		}
 		_ = group.Close()
 	}
 	if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
-		return fail(fmt.Errorf("mount /proc: %w", err))
+		return fmt.Errorf("mount /proc: %w", err)
 	}
-	reply.Dirty = true
 	if err := putFiles(r); err != nil {
-		return fail(errors.Join(err, clearVolumes(r)))
+		return err
 	}
 	logDir, err := os.Open(logs)
 	if err != nil {
-		return fail(err)
+		return err
 	}
 	defer func() { _ = logDir.Close() }()
 	c := gocriu.MakeCriu()
@@ -250,9 +255,9 @@ func restore(r RestoreRequest) RestoreReply {
 	opts := restoreOptions(r.CRIU, r.Dir, tree, r.Points)
 	opts.WorkDirFd = new(int32(logDir.Fd()))
 	if err := c.Restore(opts, nil); err != nil {
-		return fail(errors.Join(fmt.Errorf("%w: %s", err, reason(logs)), clearVolumes(r)))
+		return fmt.Errorf("%w: %s", err, reason(logs))
 	}
-	return reply
+	return nil
 }
 
 // given are the open files that stage hands to restore.
@@ -288,14 +293,18 @@ func putFiles(r RestoreRequest) error {
 	return errors.Join(container.Write(root, r.Marker, []byte("restored\n")), root.Close())
 }
 
-// clearVolumes takes files out again that a container which starts anew would find:
+// clearVolumes takes files out again that a container which is started again would find:
 // those of its image are new then, those of volumes are not.
-func clearVolumes(r RestoreRequest) error {
+func clearVolumes(r RestoreRequest) RestoreReply {
+	runtime.LockOSThread()
+	if err := showFiles(r); err != nil {
+		return replyOf(err)
+	}
 	var errs []error
 	for i, l := range r.Layers {
-		if l.Point != "/" {
-			errs = append(errs, layer.Clear(layerDir(i)))
+		if err := layer.Clear(layerDir(i)); err != nil {
+			errs = append(errs, fmt.Errorf("empty %s: %w", l.Point, err))
 		}
 	}
-	return errors.Join(errs...)
+	return replyOf(errors.Join(errs...))
 }

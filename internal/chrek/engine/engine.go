@@ -12,10 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/artifact"
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/blockers"
@@ -23,7 +20,6 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/container"
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/criu"
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/mounts"
-	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/placeholder"
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/protocol"
 )
 
@@ -32,8 +28,6 @@ const (
 	// cgroups is where the agent has the node's cgroups.
 	cgroups = "/host/cgroup"
 	shm     = "/dev/shm"
-	// asking is how often a placeholder is told that it takes longer.
-	asking = protocol.Patience / 4
 )
 
 // Engine works on one node for one namespace. It is safe for concurrent use.
@@ -51,6 +45,8 @@ type Subject struct {
 	Image    string   // as in the pod's status
 	Command  []string // of the worker, with its arguments; nil: the image's
 	Volumes  []string // where volumes of the pod's own are mounted for writing
+	Shared   []string // those of them that other containers mount, too
+	Beside   []string // the other containers of the pod, which run beside it
 	Memory   int64    // the most that it may have, in bytes; 0: no limit
 	Artifact string
 }
@@ -58,9 +54,51 @@ type Subject struct {
 // Outcome is the end of a checkpoint or a restore.
 type Outcome struct {
 	Reason, Message string
-	Frozen          time.Duration
-	// Finish is what is left to do once the outcome is known to others.
-	Finish func()
+	// Fact is what of the checkpoint does not fit; "" unless it was refused for that.
+	Fact string
+	// Phases are how long each took, and Memory how many bytes of it were stored or
+	// restored; of what has succeeded.
+	Phases map[string]time.Duration
+	Memory int64
+	// Next is what is left to do.
+	Next Step
+}
+
+// Step is what is to become of a container that waits.
+type Step int
+
+// Steps.
+const (
+	// Nothing is left to do.
+	Nothing Step = iota
+	// StartAnew: its worker starts, as if there were no checkpoints.
+	StartAnew
+	// GiveUp: what a restore has left in the pod's volumes goes, and the worker starts
+	// anew; in a further container, where files of this one may not be its image's.
+	GiveUp
+)
+
+// Phases of a checkpoint and of a restore, in their order.
+const (
+	phaseLook   = "look"   // what the container is, and what blocks a checkpoint
+	phaseDump   = "dump"   // CRIU stores memory and files
+	phaseStore  = "store"  // digests, until all is on the storage
+	phaseVerify = "verify" // facts and digests are compared
+	phaseFill   = "fill"   // files are put into the container, and CRIU restores memory
+)
+
+// watch tells how long phases take.
+type watch struct {
+	since  time.Time
+	phases map[string]time.Duration
+}
+
+func start() *watch { return &watch{time.Now(), map[string]time.Duration{}} }
+
+// done ends a phase, with which the next one begins.
+func (w *watch) done(phase string) {
+	now := time.Now()
+	w.phases[phase], w.since = now.Sub(w.since), now
 }
 
 func failed(err error) Outcome {
@@ -71,11 +109,11 @@ func failed(err error) Outcome {
 	case errors.Is(err, artifact.ErrDamaged):
 		reason = protocol.ReasonDamaged
 	}
-	return Outcome{Reason: reason, Message: err.Error(), Finish: func() {}}
+	return Outcome{Reason: reason, Message: err.Error()}
 }
 
 func blocked(why string) Outcome {
-	return Outcome{Reason: protocol.ReasonBlocked, Message: why, Finish: func() {}}
+	return Outcome{Reason: protocol.ReasonBlocked, Message: why}
 }
 
 // Take stores a checkpoint of a container, which goes on.
@@ -99,6 +137,7 @@ func (e *Engine) deadline(ctx context.Context) (context.Context, context.CancelF
 }
 
 func (e *Engine) take(ctx context.Context, s Subject, draft *artifact.Draft) Outcome {
+	took := start()
 	worker, all, err := e.look(s)
 	if err != nil {
 		return failed(err)
@@ -126,7 +165,9 @@ func (e *Engine) take(ctx context.Context, s Subject, draft *artifact.Draft) Out
 		l := artifact.Layer{Point: point, File: "layer-" + strconv.Itoa(i+1) + ".tar"}
 		m.Layers, request.Layers = append(m.Layers, l), append(request.Layers, l.File)
 	}
+	took.done(phaseLook)
 	reply, err := criu.Dump(ctx, request)
+	took.done(phaseDump)
 	switch {
 	case err != nil:
 		return failed(err)
@@ -142,8 +183,9 @@ func (e *Engine) take(ctx context.Context, s Subject, draft *artifact.Draft) Out
 	if err := draft.Commit(ctx, m); err != nil {
 		return failed(err)
 	}
+	took.done(phaseStore)
 	return Outcome{
-		Reason: protocol.ReasonStored, Frozen: reply.Frozen, Finish: func() {},
+		Reason: protocol.ReasonStored, Phases: took.phases, Memory: m.Facts.Memory,
 		Message: fmt.Sprintf("stored as %s in %s; %d MiB of memory, the process stood still for %s",
 			s.Artifact, e.Store.Location(s.Artifact), m.Facts.Memory>>20, reply.Frozen.Round(time.Millisecond)),
 	}
@@ -151,11 +193,7 @@ func (e *Engine) take(ctx context.Context, s Subject, draft *artifact.Draft) Out
 
 // look finds the processes of a container, and the mounts of its worker.
 func (e *Engine) look(s Subject) (container.Container, []mounts.Mount, error) {
-	id, err := container.ID(s.ID)
-	if err != nil {
-		return container.Container{}, nil, err
-	}
-	found, err := container.Find(proc, id)
+	found, err := e.find(s)
 	if err != nil {
 		return found, nil, err
 	}
@@ -205,144 +243,4 @@ func pages(dir string) (int64, error) {
 		sum += info.Size()
 	}
 	return sum, nil
-}
-
-// Waits reports whether a container's first process waits for a checkpoint.
-func (e *Engine) Waits(s Subject) bool {
-	found, _, err := e.look(s)
-	return err == nil && found.Init.Comm == placeholder.Waiting
-}
-
-// StartAnew lets a waiting container start its worker.
-func (e *Engine) StartAnew(s Subject) error { return e.signal(s, placeholder.StartAnew) }
-
-// Kill ends a container, so that the kubelet starts it with the files of its image.
-func (e *Engine) Kill(s Subject) error { return e.signal(s, unix.SIGKILL) }
-
-func (e *Engine) signal(s Subject, signal unix.Signal) error {
-	found, _, err := e.look(s)
-	if err != nil {
-		return err
-	}
-	held, err := e.hold(s, found)
-	if err != nil {
-		return err
-	}
-	defer held.Close()
-	return held.Signal(signal)
-}
-
-func (e *Engine) hold(s Subject, found container.Container) (*container.Handle, error) {
-	id, err := container.ID(s.ID)
-	if err != nil {
-		return nil, err
-	}
-	return container.Hold(proc, found.Init.PID, id)
-}
-
-// Restore puts a stored process into a container that waits for it. Where that cannot
-// be, the worker starts anew: at once, or in a new container where files of this one
-// are no longer its image's.
-func (e *Engine) Restore(ctx context.Context, s Subject) Outcome {
-	begun := time.Now()
-	ctx, cancel := e.deadline(ctx)
-	defer cancel()
-	found, all, err := e.look(s)
-	if err != nil {
-		return failed(err)
-	}
-	held, err := e.hold(s, found)
-	if err != nil {
-		return failed(err)
-	}
-	defer held.Close()
-	m, refused := e.fits(ctx, s, found, all)
-	if m == nil {
-		if err := held.Signal(placeholder.StartAnew); err != nil {
-			refused.Message += "; " + err.Error()
-		}
-		return refused
-	}
-	reply, err := e.restore(ctx, s, held, m)
-	if err == nil && reply.Error == "" {
-		if err = held.Signal(placeholder.Adopt); err == nil {
-			return Outcome{
-				Reason: protocol.ReasonRestored, Finish: func() {},
-				Message: fmt.Sprintf("restored from %s, taken of pod %s at %s, in %s",
-					m.ID, m.Pod, m.Taken.Format(time.RFC3339), time.Since(begun).Round(time.Millisecond)),
-			}
-		}
-	}
-	if err == nil {
-		err = errors.New(reply.Error)
-	}
-	outcome := failed(err)
-	if reply.Dirty {
-		outcome.Message += "; the container is started again, and the worker anew in it"
-		outcome.Finish = func() { _ = e.Kill(s) } // one that has ended needs no end
-	} else if err := held.Signal(placeholder.StartAnew); err != nil {
-		outcome.Message += "; " + err.Error()
-	}
-	return outcome
-}
-
-// fits finds the artifact, if the container can be started from it.
-func (e *Engine) fits(ctx context.Context, s Subject, found container.Container, all []mounts.Mount) (*artifact.Manifest, Outcome) {
-	if !protocol.ValidArtifact(s.Artifact) {
-		return nil, failed(fmt.Errorf("%w: %q is no name of one", artifact.ErrMissing, s.Artifact))
-	}
-	m, err := e.Store.Manifest(s.Artifact)
-	if err != nil {
-		return nil, failed(err)
-	}
-	if difference := m.Facts.Differs(e.facts(ctx, s, found.Init, mounts.External(all))); difference != "" {
-		return nil, Outcome{Reason: protocol.ReasonIncompatible, Message: difference, Finish: func() {}}
-	}
-	if err := e.Store.Verify(ctx, m); err != nil {
-		return nil, failed(err)
-	}
-	return m, Outcome{}
-}
-
-func (e *Engine) restore(ctx context.Context, s Subject, held *container.Handle, m *artifact.Manifest) (criu.RestoreReply, error) {
-	id, err := container.ID(s.ID)
-	if err != nil {
-		return criu.RestoreReply{}, err
-	}
-	groups, err := container.Cgroups(cgroups, proc, held.PID, id)
-	if err != nil {
-		return criu.RestoreReply{}, err
-	}
-	request := criu.RestoreRequest{
-		CRIU: e.Config.CRIU, PID: held.PID, Dir: e.Store.Location(m.ID), Points: m.Facts.Mounts,
-		Output: m.Output, Cgroups: groups, Marker: protocol.MarkerFile,
-	}
-	for _, l := range m.Layers {
-		request.Layers = append(request.Layers, criu.Layer(l))
-	}
-	defer keepWaiting(held)()
-	return criu.Restore(ctx, request)
-}
-
-// keepWaiting tells a placeholder again and again that it takes longer, until the
-// function that it returns has returned: the handle is used no more then.
-func keepWaiting(held *container.Handle) (stop func()) {
-	done := make(chan struct{})
-	var work sync.WaitGroup
-	work.Go(func() {
-		tick := time.NewTicker(asking)
-		defer tick.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-tick.C:
-				_ = held.Signal(placeholder.Wait) // one that has ended waits no more
-			}
-		}
-	})
-	return func() {
-		close(done)
-		work.Wait()
-	}
 }

@@ -3,7 +3,6 @@ package placeholder
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -26,27 +25,6 @@ func restored(proc string, parent int) int {
 		}
 	}
 	return 0
-}
-
-// half reports whether a restore was begun in our PID namespace and nobody has said how
-// it ended: there is CRIU, or what it has put there. Who is not the first process sees
-// others' business.
-func half(proc string, self int) bool {
-	if self != 1 {
-		return false
-	}
-	entries, err := os.ReadDir(proc)
-	if err != nil {
-		return false
-	}
-	own := namespacePIDs(proc, self)
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err == nil && (len(namespacePIDs(proc, pid)) > len(own) || slices.Equal(status(proc, pid, "Name:"), []string{"criu"})) {
-			return true
-		}
-	}
-	return false
 }
 
 func parentOf(proc string, pid int) int {

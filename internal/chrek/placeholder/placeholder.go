@@ -17,12 +17,20 @@ import (
 	"time"
 )
 
-// Waiting is its name (comm) while it waits: only then does an agent act on it.
-const Waiting = "chrek-waiting"
+// Its name (comm) tells agents how far it is; they act on nothing that is called otherwise.
+const (
+	// Waiting: nobody has put anything into the container.
+	Waiting = "chrek-waiting"
+	// Begun: files of a checkpoint may be in it, so that its worker starts anew only in
+	// another container.
+	Begun = "chrek-begun"
+)
 
 // What the agent says. Whoever may send a signal in the pod may say it too, which
 // gives nothing that a signal to the worker would not.
 const (
+	// Begin: files of a checkpoint are about to come.
+	Begin = syscall.SIGALRM
 	// Adopt: the stored process is there, the first of a PID namespace in ours.
 	Adopt = syscall.SIGUSR1
 	// StartAnew: there is no checkpoint to start from.
@@ -43,7 +51,7 @@ func Run(patience time.Duration, command []string, log io.Writer) int {
 	signal.Notify(signals, append(handedOn, Wait)...)
 	rename(Waiting)
 
-	patient := time.NewTimer(patience)
+	patient, begun := time.NewTimer(patience), false
 	for {
 		select {
 		case <-children:
@@ -51,16 +59,21 @@ func Run(patience time.Duration, command []string, log io.Writer) int {
 				continue // what helped a restore is no worker
 			}
 		case <-patient.C:
-			if half("/proc", os.Getpid()) {
-				fmt.Fprintln(log, "chrek: a restore was begun and not ended; the container is to be started again")
-				return 1
+			if begun {
+				return giveUp(log)
 			}
 			return become(command, log, fmt.Sprintf("no agent has said anything for %s", patience))
 		case s := <-signals:
 			switch s {
 			case Wait:
 				patient.Reset(patience)
+			case Begin:
+				begun = true
+				rename(Begun)
 			case StartAnew:
+				if begun {
+					return giveUp(log)
+				}
 				return become(command, log, "the agent says so; the pod's condition nvidia.com/Restored has the reason")
 			case Adopt:
 				if pid := restored("/proc", os.Getpid()); pid > 0 {
@@ -70,12 +83,18 @@ func Run(patience time.Duration, command []string, log io.Writer) int {
 				fmt.Fprintln(log, "chrek: the restored process has ended already")
 				return 1
 			default:
-				if s != syscall.SIGWINCH && s != syscall.SIGALRM {
+				if s != syscall.SIGWINCH {
 					return 128 + int(s.(syscall.Signal))
 				}
 			}
 		}
 	}
+}
+
+// giveUp ends the container, since its files are not its image's any more.
+func giveUp(log io.Writer) int {
+	fmt.Fprintln(log, "chrek: a restore was begun and has not come to its end; the container is to be started again")
+	return 1
 }
 
 // serve is the init of the restored process until that ends.

@@ -31,13 +31,22 @@ func start(t *testing.T, patience string, command ...string) (*exec.Cmd, *bytes.
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	if patience != "1ns" {
+		await(t, cmd, Waiting)
+	}
+	return cmd, &out
+}
+
+// await waits until it is called so.
+func await(t *testing.T, cmd *exec.Cmd, name string) {
+	t.Helper()
 	for {
 		comm, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(cmd.Process.Pid), "comm"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strings.TrimSpace(string(comm)) == Waiting || patience == "1ns" {
-			return cmd, &out
+		if strings.TrimSpace(string(comm)) == name {
+			return
 		}
 		time.Sleep(time.Millisecond)
 	}
@@ -73,6 +82,35 @@ func TestItBecomesTheWorkerWhenNobodyCares(t *testing.T) {
 	cmd, out = start(t, "1ns", "no-such-program")
 	if got := code(t, cmd); got != 127 || !strings.Contains(out.String(), "no-such-program") {
 		t.Errorf("exit code %d: %s", got, out)
+	}
+}
+
+// TestWhatWasBegunNeverBecomesTheWorker: neither when it is told so, nor when nobody
+// says anything any more.
+func TestWhatWasBegunNeverBecomesTheWorker(t *testing.T) {
+	cmd, out := start(t, "1h", "sh", "-c", "exit 7")
+	begin(t, cmd)
+	await(t, cmd, Begun)
+	if err := cmd.Process.Signal(StartAnew); err != nil {
+		t.Fatal(err)
+	}
+	if got := code(t, cmd); got != 1 || !strings.Contains(out.String(), "to be started again") {
+		t.Errorf("told to start anew: exit code %d: %s", got, out)
+	}
+	for range 20 { // patience may end before it is told that something has begun
+		cmd, out = start(t, "500ms", "sh", "-c", "exit 7")
+		begin(t, cmd)
+		if code(t, cmd) == 1 && strings.Contains(out.String(), "to be started again") {
+			return
+		}
+	}
+	t.Errorf("nobody says anything: %s", out)
+}
+
+func begin(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	if err := cmd.Process.Signal(Begin); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -119,23 +157,6 @@ func TestTheRestoredChildIsTheFirstOfANestedNamespace(t *testing.T) {
 	}
 	if got := restored(proc, 22); got != 0 {
 		t.Errorf("adopts %d, want none", got)
-	}
-	if !half(proc, 1) {
-		t.Error("the worker that nobody adopted is not seen")
-	}
-	for _, pid := range []string{"22", "23", "24"} {
-		if err := os.RemoveAll(filepath.Join(proc, pid)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if half(proc, 1) {
-		t.Error("a helper is taken for a restore")
-	}
-	if err := os.WriteFile(filepath.Join(proc, "9/status"), []byte("Name:\tcriu\nPPid:\t0\nNSpid:\t9\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if !half(proc, 1) {
-		t.Error("CRIU is not seen")
 	}
 }
 

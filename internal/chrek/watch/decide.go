@@ -90,14 +90,44 @@ func subjectOf(pod *corev1.Pod, main *corev1.Container, status *corev1.Container
 	if len(main.Command) > 0 {
 		s.Command = slices.Concat(protocol.Worker(main.Command), main.Args)
 	}
+	others := beside(pod, main)
+	for _, other := range others {
+		s.Beside = append(s.Beside, other.Name)
+	}
 	for _, volume := range pod.Spec.Volumes {
+		if volume.EmptyDir == nil {
+			continue
+		}
+		shared := slices.ContainsFunc(others, func(c corev1.Container) bool {
+			return slices.ContainsFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == volume.Name })
+		})
 		for _, mount := range main.VolumeMounts {
-			if mount.Name == volume.Name && volume.EmptyDir != nil && !mount.ReadOnly {
-				s.Volumes = append(s.Volumes, path.Clean(mount.MountPath))
+			if mount.Name != volume.Name || mount.ReadOnly {
+				continue
+			}
+			s.Volumes = append(s.Volumes, path.Clean(mount.MountPath))
+			if shared {
+				s.Shared = append(s.Shared, path.Clean(mount.MountPath))
 			}
 		}
 	}
 	return s
+}
+
+// beside are the other containers of a pod that run as long as it does.
+func beside(pod *corev1.Pod, main *corev1.Container) []corev1.Container {
+	var all []corev1.Container
+	for _, c := range pod.Spec.InitContainers {
+		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+			all = append(all, c)
+		}
+	}
+	for _, c := range pod.Spec.Containers {
+		if c.Name != main.Name {
+			all = append(all, c)
+		}
+	}
+	return all
 }
 
 // signalFile is where a source wants to hear the outcome; "" if it does not.

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/protocol"
 )
@@ -42,13 +43,6 @@ func with(kind corev1.PodConditionType, status corev1.ConditionStatus, changes .
 }
 
 func TestWhatAPodAsksFor(t *testing.T) {
-	lived := func(seconds int) func(*corev1.Pod) {
-		return func(p *corev1.Pod) {
-			p.Status.ContainerStatuses[1].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{
-				StartedAt: metav1.Unix(1000, 0), FinishedAt: metav1.Unix(int64(1000+seconds), 0),
-			}
-		}
-	}
 	leaving := func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{} }
 	for name, tc := range map[string]struct {
 		pod      *corev1.Pod
@@ -103,8 +97,22 @@ func TestTheSubjectIsTheContainerThatIsMeant(t *testing.T) {
 	if s.Container != "main" || s.ID != "containerd://main" || s.Image != "image" || s.Memory != 1<<30 || signalFile(p) != "/signal/x" {
 		t.Errorf("%+v", s)
 	}
-	if !slices.Equal(s.Command, []string{"worker", "-a", "-b"}) || !slices.Equal(s.Volumes, []string{"/own"}) {
-		t.Errorf("command %q, volumes %q", s.Command, s.Volumes)
+	if !slices.Equal(s.Command, []string{"worker", "-a", "-b"}) || !slices.Equal(s.Volumes, []string{"/own"}) || s.Shared != nil {
+		t.Errorf("command %q, volumes %q, shared %q", s.Command, s.Volumes, s.Shared)
+	}
+	if !slices.Equal(s.Beside, []string{"sidecar"}) {
+		t.Errorf("beside it: %q", s.Beside)
+	}
+	p.Spec.InitContainers = []corev1.Container{
+		{Name: "first", VolumeMounts: []corev1.VolumeMount{{Name: "own"}}},
+		{Name: "native", RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways)},
+	}
+	if _, s := decide(p); s.Shared != nil || !slices.Equal(s.Beside, []string{"native", "sidecar"}) {
+		t.Errorf("shared %q, beside it %q", s.Shared, s.Beside)
+	}
+	p.Spec.InitContainers[1].VolumeMounts = []corev1.VolumeMount{{Name: "own", MountPath: "/theirs"}}
+	if _, s := decide(p); !slices.Equal(s.Shared, []string{"/own"}) {
+		t.Errorf("shared %q", s.Shared)
 	}
 	p.Annotations[protocol.AnnotationContainer] = "sidecar"
 	p.Status.ContainerStatuses[0].Ready, p.Status.ContainerStatuses[0].State.Running = true, &corev1.ContainerStateRunning{}

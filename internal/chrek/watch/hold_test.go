@@ -6,9 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
 
@@ -47,40 +45,6 @@ func TestOneAgentAtATimeWritesAnArtifact(t *testing.T) {
 		t.Errorf("a Lease that was given back: %v", err)
 	} else {
 		again()
-	}
-}
-
-// TestTheOutcomeIsKnownBeforeTheContainerEnds: the next look at the pod finds it.
-func TestTheOutcomeIsKnownBeforeTheContainerEnds(t *testing.T) {
-	p := pod(false, asTarget)
-	p.Name, p.Namespace, p.UID = "p", "team-a", "1"
-	client := fake.NewClientset(p)
-	w := watcher(client, "node/a")
-	w.begun, w.ended = map[task]bool{}, map[types.UID]engine.Outcome{}
-	finished := false
-	w.conclude(t.Context(), w.Log, p, protocol.ConditionRestored, engine.Outcome{
-		Reason: protocol.ReasonFailed, Message: "CRIU says\nno",
-		Finish: func() {
-			finished = true
-			now, err := client.CoreV1().Pods("team-a").Get(t.Context(), "p", metav1.GetOptions{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			c := protocol.Condition(now, protocol.ConditionRestored)
-			if c == nil || c.Status != corev1.ConditionFalse || c.Reason != protocol.ReasonFailed || c.Message != `CRIU says\nno` {
-				t.Errorf("condition: %+v", c)
-			}
-			if got, _ := decide(now); got != startAnew {
-				t.Errorf("the next look says %d", got)
-			}
-		},
-	})
-	events, err := client.CoreV1().Events("team-a").List(t.Context(), metav1.ListOptions{})
-	if err != nil || len(events.Items) != 1 || events.Items[0].Reason != "CheckpointFailed" || events.Items[0].Type != corev1.EventTypeWarning {
-		t.Errorf("events: %+v, %v", events, err)
-	}
-	if !finished {
-		t.Error("the container goes on")
 	}
 }
 

@@ -26,13 +26,8 @@ const (
 // patience is for an API server that does not answer: some half a minute.
 var patience = wait.Backoff{Duration: 250 * time.Millisecond, Factor: 2, Steps: 8, Cap: 10 * time.Second}
 
-// conclude says what came of a task, and then does what is left of it.
+// conclude says what came of a task.
 func (w *Watcher) conclude(ctx context.Context, log *slog.Logger, pod *corev1.Pod, kind corev1.PodConditionType, outcome engine.Outcome) {
-	w.mutex.Lock()
-	if kind == protocol.ConditionRestored {
-		w.ended[pod.UID] = outcome
-	}
-	w.mutex.Unlock()
 	status, level := corev1.ConditionFalse, slog.LevelWarn
 	if outcome.Reason == protocol.ReasonStored || outcome.Reason == protocol.ReasonRestored {
 		status, level = corev1.ConditionTrue, slog.LevelInfo
@@ -40,7 +35,6 @@ func (w *Watcher) conclude(ctx context.Context, log *slog.Logger, pod *corev1.Po
 	log.Log(ctx, level, outcome.Message, "condition", kind, "reason", outcome.Reason)
 	w.say(ctx, log, pod, kind, status, outcome)
 	w.event(ctx, log, pod, status, outcome)
-	outcome.Finish()
 }
 
 // say writes a condition. What the pod did not get to know is in the agent's log.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -44,25 +45,27 @@ type Watcher struct {
 	Grace time.Duration
 	Log   *slog.Logger
 
-	mutex sync.Mutex
-	// begun are the tasks that were begun for a container, and those that have ended.
-	begun map[task]bool
+	mutex   sync.Mutex
+	starter starter
+	// taken are the containers of which a checkpoint was taken, or is.
+	taken  map[target]bool
+	starts map[target]*start
+	// ended is how the last start of a pod's container was decided.
 	ended map[types.UID]engine.Outcome
 	work  sync.WaitGroup
 	// dumping: one dump at a time has the disk for itself.
 	dumping sync.Mutex
 }
 
-// task is something that is done once for a container.
-type task struct {
-	pod       types.UID
-	container string
-	action    action
+// init makes it ready to look at pods.
+func (w *Watcher) init() {
+	w.starter = w.Engine
+	w.taken, w.starts, w.ended = map[target]bool{}, map[target]*start{}, map[types.UID]engine.Outcome{}
 }
 
 // Run works until the context ends, and then until what it has begun has ended.
 func (w *Watcher) Run(ctx context.Context) error {
-	w.begun, w.ended = map[task]bool{}, map[types.UID]engine.Outcome{}
+	w.init()
 	if err := w.Engine.Store.Sweep(); err != nil {
 		w.Log.Error("what interrupted dumps have left cannot be removed", "error", err)
 	}
@@ -98,11 +101,8 @@ func (w *Watcher) forget(object any) {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	delete(w.ended, pod.UID)
-	for t := range w.begun {
-		if t.pod == pod.UID {
-			delete(w.begun, t)
-		}
-	}
+	maps.DeleteFunc(w.taken, func(of target, _ bool) bool { return of.pod == pod.UID })
+	maps.DeleteFunc(w.starts, func(of target, _ *start) bool { return of.pod == pod.UID })
 }
 
 // consider begins what a pod asks for, unless it was begun before.
@@ -113,66 +113,31 @@ func (w *Watcher) consider(ctx context.Context, pod *corev1.Pod) {
 	}
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
-	if outcome, known := w.ended[pod.UID]; known && what != take && outcome.Reason != protocol.ReasonRestored {
-		what = startAnew // what is seen of the pod may be older than what we did
+	if what != take {
+		w.considerStart(ctx, what, pod, subject)
+		return
 	}
-	t := task{pod.UID, subject.ID, what}
-	if w.begun[t] || what != take && w.begun[task{pod.UID, subject.ID, restore}] {
-		return // what is seen is the middle of what we do
+	of := target{pod.UID, subject.ID}
+	if w.taken[of] {
+		return
 	}
-	w.begun[t] = true
+	w.taken[of] = true
 	w.work.Go(func() {
-		if !w.do(ctx, what, pod, subject) {
+		if !w.take(ctx, w.logOf(pod, subject), pod, subject) {
 			w.mutex.Lock()
 			defer w.mutex.Unlock()
-			delete(w.begun, t) // to be tried again
+			delete(w.taken, of) // to be tried again
 		}
 	})
 }
 
-// do reports whether it is done, and not to be tried again for that container.
-func (w *Watcher) do(ctx context.Context, what action, pod *corev1.Pod, s engine.Subject) bool {
-	log := w.Log.With("pod", pod.Name, "container", s.Container, "artifact", s.Artifact)
-	if what == take {
-		return w.take(ctx, log, pod, s)
-	}
-	if !w.Engine.Waits(s) {
-		return false // not yet, or not any more
-	}
-	switch what {
-	case startAnew:
-		if err := w.Engine.StartAnew(s); err != nil {
-			log.Error("the container that waits cannot be told to start anew", "error", err)
-			return false
-		}
-		return true
-	case crashed:
-		last := statusOf(pod, s.Container).LastTerminationState.Terminated
-		w.conclude(ctx, log, pod, protocol.ConditionRestored, engine.Outcome{
-			Reason: protocol.ReasonFailed, Finish: func() { _ = w.Engine.StartAnew(s) },
-			Message: fmt.Sprintf("what was restored from %s ended after %s with exit code %d; the worker starts anew",
-				s.Artifact, last.FinishedAt.Sub(last.StartedAt.Time), last.ExitCode),
-		})
-		return true
-	case interrupted:
-		outcome := engine.Outcome{
-			Reason: protocol.ReasonFailed, Message: "the agent ended while it restored; the container is started again, and the worker anew in it",
-			Finish: func() { _ = w.Engine.Kill(s) },
-		}
-		w.conclude(ctx, log, pod, protocol.ConditionRestored, outcome)
-		return true
-	}
-	w.say(ctx, log, pod, protocol.ConditionRestored, corev1.ConditionUnknown, engine.Outcome{Reason: "Restoring", Message: "from " + s.Artifact})
-	w.conclude(ctx, log, pod, protocol.ConditionRestored, w.Engine.Restore(ctx, s))
-	return true
-}
-
+// take reports whether it is done, and not to be tried again for that container.
 func (w *Watcher) take(ctx context.Context, log *slog.Logger, pod *corev1.Pod, s engine.Subject) bool {
 	w.dumping.Lock()
 	defer w.dumping.Unlock()
 	if !protocol.ValidArtifact(s.Artifact) {
 		w.conclude(ctx, log, pod, protocol.ConditionCheckpointed, engine.Outcome{
-			Reason: protocol.ReasonFailed, Message: fmt.Sprintf("annotation %s: %q can be no name of a checkpoint", protocol.AnnotationArtifact, s.Artifact), Finish: func() {},
+			Reason: protocol.ReasonFailed, Message: fmt.Sprintf("annotation %s: %q can be no name of a checkpoint", protocol.AnnotationArtifact, s.Artifact),
 		})
 		return true
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/protocol"
 )
 
-// TestFaults disturbs dumps, and a restore. A worker whose dump is disturbed goes on, and a
+// TestFaults disturbs dumps and restores. A worker whose dump is disturbed goes on, and a
 // further try succeeds; one whose restore is disturbed is the stored one or starts anew,
 // with the reason in its status. Nobody ever sees a part of an artifact. A table of what
 // was tried and what was survived comes last.
@@ -44,13 +44,10 @@ func TestFaults(t *testing.T) {
 	})
 	try("the API server is down in a dump", apiServerIsDown)
 
-	apply(t, big(source("stored", "stored")))
-	if c := condition(t, "stored", protocol.ConditionCheckpointed); c.Status != corev1.ConditionTrue {
-		t.Fatalf("Checkpointed: %+v", c)
+	stored := storedBig(t)
+	for fault, test := range restoreFaults {
+		try(fault, func(t *testing.T) { test(t, stored) })
 	}
-	stored := ready(t, "stored")
-	run(t, "delete", "pod", "stored", "--grace-period=1", "--wait")
-	try("the agent is killed in a restore", func(t *testing.T) { killedInRestore(t, stored) })
 	t.Logf("tried %d, survived %d\n%s", tried, survived, table.String())
 }
 
@@ -164,7 +161,7 @@ func storageIsFull(t *testing.T) {
 // hangsInDump stops CRIU while the process stands still: the deadline ends it.
 func hangsInDump(t *testing.T) {
 	c := fails(t, "hangs", func(string) {
-		if !signalCRIU(t, unix.SIGSTOP) {
+		if !signalAll(t, isCRIU, unix.SIGSTOP) {
 			t.Fatal("CRIU does not work")
 		}
 	})
@@ -174,38 +171,28 @@ func hangsInDump(t *testing.T) {
 	again(t, "hangs")
 }
 
+// stopAPIServer has it answer nobody for a while.
+func stopAPIServer(t *testing.T) {
+	t.Helper()
+	server := processes(t, func(line string) bool {
+		return strings.Contains(line, "kube-apiserver\x00") && strings.Contains(line, "/clusters/"+node+"/")
+	})
+	if len(server) != 1 {
+		t.Fatalf("API servers: %v", server)
+	}
+	must(t, unix.Kill(server[0], unix.SIGSTOP))
+	time.Sleep(8 * time.Second)
+	must(t, unix.Kill(server[0], unix.SIGCONT))
+}
+
 func apiServerIsDown(t *testing.T) {
 	during(t, "down", dumpSteps["as memory is written"], func(string) {
-		server := processes(t, func(line string) bool {
-			return strings.Contains(line, "kube-apiserver\x00") && strings.Contains(line, "/clusters/"+node+"/")
-		})
-		if len(server) != 1 {
-			t.Fatalf("API servers: %v", server)
-		}
-		must(t, unix.Kill(server[0], unix.SIGSTOP))
-		time.Sleep(8 * time.Second)
-		must(t, unix.Kill(server[0], unix.SIGCONT))
+		stopAPIServer(t)
 	})
 	if c := condition(t, "down", protocol.ConditionCheckpointed); c.Status != corev1.ConditionTrue {
 		t.Errorf("Checkpointed: %+v", c)
 	}
 	lives(t, "down")
-}
-
-// killedInRestore: what the status says in the end is what the process is.
-func killedInRestore(t *testing.T, stored state) {
-	apply(t, big(target("heir", worker, "stored")))
-	await(t, "the restore is begun", func() bool {
-		return protocol.Condition(get(t, "heir"), protocol.ConditionRestored) != nil
-	})
-	killAgent(t)
-	if c := condition(t, "heir", protocol.ConditionRestored); c.Status != corev1.ConditionTrue && c.Message == "" {
-		t.Errorf("Restored: %+v, without a reason", c)
-	}
-	await(t, "the process is what the status says", func() bool {
-		now, c := ready(t, "heir"), condition(t, "heir", protocol.ConditionRestored)
-		return (c.Status == corev1.ConditionTrue) == (now.Boot == stored.Boot)
-	})
 }
 
 // noParts sees that all that is stored is whole, and that no draft stays.
@@ -221,10 +208,10 @@ func noParts(t *testing.T) {
 	}
 }
 
-// signalCRIU sends a signal to CRIU, if it still works, and reports whether it does.
-func signalCRIU(t *testing.T, signal unix.Signal) bool {
+// signalAll sends a signal to what is meant, if it still works, and reports whether it does.
+func signalAll(t *testing.T, meant func(line string) bool, signal unix.Signal) bool {
 	t.Helper()
-	found := processes(t, isCRIU)
+	found := processes(t, meant)
 	for _, pid := range found {
 		if err := unix.Kill(pid, signal); err != nil && err != unix.ESRCH {
 			t.Fatal(err)

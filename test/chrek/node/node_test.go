@@ -13,15 +13,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
-
-	"github.com/wheelhouse-dev/wheelhouse/images"
 )
 
 const (
@@ -30,6 +27,7 @@ const (
 	system = "chrek-system"
 	worker = "example.test/worker:1"
 	other  = "example.test/worker:2"
+	python = "example.test/python:1"
 	// store is where the agent's checkpoints lie on the node.
 	store = "/var/lib/chrek-test"
 )
@@ -67,19 +65,15 @@ func up() error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if err := workerImages(dir); err != nil {
+	references, err := testImages(dir)
+	if err != nil {
 		return err
 	}
-	if _, err := command("", "go", "run", "./images/build", "--out", dir, "chrek-agent"); err != nil {
+	if _, err := command("", "bin/drydock", "up", "--name", node); err != nil {
 		return err
 	}
-	for _, args := range [][]string{
-		{"up", "--name", node},
-		{"load", "--name", node, filepath.Join(dir, "chrek-agent.tar")},
-		{"load", "--name", node, filepath.Join(dir, "worker-1.tar"), "--as", worker},
-		{"load", "--name", node, filepath.Join(dir, "worker-2.tar"), "--as", other},
-	} {
-		if _, err := command("", "bin/drydock", args...); err != nil {
+	for _, reference := range references {
+		if _, err := command("", "bin/drydock", "load", "--name", node, filepath.Join(dir, archiveOf(reference))); err != nil {
 			return err
 		}
 	}
@@ -89,6 +83,9 @@ func up() error {
 	manifest, err := os.ReadFile("testdata/agent.yaml")
 	if err != nil {
 		return err
+	}
+	if sysResource() {
+		manifest = bytes.Replace(manifest, []byte("SYS_TIME]"), []byte("SYS_TIME, SYS_RESOURCE]"), 1)
 	}
 	if _, err := command(string(manifest), "kubectl", "apply", "-f", "-"); err != nil {
 		return err
@@ -119,33 +116,6 @@ func useNode() error {
 		}
 	}
 	return os.Setenv("KUBECONFIG", strings.TrimSpace(path))
-}
-
-// workerImages are two images with the same program.
-func workerImages(dir string) error {
-	for _, version := range []string{"1", "2"} {
-		image := images.Image{
-			Name: "worker", Title: "A worker of tests", Package: "test/chrek/worker", Binary: "/worker",
-			Files:      map[string]string{"/etc/of-the-image": "of the image\n", "/etc/version": version},
-			Dirs:       []images.Dir{{Path: "/tmp", Mode: os.ModeSticky | 0o777}, {Path: "/state", Mode: 0o755}},
-			Entrypoint: []string{"/worker"}, WorkingDir: "/",
-		}
-		built, err := images.Build(context.Background(), image, runtime.GOARCH)
-		if err != nil {
-			return err
-		}
-		file, err := os.Create(filepath.Join(dir, "worker-"+version+".tar"))
-		if err != nil {
-			return err
-		}
-		if err := images.WriteArchive(file, built, "example.test/worker:"+version); err != nil {
-			return err
-		}
-		if err := file.Close(); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // command runs a command line in the checkout; the error carries all it printed.

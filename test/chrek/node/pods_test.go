@@ -6,7 +6,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -26,6 +28,7 @@ type state struct {
 	Count          int64
 	Gone, Restored bool
 	PID            int
+	Found          []string
 }
 
 // pod is a worker without any privilege, with the mounts that sources and targets share.
@@ -75,21 +78,39 @@ func target(name, image, artifact string) *corev1.Pod {
 	return p
 }
 
+// taken has a checkpoint taken of a worker that has told what it holds before.
+func taken(t *testing.T, source *corev1.Pod) state {
+	t.Helper()
+	delete(source.Labels, protocol.LabelSource)
+	apply(t, source)
+	stored := ready(t, source.Name)
+	run(t, "label", "pod", source.Name, protocol.LabelSource+"=true")
+	c := condition(t, source.Name, protocol.ConditionCheckpointed)
+	if c.Status != corev1.ConditionTrue || c.Reason != protocol.ReasonStored {
+		t.Fatalf("Checkpointed: %+v", c)
+	}
+	t.Log(c.Message)
+	return stored
+}
+
 // ready waits until a pod's worker answers, and returns what it says.
 func ready(t *testing.T, name string) state {
 	t.Helper()
 	var p *corev1.Pod
 	await(t, name+" is ready", func() bool {
 		p = get(t, name)
-		return len(p.Status.ContainerStatuses) == 1 && p.Status.ContainerStatuses[0].Ready
+		return len(p.Status.ContainerStatuses) > 0 && p.Status.ContainerStatuses[0].Ready
 	})
 	return ask(t, p)
 }
 
+// Where a worker answers, and one that is started as a sidecar.
+const workerPort, sidecarPort = 8080, 9090
+
 // call asks a worker, which has five seconds.
-func call(t *testing.T, ip, path string) (*http.Response, error) {
+func call(t *testing.T, ip string, port int, path string) (*http.Response, error) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodGet, "http://"+ip+":8080"+path, nil)
+	request, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodGet, "http://"+net.JoinHostPort(ip, strconv.Itoa(port))+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +120,12 @@ func call(t *testing.T, ip, path string) (*http.Response, error) {
 
 func ask(t *testing.T, p *corev1.Pod) state {
 	t.Helper()
-	answer, err := call(t, p.Status.PodIP, "/state")
+	return askAt(t, p, workerPort)
+}
+
+func askAt(t *testing.T, p *corev1.Pod, port int) state {
+	t.Helper()
+	answer, err := call(t, p.Status.PodIP, port, "/state")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ package node
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,18 +17,14 @@ import (
 // end asks a worker to end. It does not answer.
 func end(t *testing.T, ip string) {
 	t.Helper()
-	if answer, err := call(t, ip, "/end"); err == nil {
+	if answer, err := call(t, ip, workerPort, "/end"); err == nil {
 		_ = answer.Body.Close()
 	}
 }
 
 // TestWhatCannotBeRestoredStartsAnew: with the reason in the pod's status.
 func TestWhatCannotBeRestoredStartsAnew(t *testing.T) {
-	apply(t, source("good", "good"))
-	stored := ready(t, "good")
-	if c := condition(t, "good", protocol.ConditionCheckpointed); c.Status != corev1.ConditionTrue {
-		t.Fatalf("Checkpointed: %+v", c)
-	}
+	stored := taken(t, source("good", "good"))
 	copyArtifact(t, "good", "flipped")
 	flip(t, filepath.Join(store, team, "flipped"))
 	narrow := target("narrow", worker, "good")
@@ -62,11 +59,7 @@ func TestWhatCannotBeRestoredStartsAnew(t *testing.T) {
 // TestARestoreThatFailsStartsAnewInCleanFiles: the artifact is what was stored, and CRIU
 // cannot read it.
 func TestARestoreThatFailsStartsAnewInCleanFiles(t *testing.T) {
-	apply(t, source("sound", "sound"))
-	stored := ready(t, "sound")
-	if c := condition(t, "sound", protocol.ConditionCheckpointed); c.Status != corev1.ConditionTrue {
-		t.Fatalf("Checkpointed: %+v", c)
-	}
+	stored := taken(t, source("sound", "sound"))
 	copyArtifact(t, "sound", "unreadable")
 	spoil(t, "unreadable")
 	apply(t, target("fails", worker, "unreadable"))
@@ -74,12 +67,21 @@ func TestARestoreThatFailsStartsAnewInCleanFiles(t *testing.T) {
 	if c.Status != corev1.ConditionFalse || c.Reason != protocol.ReasonFailed || !strings.Contains(c.Message, "started again") {
 		t.Errorf("Restored: %+v", c)
 	}
-	now := ready(t, "fails")
-	if now.Boot == stored.Boot || now.Restored || now.Changed == stored.Changed || now.Volume == stored.Volume {
-		t.Errorf("it did not start anew in clean files: %+v", now)
-	}
+	anew(t, "fails", stored)
 	if status := get(t, "fails").Status.ContainerStatuses[0]; status.RestartCount != 1 {
 		t.Errorf("%d restarts, want one", status.RestartCount)
+	}
+}
+
+// anew sees that a worker was started anew, with the files of its image and nothing else.
+func anew(t *testing.T, name string, stored state) {
+	t.Helper()
+	now := ready(t, name)
+	if now.Boot == stored.Boot || now.Restored || now.Changed == stored.Changed || now.Volume == stored.Volume || now.Shared == stored.Shared {
+		t.Errorf("%s did not start anew: %+v", name, now)
+	}
+	if !slices.Equal(now.Found, []string{now.Boot, now.Boot}) {
+		t.Errorf("%s has files of %q in its volumes, want those of %s alone", name, now.Found, now.Boot)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,13 +19,7 @@ import (
 // TestAWorkerGoesOnInAnotherPod is the whole way, twice: the second checkpoint is of
 // what was restored.
 func TestAWorkerGoesOnInAnotherPod(t *testing.T) {
-	apply(t, source("first", "one"))
-	stored := ready(t, "first")
-	if c := condition(t, "first", protocol.ConditionCheckpointed); c.Status != corev1.ConditionTrue || c.Reason != protocol.ReasonStored {
-		t.Fatalf("Checkpointed: %+v", c)
-	} else {
-		t.Log(c.Message)
-	}
+	stored := taken(t, source("first", "one"))
 	await(t, "the process has got the answer", func() bool { return strings.Contains(ask(t, get(t, "first")).Signal, `"success":true`) })
 	run(t, "delete", "pod", "first", "--grace-period=1", "--wait")
 
@@ -51,6 +46,9 @@ func same(t *testing.T, stored state, name string) {
 		t.Fatalf("Restored: %+v", c)
 	}
 	t.Log(c.Message)
+	if !slices.Equal(now.Found, []string{stored.Boot, stored.Boot}) {
+		t.Errorf("%s has files of %q in its volumes, want those of %s", name, now.Found, stored.Boot)
+	}
 	if now.Boot != stored.Boot || now.Heap != stored.Heap || now.Count < stored.Count || now.PID != stored.PID {
 		t.Errorf("%s is another process:\n%+v\nwant\n%+v", name, now, stored)
 	}
@@ -76,6 +74,14 @@ func gone(t *testing.T, name string) {
 		t.Fatalf("no process, mount or cgroup of container %s was found", id)
 	}
 	run(t, "delete", "pod", name, "--grace-period=1", "--wait")
+	noTrace(t, p)
+}
+
+// noTrace sees that nothing of a pod is left on the node.
+func noTrace(t *testing.T, p *corev1.Pod) {
+	t.Helper()
+	name := p.Name
+	_, id, _ := strings.Cut(p.Status.ContainerStatuses[0].ContainerID, "://")
 	await(t, "no process of "+name, func() bool { return !mentions(t, "cgroup", id) })
 	await(t, "no cgroup of "+name, func() bool {
 		return !cgroupOf(t, id)

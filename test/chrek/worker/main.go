@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,12 +41,19 @@ type state struct {
 	Signal   string `json:"signal"`
 	Host     string `json:"host"`
 	PID      int    `json:"pid"`
+	// Found are files that workers have left where files outlive a container, by the name
+	// of the worker.
+	Found []string `json:"found"`
 }
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == "child" {
 		child()
 		return
+	}
+	if len(os.Args) > 1 && os.Args[1] == "sidecar" {
+		fmt.Fprintln(os.Stderr, "worker:", beside())
+		os.Exit(1)
 	}
 	w, err := start()
 	if err == nil {
@@ -55,6 +63,15 @@ func main() {
 	}
 	fmt.Fprintln(os.Stderr, "worker:", err)
 	os.Exit(1)
+}
+
+// beside is a program beside a worker, which knows when it was started.
+func beside() error {
+	boot := rand.Text()
+	http.HandleFunc("GET /state", func(out http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(out).Encode(state{Boot: boot}) // who asked has gone
+	})
+	return http.ListenAndServe(":9090", nil)
 }
 
 // child answers each line with a number, one more each time.
@@ -97,10 +114,15 @@ func start() (*worker, error) {
 			return nil, err
 		}
 	}
+	for _, dir := range volumes {
+		if err := os.WriteFile(filepath.Join(dir, "boot-"+w.boot), nil, 0o600); err != nil {
+			return nil, err
+		}
+	}
 	if err := os.Remove("/state/deleted"); err != nil {
 		return nil, err
 	}
-	if err := os.Remove("/etc/of-the-image"); err != nil {
+	if err := os.Remove("/state/of-the-image"); err != nil {
 		return nil, err
 	}
 	child := exec.CommandContext(context.Background(), os.Args[0], "child")
@@ -114,6 +136,22 @@ func start() (*worker, error) {
 	w.answer = bufio.NewScanner(answer)
 	go w.tick()
 	return w, child.Start()
+}
+
+var volumes = []string{"/data", "/dev/shm"}
+
+func found() []string {
+	var names []string
+	for _, dir := range volumes {
+		files, err := filepath.Glob(filepath.Join(dir, "boot-*"))
+		if err != nil {
+			return []string{err.Error()}
+		}
+		for _, file := range files {
+			names = append(names, strings.TrimPrefix(filepath.Base(file), "boot-"))
+		}
+	}
+	return names
 }
 
 // watch asks the kernel to tell of changes, which nobody reads.
@@ -137,14 +175,14 @@ func (w *worker) tick() {
 
 func (w *worker) tell(out http.ResponseWriter, _ *http.Request) {
 	sum := sha256.Sum256(w.heap)
-	_, present := os.Stat("/etc/of-the-image")
+	_, present := os.Stat("/state/of-the-image")
 	_, marker := os.Stat("/tmp/dynamo-restored")
 	signal, _ := os.ReadFile("/signal/answer") // it is empty until there is one
 	host, _ := os.Hostname()
 	s := state{
 		Boot: w.boot, Count: w.count.Load(), Heap: hex.EncodeToString(sum[:]),
 		Changed: content(w.changed), Volume: content(w.volume), Deleted: content(w.deleted), Shared: content(w.share),
-		Gone: present != nil, Child: w.askChild(), Restored: marker == nil, Signal: string(signal), Host: host, PID: os.Getpid(),
+		Gone: present != nil, Child: w.askChild(), Restored: marker == nil, Signal: string(signal), Host: host, PID: os.Getpid(), Found: found(),
 	}
 	_ = json.NewEncoder(out).Encode(s) // who asked has gone
 }
