@@ -18,6 +18,8 @@ func (a *app) newInit() *cobra.Command {
 	return &cobra.Command{
 		Use:   "init [DIR]",
 		Short: "Write a commented fleet file to start from",
+		Long: `Write a commented fleet file to start from, and beside it the schema by which
+editors complete its fields. A fleet file that is there is not touched.`,
 		Example: `  wheelhouse init
   wheelhouse init clusters/prod`,
 		Args: cobra.MaximumNArgs(1),
@@ -48,6 +50,14 @@ func (a *app) writeFleet(dir string) error {
 	if err := errors.Join(err, file.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	fmt.Fprintf(a.out, "Wrote %s. Next: edit it, then `wheelhouse validate -f %s` and `wheelhouse apply -f %s`.\n", path, path, path)
+	schema, err := fleetSchema()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, schemaFile), schema, 0o644); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "Wrote %s, and %s, by which editors help. Next: edit it, then `wheelhouse validate -f %s` and `wheelhouse apply -f %s`.\n",
+		path, filepath.Join(dir, schemaFile), path, path)
 	return nil
 }

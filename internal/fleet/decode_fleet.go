@@ -93,7 +93,7 @@ func (d *decoder) chartMirrors(n *yaml.Node, f *Fleet) {
 }
 
 func (d *decoder) history(n *yaml.Node, f *Fleet) {
-	if n.Decode(&f.History) != nil || f.History < 1 {
+	if n.ShortTag() != "!!int" || n.Decode(&f.History) != nil || f.History < 1 {
 		d.fail(n, "spec.history must be a number of revisions, at least 1, found %s", n.Value)
 	}
 }

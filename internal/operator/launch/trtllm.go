@@ -63,7 +63,7 @@ func trtllm(group Group, engine *call) (leader, worker edit, notes []string, err
 		// A shell that is the first process of its container ends by no signal without a trap.
 		before: sshClient + ` && trap 'exit 143' TERM && for ssh_host in ` + strings.Join(workers, " ") +
 			`; do until ssh ` + sshOptions + ` -o ConnectTimeout=5 "$ssh_host" true; do sleep 1; done; done`,
-		under:  strings.Join(mpirun, " "),
+		under: strings.Join(mpirun, " "),
 	}
 	return leader, edit{instead: sshServer}, notes, nil
 }
