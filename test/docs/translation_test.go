@@ -1,0 +1,57 @@
+package docs
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var (
+	codeBlock = regexp.MustCompile("(?s)```[a-z]*\n(.*?)```")
+	comment   = regexp.MustCompile(`(?m) +# .*$`)
+	link      = regexp.MustCompile(`\]\(([^)]+)\)`)
+	code      = regexp.MustCompile("`[^`\n]+`")
+)
+
+// The README in Chinese has the commands, the output and the links of the English
+// one, so that what is tested of that holds for both.
+func TestTranslationsShowTheSameCommands(t *testing.T) {
+	read := func(name, other string) (blocks, links, spans []string) {
+		text, err := os.ReadFile("../../" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range codeBlock.FindAllStringSubmatch(string(text), -1) {
+			blocks = append(blocks, comment.ReplaceAllString(block[1], ""))
+		}
+		prose := codeBlock.ReplaceAllString(string(text), "")
+		for _, m := range link.FindAllStringSubmatch(prose, -1) {
+			if m[1] != other {
+				links = append(links, m[1])
+			}
+		}
+		for _, span := range code.FindAllString(prose, -1) {
+			if strings.ContainsAny(span, "abcdefghijklmnopqrstuvwxyz") {
+				spans = append(spans, span)
+			}
+		}
+		slices.Sort(links)
+		slices.Sort(spans)
+		return blocks, links, slices.Compact(spans)
+	}
+	blocks, links, spans := read("README.md", "README.zh-CN.md")
+	zhBlocks, zhLinks, zhSpans := read("README.zh-CN.md", "README.md")
+	if diff := cmp.Diff(blocks, zhBlocks); diff != "" {
+		t.Errorf("commands and output (-English +Chinese):\n%s", diff)
+	}
+	if diff := cmp.Diff(links, zhLinks); diff != "" {
+		t.Errorf("links (-English +Chinese):\n%s", diff)
+	}
+	if diff := cmp.Diff(spans, zhSpans); diff != "" {
+		t.Errorf("names in the text (-English +Chinese):\n%s", diff)
+	}
+}
