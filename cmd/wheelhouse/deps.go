@@ -269,6 +269,9 @@ const obtainTimeout = time.Minute
 // obtain locks and fetches the third-party charts that the fleet turns on, and
 // says so. A fleet without a network is not kept waiting for one.
 func (a *app) obtain(ctx context.Context, desired *rollout.Desired) error {
+	if a.readOnly {
+		return errors.New("nothing is fetched for who may only ask: run `wheelhouse deps pull`")
+	}
 	if desired.AirGapped() {
 		return errors.New("global.airGapped is true, so only `wheelhouse deps pull` and `wheelhouse bundle load FILE` bring charts")
 	}

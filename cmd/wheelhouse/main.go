@@ -34,8 +34,8 @@ func run() int {
 }
 
 // execute runs one command line and returns its exit code.
-func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	command := newRoot(stdin, stdout, stderr)
+func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, options ...func(*app)) int {
+	command := newRoot(stdin, stdout, stderr, options...)
 	command.SetArgs(args)
 	err := command.ExecuteContext(ctx)
 	if err == nil {

@@ -37,10 +37,18 @@ type app struct {
 	input func() ([]byte, error)
 	// done closes when the run is to end.
 	done <-chan struct{}
+	// readOnly says that not even a third-party chart may be fetched.
+	readOnly bool
 }
 
-func newRoot(in io.Reader, out, errOut io.Writer) *cobra.Command {
+// readOnly is for commands that are run for somebody who may only ask.
+func readOnly(a *app) { a.readOnly = true }
+
+func newRoot(in io.Reader, out, errOut io.Writer, options ...func(*app)) *cobra.Command {
 	a := &app{in: in, kube: kubeFlags(), input: sync.OnceValues(func() ([]byte, error) { return io.ReadAll(in) })}
+	for _, option := range options {
+		option(a)
+	}
 	commands := func(text string) string { return report.Commands(displayName(), a.advised)(text) }
 	a.err = report.NewDoor(errOut, commands)
 	if a.out = out; report.IsTerminal(out) {
@@ -75,7 +83,7 @@ func newRoot(in io.Reader, out, errOut io.Writer) *cobra.Command {
 	root.PersistentFlags().VisitAll(hideRareFlags)
 	root.AddCommand(
 		a.newInit(), a.newSchema(), a.newValidate(), a.newConvert(), a.newRules(), a.newValues(), a.newExplain(), a.newRender(), a.newImages(), a.newPlan(), a.newGraph(), a.newApply(), a.newStatus(), a.newHistory(), a.newRollback(), a.newDestroy(), a.newCheckpoint(),
-		a.newDeps(), a.newBundle(), a.newVersion(),
+		a.newDeps(), a.newBundle(), a.newMCP(), a.newVersion(),
 	)
 	dressHelp(root)
 	a.completeValues(root)
