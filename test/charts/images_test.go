@@ -32,6 +32,9 @@ var pulledImages = []pulled{
 	}},
 	{folder: "platform", when: "by graphs with a debugger; the operator adds it", keys: []string{"dynamo-operator.dynamo.internalImages.debugger", "global.imageRegistry"}},
 	{folder: "platform", when: "by requests that name no profiler; the operator runs it", keys: []string{"dynamo-operator.dynamo.internalImages.profiler", "global.imageRegistry"}},
+	{folder: "platform", values: `dynamo-operator: {checkpoint: {enabled: true}}`, when: "by pods that start from checkpoints, with `dynamo-operator.checkpoint.enabled=true`; the operator adds it", keys: []string{
+		"dynamo-operator.checkpoint.agentImage", "global.imageRegistry",
+	}},
 	{folder: "platform", values: `etcd: {enabled: true}`, when: "`etcd.enabled=true`", keys: []string{
 		"etcd.image.registry", "etcd.image.repository", "etcd.image.tag", "etcd.image.digest", "global.imageRegistry",
 	}},
@@ -40,6 +43,7 @@ var pulledImages = []pulled{
 	}},
 	{folder: "platform/components/operator", when: "by graphs with a debugger; the operator adds it", keys: []string{"dynamo.internalImages.debugger", "global.imageRegistry"}},
 	{folder: "platform/components/operator", when: "by requests that name no profiler; the operator runs it", keys: []string{"dynamo.internalImages.profiler", "global.imageRegistry"}},
+	{folder: "platform/components/operator", values: `checkpoint: {enabled: true}`, when: "by pods that start from checkpoints, with `checkpoint.enabled=true`; the operator adds it", keys: []string{"checkpoint.agentImage", "global.imageRegistry"}},
 	{folder: "conversion", when: "always", keys: []string{"image.repository", "image.tag", "image.digest", "global.imageRegistry"}},
 	{folder: "chrek", when: "always", keys: []string{"daemonset.image.repository", "daemonset.image.tag", "daemonset.image.digest", "global.imageRegistry"}},
 }
@@ -48,7 +52,7 @@ var pulledImages = []pulled{
 var anotherImage = map[string]string{
 	"registry": "other.example.com", "imageRegistry": "other.example.com", "repository": "other.example.com/image", "tag": "2.3.4",
 	"digest": "sha256:" + strings.Repeat("a", 64), "debugger": "other.example.com/shell:1",
-	"profiler": "other.example.com/profiler:1",
+	"profiler": "other.example.com/profiler:1", "agentImage": "other.example.com/agent:1",
 }
 
 const inventoryHead = `# Images
@@ -94,6 +98,8 @@ func (p pulled) image(t *testing.T, values map[string]any) string {
 		return operatorConfig(t, rendered).Components.DebuggerImage
 	case strings.Contains(p.when, "profiler"):
 		return operatorConfig(t, rendered).Profiling.ProfilerImage
+	case strings.Contains(p.when, "checkpoints"):
+		return operatorConfig(t, rendered).Checkpoint.AgentImage
 	}
 	images, err := rendered.Images()
 	if err != nil {
