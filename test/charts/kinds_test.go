@@ -23,6 +23,7 @@ import (
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"sigs.k8s.io/yaml"
 
+	"github.com/wheelhouse-dev/wheelhouse/charts"
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/check/crdsafety"
 )
@@ -203,5 +204,26 @@ dynamo-operator:
 	}
 	if len(tried) != len(wrong) {
 		t.Errorf("tried %v, want %d kinds", tried, len(wrong))
+	}
+}
+
+// TestTheMonitorOfAgentsHoldsToItsDefinition: no server of the tests knows its kind.
+func TestTheMonitorOfAgentsHoldsToItsDefinition(t *testing.T) {
+	agents, err := chart.OpenFS(charts.FS(), "chrek")
+	if err != nil {
+		t.Fatal(err)
+	}
+	monitors := 0
+	for _, object := range renderAs(t, agents, "chrek", `podMonitor: {enabled: true, labels: {release: prometheus}, interval: 1m}`).Objects {
+		if object.Kind != "PodMonitor" {
+			continue
+		}
+		monitors++
+		if faults := holdsToItsKind(t, object); len(faults) > 0 {
+			t.Errorf("%s: %s", object, strings.Join(faults, "; "))
+		}
+	}
+	if monitors != 1 {
+		t.Errorf("%d monitors", monitors)
 	}
 }

@@ -59,6 +59,7 @@ daemonset:
   podAnnotations: {example.com/scrape: "true"}
   affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: pool, operator: In, values: [h100]}]}]}}}
 config: {agent: {listenAddr: ":9090", logLevel: debug}}
+dashboard: {enabled: true}
 `,
 	// The key names of later releases of the chart's predecessor.
 	"renamed": `
@@ -392,8 +393,8 @@ func TestRefusals(t *testing.T) {
 		"capabilities":          {`daemonset: {capabilities: [SYS_ADMIN]}`, "gives the agent exactly those that it needs"},
 		"privileged":            {`daemonset: {privileged: false}`, "gives the agent the capabilities that it needs"},
 		"containerd":            {`node: {containerdSocket: /run/k3s/containerd/containerd.sock}`, "no business with containerd"},
-		"metrics":               {`podMonitor: {enabled: true}`, "the agent serves no metrics"},
-		"somebody who connects": {`networkPolicy: {from: [{namespaceSelector: {}}]}`, "nobody has a reason to connect"},
+		"a peer of metrics":     {`podMonitor: {fromNamespaces: [monitoring]}`, "/podMonitor/fromNamespaces"},
+		"somebody who connects": {`networkPolicy: {from: [{namespaceSelector: {}}]}`, "only who reads metrics has a reason to connect"},
 		"arm64":                 {`daemonset: {nodeSelector: {kubernetes.io/arch: arm64}}`, "kubernetes.io~1arch"},
 		"toleration":            {`daemonset: {tolerations: [{key: gpu, efect: NoSchedule}]}`, "efect"},
 		"resources":             {`daemonset: {resources: {limit: {cpu: 1}}}`, "'limit'"},

@@ -1,5 +1,5 @@
-// Package promql reads the queries of the operator's alerts and dashboard as
-// Prometheus does.
+// Package promql reads the queries of the charts' alerts and dashboards as Prometheus
+// does.
 package promql
 
 import (
@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,11 +19,16 @@ import (
 )
 
 const (
-	alerts    = "../../charts/platform/components/operator/files/alerts.yaml"
-	dashboard = "../../charts/platform/components/operator/files/dashboard.json"
-	asked     = "../../test/webhook/testdata/asked.txt"
-	document  = "../../docs/metrics.md"
+	alerts   = "../../charts/platform/components/operator/files/alerts.yaml"
+	document = "../../docs/metrics.md"
 )
+
+// asked are the lists of series that the queries of a dashboard ask for, and of the alerts
+// with the operator's. The tests of who serves them find each there.
+var asked = map[string]string{
+	"../../charts/platform/components/operator/files/dashboard.json": "../../test/webhook/testdata/asked.txt",
+	"../../charts/chrek/files/dashboard.json":                        "../../test/chrek/testdata/asked.txt",
+}
 
 var update = flag.Bool("update", false, "update the golden file")
 
@@ -51,15 +57,24 @@ func groups(t *testing.T) []group {
 }
 
 // TestQueriesAskForWhatIsServed parses every query, and holds the series and labels
-// that they ask for to a list. A test of the operator finds each of the list at
-// /metrics.
+// that they ask for to a list.
 func TestQueriesAskForWhatIsServed(t *testing.T) {
-	series := map[string]map[string]bool{}
-	for _, g := range groups(t) {
-		for _, rule := range g.Rules {
-			ask(t, rule.Alert, rule.Expr, series)
+	for dashboard, list := range asked {
+		series := map[string]map[string]bool{}
+		if filepath.Dir(dashboard) == filepath.Dir(alerts) {
+			for _, g := range groups(t) {
+				for _, rule := range g.Rules {
+					ask(t, rule.Alert, rule.Expr, series)
+				}
+			}
 		}
+		askBoard(t, dashboard, series)
+		hold(t, list, series)
 	}
+}
+
+func askBoard(t *testing.T, dashboard string, series map[string]map[string]bool) {
+	t.Helper()
 	data, err := os.ReadFile(dashboard)
 	if err != nil {
 		t.Fatal(err)
@@ -80,21 +95,25 @@ func TestQueriesAskForWhatIsServed(t *testing.T) {
 			ask(t, panel.Title, target.Expr, series)
 		}
 	}
+}
+
+func hold(t *testing.T, list string, series map[string]map[string]bool) {
+	t.Helper()
 	var lines strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(series)) {
 		fmt.Fprintln(&lines, name, strings.Join(slices.Sorted(maps.Keys(series[name])), ","))
 	}
 	if *update {
-		if err := os.WriteFile(asked, []byte(lines.String()), 0o644); err != nil {
+		if err := os.WriteFile(list, []byte(lines.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(asked)
+	want, err := os.ReadFile(list)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if lines.String() != string(want) {
-		t.Errorf("the queries ask for\n%s\nand %s says\n%s\nrun `make golden`", &lines, asked, want)
+		t.Errorf("the queries ask for\n%s\nand %s says\n%s\nrun `make golden`", &lines, list, want)
 	}
 }
 

@@ -8,6 +8,7 @@ apiVersion: chrek.config.dynamo.nvidia.com/v1alpha1
 kind: AgentConfiguration
 agent:
   {{- toYaml .Values.config.agent | nindent 2 }}
+  metrics: {{ .Values.podMonitor.enabled }}
   {{- if .Values.engine.enabled }}
   targetNamespace: {{ include "chrek.targetNamespace" . | quote }}
   {{- end }}

@@ -37,6 +37,9 @@ func Run(ctx context.Context, cfg *config.AgentConfiguration, log *slog.Logger) 
 	if cfg.Agent.TargetNamespace == "" {
 		return run(ctx, cfg, log, listener)
 	}
+	for _, option := range cfg.Checkpoint.CRIU.Ignored() {
+		log.Warn(option)
+	}
 	watcher, err := newWatcher(cfg, log, "")
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -50,7 +53,7 @@ func run(ctx context.Context, cfg *config.AgentConfiguration, log *slog.Logger, 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	findings := &findings{log: log}
-	server := &http.Server{Handler: handler(findings), ReadHeaderTimeout: farewell}
+	server := &http.Server{Handler: handler(findings, cfg.Agent.Metrics), ReadHeaderTimeout: farewell}
 	served := make(chan error, 1)
 	go func() {
 		served <- server.Serve(listener)

@@ -97,6 +97,17 @@ func (a agent) looked(t *testing.T) (int, string) {
 	return 0, ""
 }
 
+// TestMetricsAreServedOnRequest: they have the results of the node's checks, too.
+func TestMetricsAreServedOnRequest(t *testing.T) {
+	cfg := place(t)
+	cfg.Agent.Metrics = true
+	a := start(t, cfg)
+	a.looked(t)
+	if status, body := a.get(t, "/metrics"); status != http.StatusOK || !strings.Contains(body, `chrek_agent_preflight_passed{check="storage",required="true"} 1`) {
+		t.Errorf("/metrics: %d\n%s", status, body)
+	}
+}
+
 func TestTheAgentIsReadyForWhatItDoesAndSaysWhatItLacks(t *testing.T) {
 	cfg := place(t)
 	a := start(t, cfg)
@@ -108,7 +119,7 @@ func TestTheAgentIsReadyForWhatItDoesAndSaysWhatItLacks(t *testing.T) {
 		t.Errorf("/healthz: %d %q", status, body)
 	}
 	if status, _ := a.get(t, "/metrics"); status != http.StatusNotFound {
-		t.Errorf("/metrics: %d, to anybody who asks", status)
+		t.Errorf("/metrics: %d, to anybody who asks, though nobody has wanted that", status)
 	}
 	if err := seccomp.Verify(cfg.Seccomp.Directory); err != nil {
 		t.Error(err)

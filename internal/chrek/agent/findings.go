@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/metrics"
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/preflight"
 )
 
@@ -29,6 +30,7 @@ func (f *findings) publish(results []preflight.Result) {
 		if before[r.Check] != r {
 			f.tell(r)
 		}
+		metrics.Checked(r.Check, r.Required, r.Passed)
 	}
 	f.latest = results
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/metrics"
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/preflight"
 )
 
@@ -12,13 +13,17 @@ import (
 //
 //	/healthz  200 while the process works
 //	/readyz   200 while every required check passes, else 503
+//	/metrics  where the configuration says so
 //
 // Whoever reaches the pod may ask, so the answers name checks and tell nothing
 // of the node: that is for the log and for `chrek-agent preflight`.
-func handler(f *findings) http.Handler {
+func handler(f *findings, withMetrics bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { readiness(w, f.results()) })
+	if withMetrics {
+		mux.Handle("GET /metrics", metrics.Handler())
+	}
 	return mux
 }
 

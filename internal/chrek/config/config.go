@@ -39,6 +39,8 @@ type Agent struct {
 	TargetNamespace string `json:"targetNamespace"`
 	ListenAddr      string `json:"listenAddr"`
 	LogLevel        string `json:"logLevel"`
+	// Metrics serves /metrics to whoever reaches the pod.
+	Metrics bool `json:"metrics"`
 }
 
 // Node says where the agent finds its node's kubelet.

@@ -17,6 +17,8 @@
 //	  listenAddr: ":8080"
 //	  # debug, info, warn or error.
 //	  logLevel: info
+//	  # Serve /metrics there too, to whoever reaches the pod.
+//	  metrics: false
 //	node:
 //	  # The socket on which the kubelet tells which pod has which device. That it
 //	  # answers shows that the agent was given the right kubelet's folder.

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/engine"
+	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/metrics"
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/protocol"
 )
 
@@ -93,8 +94,10 @@ func (w *Watcher) start(ctx context.Context, what action, pod *corev1.Pod, s eng
 			Message: "the agent ended while it restored; the worker starts anew",
 		}
 	default:
-		outcome = w.starter.Restore(ctx, s, func() {
-			w.say(ctx, log, pod, protocol.ConditionRestored, corev1.ConditionUnknown, engine.Outcome{Reason: "Restoring", Message: "from " + s.Artifact})
+		outcome = counted(metrics.Restore, func() engine.Outcome {
+			return w.starter.Restore(ctx, s, func() {
+				w.say(ctx, log, pod, protocol.ConditionRestored, corev1.ConditionUnknown, engine.Outcome{Reason: "Restoring", Message: "from " + s.Artifact})
+			})
 		})
 	}
 	if outcome.Reason == "" {

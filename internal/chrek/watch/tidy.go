@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
+	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/metrics"
 	"github.com/wheelhouse-dev/wheelhouse/internal/lease"
 )
 
@@ -80,6 +81,7 @@ func (w *Watcher) tidyOnce(ctx context.Context, seen idle) error {
 			errs = append(errs, err)
 			continue
 		}
+		metrics.Removed()
 		w.Log.Info("removed, since no DynamoCheckpoint and no pod means it", "artifact", id, "for", w.Grace)
 	}
 	return errors.Join(errs...)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/container"
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/engine"
+	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/metrics"
 	"github.com/wheelhouse-dev/wheelhouse/internal/chrek/protocol"
 )
 
@@ -146,13 +147,21 @@ func (w *Watcher) take(ctx context.Context, log *slog.Logger, pod *corev1.Pod, s
 		log.Info("the checkpoint is not taken yet", "why", err)
 		return false
 	}
-	outcome := w.Engine.Take(held, s)
+	outcome := counted(metrics.Checkpoint, func() engine.Outcome { return w.Engine.Take(held, s) })
 	release()
 	w.conclude(ctx, log, pod, protocol.ConditionCheckpointed, outcome)
 	if err := w.signal(pod, s, outcome); err != nil {
 		log.Warn("the process cannot be told what came of its checkpoint", "error", err)
 	}
 	return true
+}
+
+// counted counts what work comes to.
+func counted(what metrics.Operation, work func() engine.Outcome) engine.Outcome {
+	end := metrics.Begin(what)
+	outcome := work()
+	end(metrics.Ended{Reason: outcome.Reason, Phases: outcome.Phases, Memory: outcome.Memory, Fact: outcome.Fact})
+	return outcome
 }
 
 // signal tells the process. It looks for it anew, since it may have ended meanwhile.
