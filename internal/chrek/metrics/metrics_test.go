@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,11 +20,27 @@ func page(t *testing.T) string {
 	return answer.Body.String()
 }
 
+// value is what a series has on a page, 0 if it is not there.
+func value(t *testing.T, page, series string) float64 {
+	t.Helper()
+	for line := range strings.Lines(page) {
+		if text, found := strings.CutPrefix(line, series+" "); found {
+			v, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return v
+		}
+	}
+	return 0
+}
+
 // TestWhatIsCountedIsServed: under names and labels for which the chart's dashboard asks.
 func TestWhatIsCountedIsServed(t *testing.T) {
+	before := page(t)
 	end := Begin(Checkpoint)
-	if !strings.Contains(page(t), `chrek_agent_operations_in_progress{operation="checkpoint"} 1`) {
-		t.Errorf("a checkpoint goes on, and is not to be seen:\n%s", page(t))
+	if got := page(t); value(t, got, `chrek_agent_operations_in_progress{operation="checkpoint"}`) != 1 {
+		t.Errorf("a checkpoint goes on, and is not to be seen:\n%s", got)
 	}
 	end(Ended{Reason: "Stored", Memory: 3 << 20, Phases: map[string]time.Duration{"dump": time.Second}})
 	Begin(Restore)(Ended{Reason: "Incompatible", Fact: "kernel"})
@@ -33,21 +50,27 @@ func TestWhatIsCountedIsServed(t *testing.T) {
 	Checked("arch", false, true)
 
 	got := page(t)
-	for _, want := range []string{
-		`chrek_agent_operations_in_progress{operation="checkpoint"} 0`,
-		`chrek_agent_operations_in_progress{operation="restore"} 0`,
-		`chrek_agent_operation_duration_seconds_count{operation="checkpoint",reason="Stored"} 1`,
-		`chrek_agent_operation_duration_seconds_count{operation="restore",reason="Incompatible"} 1`,
-		`chrek_agent_phase_duration_seconds_sum{operation="checkpoint",phase="dump"} 1`,
-		`chrek_agent_memory_bytes_total{operation="checkpoint"} 3.145728e+06`,
-		`chrek_agent_memory_bytes_total{operation="restore"} 0`,
-		`chrek_agent_restore_refusals_total{fact="kernel"} 1`,
-		`chrek_agent_checkpoints_removed_total 1`,
-		`chrek_agent_preflight_passed{check="criu",required="true"} 0`,
-		`chrek_agent_preflight_passed{check="arch",required="false"} 1`,
+	for series, more := range map[string]float64{
+		`chrek_agent_operations_in_progress{operation="checkpoint"}`:                              0,
+		`chrek_agent_operations_in_progress{operation="restore"}`:                                 0,
+		`chrek_agent_operation_duration_seconds_count{operation="checkpoint",reason="Stored"}`:    1,
+		`chrek_agent_operation_duration_seconds_count{operation="restore",reason="Incompatible"}`: 1,
+		`chrek_agent_phase_duration_seconds_sum{operation="checkpoint",phase="dump"}`:             1,
+		`chrek_agent_memory_bytes_total{operation="checkpoint"}`:                                  3 << 20,
+		`chrek_agent_memory_bytes_total{operation="restore"}`:                                     0,
+		`chrek_agent_restore_refusals_total{fact="kernel"}`:                                       1,
+		`chrek_agent_checkpoints_removed_total`:                                                   1,
 	} {
-		if !strings.Contains(got, want+"\n") {
-			t.Errorf("%s is not there:\n%s", want, got)
+		if grown := value(t, got, series) - value(t, before, series); grown != more || !strings.Contains(got, series+" ") {
+			t.Errorf("%s has grown by %v, want %v:\n%s", series, grown, more, got)
+		}
+	}
+	for series, want := range map[string]float64{
+		`chrek_agent_preflight_passed{check="criu",required="true"}`:  0,
+		`chrek_agent_preflight_passed{check="arch",required="false"}`: 1,
+	} {
+		if is := value(t, got, series); is != want || !strings.Contains(got, series+" ") {
+			t.Errorf("%s is %v, want %v:\n%s", series, is, want, got)
 		}
 	}
 	if strings.Contains(got, `reason=""`) {

@@ -88,7 +88,7 @@ func agentImage() (images.Image, error) {
 	}
 	library := filepath.Join(os.TempDir(), "chrek-limits.so")
 	defer func() { _ = os.Remove(library) }()
-	if out, err := exec.Command("gcc", "-O2", "-shared", "-fPIC", "-o", library, "testdata/limits.c").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(context.Background(), "gcc", "-O2", "-shared", "-fPIC", "-o", library, "testdata/limits.c").CombinedOutput(); err != nil {
 		return found[0], fmt.Errorf("gcc: %w\n%s", err, out)
 	}
 	content, err := os.ReadFile(library)
