@@ -71,13 +71,14 @@ releases that were left half-done, uninstalled or damaged are repaired.`,
 	c.Flags().DurationVar(&flags.timeout, "timeout", 5*time.Minute, "how long a gate may stand still before it fails")
 	c.Flags().BoolVar(&flags.Drift, "drift", false, "also repair what others changed in the cluster")
 	c.Flags().BoolVar(&flags.Prune, "prune", false, "remove releases of the fleet that the file no longer names")
+	c.Flags().BoolVar(&flags.KeepGoing, "keep-going", false, "leave the platforms that the cluster refuses, and do the rest")
 	c.Flags().StringVar(&flags.plan, "plan", "", "execute a saved plan, exactly or not at all")
 	flags.add(c)
 	c.Flags().BoolVar(&flags.AcceptBreakage, "accept-crd-breakage", false, "change CRDs although that breaks live objects")
 	c.Flags().StringVar(&flags.onFailure, "on-failure", onFailureKeep, "what becomes of what this apply changed if a step fails: keep, or rollback (take it back, in reverse)")
 	c.Flags().BoolVar(&flags.adopt, "adopt", false, "take over releases and objects of others, as they are")
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do not ask before objects are deleted or values lose their effect")
-	for _, decided := range []string{"take-field", "force-conflicts", "accept-crd-breakage", "adopt", "yes", "no-wait", "prune", "wave", "drift", "namespace"} {
+	for _, decided := range []string{"take-field", "force-conflicts", "accept-crd-breakage", "adopt", "yes", "no-wait", "prune", "wave", "drift", "namespace", "keep-going"} {
 		c.MarkFlagsMutuallyExclusive("plan", decided)
 	}
 	return c

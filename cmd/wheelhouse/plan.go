@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -105,10 +104,9 @@ func (a *app) refused(plan *rollout.Plan, err error) error {
 func (a *app) explainPermissions(err error) error {
 	var denied *rollout.PermissionError
 	if errors.As(err, &denied) {
-		if err := report.Permissions(a.err, denied); err != nil {
-			return err
+		if printing := report.Permissions(a.err, denied); printing != nil {
+			return printing
 		}
-		fmt.Fprintln(a.err)
 	}
 	return err
 }

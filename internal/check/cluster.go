@@ -31,6 +31,7 @@ const (
 	FactAgents          Fact = "agents"
 	FactGraphs          Fact = "graphs"
 	FactDomain          Fact = "domain"
+	FactSchemas         Fact = "schemas"
 )
 
 func (f Fact) named() bool { return f == FactSecrets || f == FactServices || f == FactClaims }
@@ -63,6 +64,9 @@ type Cluster struct {
 	Graphs   []Graph   `json:"graphs,omitempty"`
 	// Domain is the DNS domain of Services, such as cluster.local.
 	Domain string `json:"domain,omitempty"`
+	// Schemas are those of our kinds that the cluster serves, by kind, as its
+	// OpenAPI document has them.
+	Schemas map[string]map[string]any `json:"schemas,omitempty"`
 	// Unknown says why a fact could not be read.
 	Unknown map[Fact]string `json:"unknown,omitempty"`
 }

@@ -22,6 +22,8 @@ type Rule struct {
 	// When picks the releases that the rule is about; nil: all. Without one of
 	// them the rule is not run, and none of its facts is read.
 	When func(fleet.Release) bool
+	// WithoutCRDs limits the rule to fleets that install no CRDs.
+	WithoutCRDs bool
 	// Find returns what breaks the rule as far as the fleet tells. It is nil
 	// where only the cluster does.
 	Find func(Input) []fleet.Problem
@@ -60,6 +62,9 @@ func renders(manifest string) map[string]string {
 func (r Rule) Page() string { return "docs/rules/" + r.ID + ".md" }
 
 func (r Rule) applies(set *fleet.Set) bool {
+	if r.WithoutCRDs && slices.ContainsFunc(set.Releases, func(rel fleet.Release) bool { return rel.Chart == fleet.ChartCRDs }) {
+		return false
+	}
 	return r.When == nil || slices.ContainsFunc(set.Releases, r.When)
 }
 
@@ -113,6 +118,7 @@ var (
 		imagesComeFromTheMirror,
 		readinessIsSaidRight,
 		sealedEndsInSecrets,
+		confinedFleetsStayInside,
 		renderingIsRepeatable,
 		imagesHaveVersions,
 		productionImagesHaveVersions,
@@ -131,6 +137,7 @@ var (
 		webhooksAnswer,
 		queuesExist,
 		kindsAreServed,
+		fieldsAreServed,
 		monitorsAreServed,
 		severalNodesHaveAnOrchestrator,
 		workersRunTheirOwnImage,

@@ -21,7 +21,7 @@ func Parse(file string, data []byte) (*Fleet, error) {
 	}
 	d := &decoder{file: file}
 	f := &Fleet{Path: file, History: DefaultHistory, Charts: map[string]Located[string]{}}
-	f.CRDs.Namespace.Value, f.Journal.Namespace.Value = "default", DefaultJournal
+	f.CRDs.Namespace.Value = "default"
 	switch len(documents) {
 	case 0:
 		d.problems = Problems{{Origin: Origin{File: file, Line: 1, Column: 1}, Message: "the file is empty", Fix: "see `wheelhouse init`"}}

@@ -99,9 +99,10 @@ type CRDs struct {
 const DefaultJournal = "wheelhouse-system"
 
 // Journal says where the fleet's lock and history live. Whoever may write there
-// is believed, so tenants must not.
+// is believed, so tenants must not, but for a fleet that keeps to its namespaces.
 type Journal struct {
-	// Namespace is created when it is missing; default DefaultJournal.
+	// Namespace is created when it is missing; default DefaultJournal and, of a
+	// fleet that has one namespace and writes nothing elsewhere, that namespace.
 	Namespace Located[string]
 }
 
@@ -159,6 +160,7 @@ func Load(files Files, file string) (*Fleet, error) {
 		problems = append(problems, Problem{Origin: Origin{File: file, Line: 1, Column: 1},
 			Message: "the fleet has no platforms", Fix: "list at least one under spec.platforms; a fleet of the custom resource definitions alone says platforms: []"})
 	}
+	f.settleJournal()
 	return f, problems.orNil()
 }
 

@@ -38,6 +38,7 @@ func Identify(files Files, file string) (*Fleet, error) {
 		}
 	}
 	f.Platforms = known
+	f.settleJournal()
 	return f, nil
 }
 
@@ -118,7 +119,7 @@ func (f *Fleet) crdReleases() (out []Release) {
 // those of the CRDs.
 func (r *resolver) outline() (*Set, []*Platform) {
 	f := r.fleet
-	set, of := &Set{Name: f.Name}, []*Platform(nil)
+	set, of := &Set{Name: f.Name, Confined: f.Confined()}, []*Platform(nil)
 	for _, profile := range f.Profiles {
 		set.Profiles = append(set.Profiles, profile.Value)
 	}

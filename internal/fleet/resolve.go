@@ -21,6 +21,8 @@ type Set struct {
 	Waves []string
 	// Profiles are the profiles of the fleet, as the file names them.
 	Profiles []string
+	// Confined are the namespaces that the fleet keeps to; nil if to none.
+	Confined []string
 }
 
 // Key identifies a Helm release within a cluster.

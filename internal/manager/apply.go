@@ -26,6 +26,7 @@ func (m *Manager) Plan(ctx context.Context, options rollout.PreviewOptions) (*ro
 	if err != nil {
 		return nil, err
 	}
+	snapshot.KeepGoing = options.KeepGoing
 	plan, err := rollout.NewPlan(m.desired, snapshot)
 	if err != nil {
 		return nil, err

@@ -47,7 +47,12 @@ func Open(ctx context.Context, kube *genericclioptions.ConfigFlags, id rollout.I
 	store := release.NewStore(c.Session, c, log)
 	store.Namespaces, store.Fields.Leave, store.History = id.Namespaces(), id.Fleet.LeaveFields, id.Fleet.History
 	m := &Manager{Identity: id, desired: desired, cluster: c, store: store}
-	m.ledger = c.Ledger(id.Journal(), id.Set.Name, holder()).Formerly(id.Fleet.CRDs.Namespace.Value)
+	m.ledger = c.Ledger(id.Journal(), id.Set.Name, holder())
+	if own := id.Fleet.Confined(); own != nil {
+		c.Confine(own)
+	} else {
+		m.ledger.Formerly(id.Fleet.CRDs.Namespace.Value)
+	}
 	store.Set, store.Journal = id.Set, m.ledger
 	c.Tell(m.say)
 	return m, nil

@@ -14,12 +14,43 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
-// Permissions prints the rights that a user lacks, and manifests with which an
-// administrator can grant them.
+// Permissions prints the rights that a user lacks, and manifests that grant them:
+// apart what takes an administrator of the cluster, once, and what whoever
+// administers the fleet's namespaces can do.
 func Permissions(w io.Writer, e *rollout.PermissionError) error {
+	parts := slices.DeleteFunc([]rightsOf{
+		{"An administrator of the cluster, once", e.Outside()},
+		{"Whoever administers the fleet's namespaces", e.Inside()},
+	}, func(p rightsOf) bool { return len(p.missing) == 0 })
+	for _, part := range parts {
+		fmt.Fprintf(w, "%s:\n", part.who)
+		if err := missingTable(w, part.missing); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+	}
+	for _, part := range parts {
+		if _, err := fmt.Fprintf(w, "# %s can apply this:\n", part.who); err != nil {
+			return err
+		}
+		if err := grant(w, e, part.missing); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintln(w)
+	return err
+}
+
+// rightsOf are missing rights and who can grant them.
+type rightsOf struct {
+	who     string
+	missing []rollout.Missing
+}
+
+func missingTable(w io.Writer, missing []rollout.Missing) error {
 	rows := [][]string{}
 	last := map[string]int{}
-	for _, m := range e.Missing {
+	for _, m := range missing {
 		what := m.URL
 		if m.Resource != "" {
 			what = resourceName(m)
@@ -38,13 +69,7 @@ func Permissions(w io.Writer, e *rollout.PermissionError) error {
 		last[key] = len(rows)
 		rows = append(rows, []string{verbs, what, where, m.For})
 	}
-	if err := Table(w, []string{"MISSING VERBS", "RESOURCES", "NAMESPACE", "NEEDED FOR"}, rows); err != nil {
-		return err
-	}
-	if _, err := fmt.Fprintf(w, "\n# What an administrator can apply to grant this:\n"); err != nil {
-		return err
-	}
-	return grant(w, e)
+	return Table(w, []string{"MISSING VERBS", "RESOURCES", "NAMESPACE", "NEEDED FOR"}, rows)
 }
 
 func resourceName(m rollout.Missing) string {
@@ -60,9 +85,9 @@ func resourceName(m rollout.Missing) string {
 
 // grant prints a ClusterRole for what is needed in the whole cluster and a Role
 // for each namespace, bound to the user.
-func grant(w io.Writer, e *rollout.PermissionError) error {
+func grant(w io.Writer, e *rollout.PermissionError, missing []rollout.Missing) error {
 	rules := map[string][]rbacv1.PolicyRule{}
-	for _, m := range e.Missing {
+	for _, m := range missing {
 		rules[m.Namespace] = withRule(rules[m.Namespace], ruleFor(m))
 	}
 	name := "wheelhouse-" + e.Fleet

@@ -23,6 +23,9 @@ func Status(w io.Writer, s *rollout.Status, wide bool) error {
 	if err := graphTable(w, s.Graphs); err != nil {
 		return err
 	}
+	if err := othersTable(w, s.Others); err != nil {
+		return err
+	}
 	if err := statusNotes(w, s); err != nil {
 		return err
 	}
@@ -31,6 +34,21 @@ func Status(w io.Writer, s *rollout.Status, wide bool) error {
 		return err
 	}
 	return nil
+}
+
+// othersTable lists the releases of other fleets.
+func othersTable(w io.Writer, others []rollout.Record) error {
+	if len(others) == 0 {
+		return nil
+	}
+	rows := make([][]string, len(others))
+	for i, r := range others {
+		rows[i] = []string{r.Fleet, r.Namespace, r.Name, cmp.Or(r.Chart, "(by another program)"), string(r.Status)}
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	return Table(w, []string{"OTHER FLEET", "NAMESPACE", "RELEASE", "CHART", "STATUS"}, rows)
 }
 
 // statusVerdict is one sentence that says whether all is well.

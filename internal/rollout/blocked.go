@@ -37,15 +37,32 @@ func (p *Plan) foreign() []string {
 
 // refused lists the objects that the server does not accept.
 func (p *Plan) refused() []string {
-	var lines []string
+	var lines, who []string
 	for _, step := range p.Steps {
+		before := len(lines)
 		for _, change := range step.Changes {
-			if change.Action == ChangeRefused {
+			if change.Action == ChangeRefused && step.Left == "" {
 				lines = append(lines, fmt.Sprintf("%s: %s %s: %s", step.ID, change.Action, change, change.Reason))
 			}
 		}
+		if len(lines) > before && step.Kind == StepRelease && !ofCluster(step.target.Chart) {
+			who = append(who, step.Key.String())
+		}
+	}
+	if rest := p.releases() - len(who); len(who) > 0 && rest > 0 {
+		return append(shortened(lines), fmt.Sprintf("%d releases cannot go: %s; to do the other %d: `%s --keep-going`", len(who), strings.Join(shortened(who), ", "), rest, p.Apply()))
 	}
 	return shortened(lines)
+}
+
+// releases counts the releases that the plan changes.
+func (p *Plan) releases() (n int) {
+	for _, step := range p.Steps {
+		if step.Kind == StepRelease && step.Action.Changes() {
+			n++
+		}
+	}
+	return n
 }
 
 // conflicts lists the fields that other programs own, and how to go on.

@@ -210,7 +210,9 @@ func (r *DestroyPlan) survey(ctx context.Context, id Identity, cluster Remains) 
 		return err
 	}
 	for name, state := range states {
-		if state == NamespaceActive && name != "default" && name != id.Journal() {
+		// One that goes already is waited for, where it is to go.
+		there := state == NamespaceActive || state == NamespaceTerminating && r.Options.PurgeNamespaces
+		if there && name != "default" && name != id.Journal() {
 			r.Namespaces = append(r.Namespaces, name)
 		}
 	}

@@ -98,8 +98,9 @@ type ReleaseWriter interface {
 type Executor interface {
 	// CreateNamespace makes a namespace that carries our label.
 	CreateNamespace(ctx context.Context, name string) error
-	// DeleteNamespace removes one that is ours and empty, or says why not.
-	DeleteNamespace(ctx context.Context, name string) (kept string, err error)
+	// DeleteNamespace removes one that is ours and empty, or says why not, and waits
+	// until it is gone.
+	DeleteNamespace(ctx context.Context, name string, patience time.Duration, report func(string)) (kept string, err error)
 	// ApplyCRDs writes CRDs that belong to no release. Fields says what becomes
 	// of those that others own; any other conflict is an error.
 	ApplyCRDs(ctx context.Context, crds []chart.Object, fields Fields) error
@@ -262,6 +263,9 @@ func (e *execution) perform(ctx context.Context, n *node, started time.Time) (do
 	does, known := kinds[n.Step.Kind]
 	if !known {
 		return done{}, fmt.Errorf("unknown kind of step %q", n.Step.Kind)
+	}
+	if n.Step.Left != "" {
+		return done{record: n.Step.last}, errors.New(n.Step.Left)
 	}
 	return does.do(ctx, n.Step, e, func(message string) { e.tell(n, StateProgress, message, time.Since(started)) })
 }

@@ -64,6 +64,8 @@ type Snapshot struct {
 	Facts *check.Cluster
 	// KubeVersion is the cluster's.
 	KubeVersion string
+	// KeepGoing leaves out releases that cannot go, instead of everything.
+	KeepGoing bool
 }
 
 // Observe reads the cluster, in parallel and without any write.

@@ -73,6 +73,7 @@ func (s *Status) Only(namespaces []string) {
 	s.Releases = slices.DeleteFunc(s.Releases, func(r ReleaseStatus) bool { return !chosen(namespaces, r.Namespace) })
 	s.Graphs = slices.DeleteFunc(s.Graphs, func(g Graph) bool { return !chosen(namespaces, g.Namespace) })
 	s.Orphans = slices.DeleteFunc(s.Orphans, func(r Record) bool { return !chosen(namespaces, r.Namespace) })
+	s.Others = slices.DeleteFunc(s.Others, func(r Record) bool { return !chosen(namespaces, r.Namespace) })
 }
 
 // OfNamespaces keeps the revisions that changed a release in the namespaces.

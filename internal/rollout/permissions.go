@@ -57,6 +57,25 @@ type Rights struct {
 type PermissionError struct {
 	Rights
 	Fleet string
+	// namespaces are the fleet's.
+	namespaces []string
+}
+
+// Outside are the rights that only an administrator of the cluster can grant,
+// Inside those in the fleet's namespaces, which may have administrators of their
+// own.
+func (e *PermissionError) Outside() []Missing { return e.missing(false) }
+
+// Inside is the rest of Outside.
+func (e *PermissionError) Inside() []Missing { return e.missing(true) }
+
+func (e *PermissionError) missing(inside bool) (out []Missing) {
+	for _, m := range e.Missing {
+		if slices.Contains(e.namespaces, m.Namespace) == inside {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 func (e *PermissionError) Error() string {
@@ -64,7 +83,7 @@ func (e *PermissionError) Error() string {
 	if e.User != "" {
 		who = e.User
 	}
-	return fmt.Sprintf("nothing was written: %s may not do all of this, %d rights are missing; an administrator can grant them with the manifest above", who, len(e.Missing))
+	return fmt.Sprintf("nothing was written: %s may not do all of this, %d rights are missing; the manifests above grant them", who, len(e.Missing))
 }
 
 // Verbs by what is done.
@@ -109,7 +128,7 @@ func (p *Plan) needs(journal string, wait bool) []Need {
 		out = append(out, Need{Verbs: []string{"create"}, Resource: "namespaces", For: "namespace " + journal + ", for the fleet's history"})
 	}
 	for i := range p.Steps {
-		if step := &p.Steps[i]; step.Action.Changes() {
+		if step := &p.Steps[i]; step.Action.Changes() && step.Left == "" {
 			out = append(out, kinds[step.Kind].needs(step, wait)...)
 		}
 	}
@@ -184,7 +203,7 @@ func recordNeeds(id Identity) []Need {
 	out := []Need{{Verbs: []string{"get", "list"}, Resource: "secrets", Namespace: journal, For: "the fleet's history"}}
 	for _, namespace := range id.Namespaces() {
 		out = append(out,
-			Need{Verbs: []string{"get"}, Resource: "namespaces", For: "namespace " + namespace},
+			Need{Verbs: []string{"get"}, Resource: "namespaces", Namespace: namespace, For: "namespace " + namespace},
 			Need{Verbs: []string{"get", "list"}, Resource: "secrets", Namespace: namespace, For: "the releases in " + namespace})
 	}
 	return out
@@ -193,13 +212,13 @@ func recordNeeds(id Identity) []Need {
 // Permit makes sure that the user may do what the plan does, before anything is
 // done. The error is a *PermissionError if he may not.
 func (p *Plan) Permit(ctx context.Context, id Identity, cluster Reviewer, wait bool) error {
-	return permit(ctx, id.Set.Name, cluster, p.needs(id.Journal(), wait))
+	return permit(ctx, id, cluster, p.needs(id.Journal(), wait))
 }
 
 // PermitUndo makes sure, after Preview, that the user may also take back what
 // the plan does.
 func (p *Plan) PermitUndo(ctx context.Context, id Identity, cluster Reviewer, wait bool) error {
-	return permit(ctx, id.Set.Name, cluster, append(p.needs(id.Journal(), wait), p.undoNeeds()...))
+	return permit(ctx, id, cluster, append(p.needs(id.Journal(), wait), p.undoNeeds()...))
 }
 
 // PermitRollback is for a user who may not even read what going back needs: it
@@ -215,7 +234,7 @@ func PermitRollback(ctx context.Context, id Identity, d *Desired, cluster Review
 		gone, _ := without(target.Rendered.Objects, nil)
 		plan.Steps = append(plan.Steps, Step{Kind: StepRelease, Action: ActionRollback, Key: target.Key, target: target, gone: gone})
 	}
-	return permit(ctx, id.Set.Name, cluster, append(readNeeds(id, targets), plan.needs(id.Journal(), false)...))
+	return permit(ctx, id, cluster, append(readNeeds(id, targets), plan.needs(id.Journal(), false)...))
 }
 
 // PermitDestroy is for a user who may not even read what is to be destroyed: it
@@ -245,7 +264,7 @@ func PermitDestroy(ctx context.Context, id Identity, d *Desired, cluster Reviewe
 		destroy.Graphs = append(destroy.Graphs, Graph{Namespace: cmp.Or(target.Serves, target.Namespace)})
 	}
 	destroy.plan(id, crds, true)
-	return permit(ctx, id.Set.Name, cluster, append(needs, destroy.Plan.needs(id.Journal(), false)...))
+	return permit(ctx, id, cluster, append(needs, destroy.Plan.needs(id.Journal(), false)...))
 }
 
 // targetsOffline renders what the file describes; nothing if it cannot be read.
@@ -259,7 +278,9 @@ func (d *Desired) targetsOffline(ctx context.Context) ([]Target, error) {
 // destroyReadNeeds lists what it takes to find out what there is to destroy.
 func destroyReadNeeds(id Identity) []Need {
 	out := recordNeeds(id)
-	out = append(out, Need{Verbs: []string{"get", "list"}, Group: crdGroup, Resource: crdResource, For: "the CRDs"})
+	if id.Set.Confined == nil {
+		out = append(out, Need{Verbs: []string{"get", "list"}, Group: crdGroup, Resource: crdResource, For: "the CRDs"})
+	}
 	served := servedNamespaces(id.Set)
 	if served == nil {
 		served = []string{""}
@@ -299,10 +320,10 @@ func PermitAll(ctx context.Context, d *Desired, cluster Reviewer) error {
 			plan.Steps = append(plan.Steps, Step{Kind: StepCertificate, Action: ActionCreate, Key: target.Key, target: target})
 		}
 	}
-	return permit(ctx, d.Set.Name, cluster, append(needs, plan.needs(d.Journal(), true)...))
+	return permit(ctx, d.Identity, cluster, append(needs, plan.needs(d.Journal(), true)...))
 }
 
-func permit(ctx context.Context, name string, cluster Reviewer, needs []Need) error {
+func permit(ctx context.Context, id Identity, cluster Reviewer, needs []Need) error {
 	if len(needs) == 0 {
 		return nil
 	}
@@ -314,5 +335,5 @@ func permit(ctx context.Context, name string, cluster Reviewer, needs []Need) er
 		return nil
 	}
 	slices.SortFunc(rights.Missing, func(a, b Missing) int { return strings.Compare(a.order(), b.order()) })
-	return &PermissionError{Rights: rights, Fleet: name}
+	return &PermissionError{Rights: rights, Fleet: id.Set.Name, namespaces: id.Namespaces()}
 }

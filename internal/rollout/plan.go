@@ -6,7 +6,6 @@ package rollout
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -74,6 +73,7 @@ func NewPlan(d *Desired, s *Snapshot) (*Plan, error) {
 	for i, target := range s.Targets {
 		release := releaseStep(target, s)
 		target = release.target
+		release.Left = s.left(target.Release)
 		gate := gateOn(gateID(target.Key), target, release.ID)
 		if target.Chart == fleet.ChartCRDs {
 			crdGates = append(crdGates, gate.ID)
@@ -124,12 +124,7 @@ func (p *Plan) addCRDs(s *Snapshot) (map[fleet.Key][]string, error) {
 // judge runs the rules that look at the cluster. Its error lists everything
 // that forbids the rollout as a whole.
 func judge(d *Desired, s *Snapshot) (check.Findings, error) {
-	var problems []error
-	for _, name := range namespacesOf(d.Set) {
-		if s.Namespaces[name] == NamespaceTerminating {
-			problems = append(problems, fmt.Errorf("namespace %s is being deleted; wait until it is gone (`kubectl get namespace %s -o yaml` shows what holds it), then apply again", name, name))
-		}
-	}
+	problems := s.leaving(d.Set)
 	findings := slices.Clone(d.ObjectWarnings)
 	if s.Facts != nil {
 		live := check.Live(check.Input{Set: d.Set, Charts: d.Charts, Rendered: renderedOf(s.Targets), KubeVersion: s.KubeVersion, Cluster: s.Facts})

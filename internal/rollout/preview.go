@@ -163,13 +163,19 @@ func Preview(ctx context.Context, plan *Plan, releases Forecaster, cluster Previ
 	group.SetLimit(inMemory)
 	for i := range plan.Steps {
 		step := &plan.Steps[i]
-		if p.blocked[step.ID] || step.Action == ActionLater || !step.Action.Changes() && !options.Drift {
+		if p.blocked[step.ID] || step.Left != "" || step.Action == ActionLater || !step.Action.Changes() && !options.Drift {
 			continue
 		}
 		group.Go(func() error { return kinds[step.Kind].preview(gctx, step, p) })
 	}
-	if err := group.Wait(); err != nil || !options.Prune {
+	if err := group.Wait(); err != nil {
 		return err
+	}
+	if options.KeepGoing {
+		plan.leaveRefused()
+	}
+	if !options.Prune {
+		return nil
 	}
 	return plan.Prune(ctx, releases, cluster)
 }

@@ -190,7 +190,7 @@ func (w *world) do(ctx context.Context, what string) error {
 func (w *world) CreateNamespace(ctx context.Context, name string) error {
 	return w.do(ctx, "create "+name)
 }
-func (w *world) DeleteNamespace(ctx context.Context, name string) (string, error) {
+func (w *world) DeleteNamespace(ctx context.Context, name string, _ time.Duration, _ func(string)) (string, error) {
 	return "it is in use", w.do(ctx, "delete "+name)
 }
 func (w *world) Refresh() {}

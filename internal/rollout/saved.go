@@ -85,6 +85,8 @@ type PlanOptions struct {
 	AcceptBreakage bool `json:"acceptBreakage,omitempty"`
 	// Prune removes releases of the fleet that the file no longer names.
 	Prune bool `json:"prune,omitempty"`
+	// KeepGoing leaves out releases that cannot go, and does the rest.
+	KeepGoing bool `json:"keepGoing,omitempty"`
 }
 
 // Apply is the command that carries the plan out.
@@ -100,6 +102,7 @@ func (p *Plan) Apply() string {
 		{p.options.Wave != "", " --wave " + p.options.Wave},
 		{p.options.AcceptBreakage, " --accept-crd-breakage"},
 		{p.options.Fields.Force, " --force-conflicts"},
+		{p.options.KeepGoing, " --keep-going"},
 	} {
 		if flag.given {
 			command += flag.text

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -27,6 +28,9 @@ type Status struct {
 	Orphans []Record `json:"orphans,omitempty"`
 	// Unproven are releases that say so, and that the journal does not know.
 	Unproven []Record `json:"unproven,omitempty"`
+	// Others are the releases of other fleets, as they say themselves, for a fleet that
+	// installs the CRDs for all.
+	Others []Record `json:"others,omitempty"`
 }
 
 // ReleaseStatus is how one release is.
@@ -111,6 +115,9 @@ func (s *Status) compare(ctx context.Context, d *Desired, releases Installed, cl
 		return err
 	}
 	s.Orphans, s.Unproven = orphans(d.Set, snapshot.Records)
+	if !d.Fleet.CRDs.Elsewhere {
+		s.Others = ofOthers(d.Set.Name, snapshot.Records)
+	}
 	s.Releases = make([]ReleaseStatus, len(snapshot.Targets))
 	group, gctx := errgroup.WithContext(ctx)
 	for i, target := range snapshot.Targets {
@@ -126,6 +133,20 @@ func (s *Status) compare(ctx context.Context, d *Desired, releases Installed, cl
 		})
 	}
 	return group.Wait()
+}
+
+// ofOthers lists the releases that other fleets have. What they are and of which
+// version is read from their records, not from anybody's journal.
+func ofOthers(name string, records map[fleet.Key]Record) (out []Record) {
+	for _, record := range records {
+		if record.Fleet != "" && record.Fleet != name && !record.Status.Leaving() {
+			out = append(out, record)
+		}
+	}
+	slices.SortFunc(out, func(a, b Record) int {
+		return cmp.Or(strings.Compare(a.Fleet, b.Fleet), strings.Compare(a.String(), b.String()))
+	})
+	return out
 }
 
 // differs says how a release that is installed differs from what the file wants.

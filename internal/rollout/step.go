@@ -83,6 +83,9 @@ type Step struct {
 	// Values are those that an upgrade changes, after Preview; a saved plan has no
 	// values.
 	Values []ValueChange `json:"-"`
+	// Left says why the step cannot be done; it fails without being tried, and the
+	// rest is done.
+	Left string `json:"left,omitempty"`
 	// RecordSize is set if the release's record comes near the limit.
 	RecordSize *RecordSize `json:"recordSize,omitempty"`
 

@@ -18,11 +18,11 @@ func (namespaceKind) needs(s *Step, _ bool) []Need {
 }
 
 // do says why a namespace was kept.
-func (namespaceKind) do(ctx context.Context, s Step, e *execution, _ func(string)) (done, error) {
+func (namespaceKind) do(ctx context.Context, s Step, e *execution, progress func(string)) (done, error) {
 	if s.Action == ActionCreate {
 		return done{}, e.cluster.CreateNamespace(ctx, s.Namespace)
 	}
-	kept, err := e.cluster.DeleteNamespace(ctx, s.Namespace)
+	kept, err := e.cluster.DeleteNamespace(ctx, s.Namespace, e.Patience, progress)
 	if kept != "" {
 		kept = "kept, because " + kept
 	}

@@ -73,6 +73,8 @@ var resources = map[string]schema.GroupVersionResource{
 	"clusterroles":        {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"},
 	"crds":                {Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"},
 	"graphs":              {Group: "nvidia.com", Version: "v1alpha1", Resource: "dynamographdeployments"},
+
+	"validatingwebhookconfigurations": {Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingwebhookconfigurations"},
 }
 
 func client(ts *testscript.TestScript, resource, namespace string) dynamic.ResourceInterface {

@@ -136,12 +136,18 @@ func makesNamespace(wanted []chart.Object, name string) bool {
 func (p Previewer) refusal(change *rollout.Change, err error) (*rollout.Change, error) {
 	switch {
 	case err == nil:
-	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err):
+	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err), unanswered(err):
 		change.Action, change.Reason = rollout.ChangeRefused, refusalText(err)
 	default:
 		return nil, p.session.Explain("try out "+change.String(), err)
 	}
 	return change, nil
+}
+
+// unanswered tells the answer of a server that asked somebody's webhook and got none:
+// this object is refused, and others may not be.
+func unanswered(err error) bool {
+	return apierrors.IsInternalError(err) && strings.Contains(err.Error(), "failed calling webhook")
 }
 
 func (p Previewer) tryUpdate(ctx context.Context, client dynamic.ResourceInterface, live, wanted *unstructured.Unstructured, change *rollout.Change, c rollout.Comparison) (*rollout.Change, error) {

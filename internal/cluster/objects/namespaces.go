@@ -1,9 +1,13 @@
 package objects
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
@@ -89,9 +93,10 @@ func (o *Objects) Fresh(name string) bool {
 	return created
 }
 
-// DeleteNamespace removes a namespace that we created and that holds nothing.
-// It returns why it was kept, or "".
-func (o *Objects) DeleteNamespace(ctx context.Context, name string) (kept string, err error) {
+// DeleteNamespace removes a namespace that we created and that holds nothing, and
+// waits until it, or one that goes already, is gone. It returns why it was kept, or
+// "". A deletion that makes no progress for the patience is an error with what holds it.
+func (o *Objects) DeleteNamespace(ctx context.Context, name string, patience time.Duration, report func(string)) (kept string, err error) {
 	ns, err := o.session.Kube.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return "", nil
@@ -99,18 +104,60 @@ func (o *Objects) DeleteNamespace(ctx context.Context, name string) (kept string
 	if err != nil {
 		return "", o.session.Explain("read namespace "+name, err)
 	}
-	if ns.Labels[marks.ManagedBy] != marks.ManagedByUs {
-		return "it was not created by wheelhouse", nil
+	if stateOf(ns) == rollout.NamespaceActive {
+		if ns.Labels[marks.ManagedBy] != marks.ManagedByUs {
+			return "it was not created by wheelhouse", nil
+		}
+		holds, err := o.firstObject(ctx, name)
+		if err != nil || holds != "" {
+			return holds, err
+		}
+		err = o.session.Kube.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &ns.UID}})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return "", o.session.Explain("delete namespace "+name, err)
+		}
 	}
-	holds, err := o.firstObject(ctx, name)
-	if err != nil || holds != "" {
-		return holds, err
+	return "", o.awaitGone(ctx, ns, patience, report)
+}
+
+// namespaceLook is the pause between two looks at a namespace that goes: who may
+// delete it may not always watch it.
+const namespaceLook = time.Second
+
+func (o *Objects) awaitGone(ctx context.Context, ns *corev1.Namespace, patience time.Duration, report func(string)) error {
+	holds, moved := "", time.Now()
+	for {
+		found, err := o.session.Kube.CoreV1().Namespaces().Get(ctx, ns.Name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) || err == nil && found.UID != ns.UID {
+			return nil
+		}
+		if err != nil {
+			return o.session.Explain("wait for namespace "+ns.Name+" to be deleted", err)
+		}
+		if now := heldIn(found); now != holds {
+			holds, moved = now, time.Now()
+			report("namespace " + ns.Name + " " + holds)
+		}
+		if time.Since(moved) > patience {
+			return fmt.Errorf("namespace %s is still being deleted: %s", ns.Name, cmp.Or(holds, "Kubernetes does not say what holds it"))
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(namespaceLook):
+		}
 	}
-	err = o.session.Kube.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &ns.UID}})
-	if err != nil && !apierrors.IsNotFound(err) {
-		return "", o.session.Explain("delete namespace "+name, err)
+}
+
+// heldIn is what Kubernetes says of what is left in a namespace that goes.
+func heldIn(ns *corev1.Namespace) string {
+	var says []string
+	for _, c := range ns.Status.Conditions {
+		if c.Status == corev1.ConditionTrue {
+			says = append(says, c.Message)
+		}
 	}
-	return "", nil
+	return strings.Join(says, "; ")
 }
 
 // firstObject names an object that keeps a namespace from being empty.

@@ -38,6 +38,8 @@ type retries struct {
 	next  http.RoundTripper
 	fence *Fence
 	limit limiter
+	// confined is nil for a session that may ask for everything.
+	confined *confinement
 	// sleep waits, or returns false when the context has ended.
 	sleep func(ctx context.Context, d time.Duration) bool
 	// now is the clock.
@@ -95,6 +97,9 @@ func (r *retries) RoundTrip(request *http.Request) (*http.Response, error) {
 	body, err := readBody(request)
 	if err != nil {
 		return nil, err
+	}
+	if refusal, err := r.confined.refuse(request, body); refusal != nil || err != nil {
+		return refusal, err
 	}
 	t := &try{request: request, body: body, began: r.now()}
 	for {

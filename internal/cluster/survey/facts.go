@@ -71,6 +71,7 @@ var readers = map[check.Fact]func(*survey, context.Context) error{
 	check.FactAgents:          (*survey).agents,
 	check.FactGraphs:          (*survey).graphs,
 	check.FactDomain:          (*survey).domain,
+	check.FactSchemas:         (*survey).schemas,
 }
 
 // record turns a missing permission into an unknown fact.
