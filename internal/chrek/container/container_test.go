@@ -80,16 +80,19 @@ func TestTheWorkerIsFoundBesideItsPlaceholder(t *testing.T) {
 	}) {
 		t.Errorf("inside: %+v %v", inside, tables)
 	}
-	process(t, proc, 99, "4:memory:/kubepods/pod2/"+strings.Repeat("8", 64)+"\n", "ended", "State:\tZ (zombie)\nPPid:\t80\nUid:\t0\t0\t0\t0\nNSpid:\t99\t1\n")
-	if _, err := Find(proc, strings.Repeat("8", 64)); err == nil || !strings.Contains(err.Error(), "no process") {
-		t.Errorf("one that has ended: %v", err)
-	}
-	if _, err := Find(proc, strings.Repeat("9", 64)); err == nil || !strings.Contains(err.Error(), "no process") {
-		t.Errorf("got %v", err)
-	}
 	must(t, os.Symlink("pipe:[7]", filepath.Join(proc, "120/fd/1")), os.Symlink("/dev/null", filepath.Join(proc, "120/fd/2")))
 	if got := Output(proc, 120); len(got) != 1 || got[1] != "pipe:[7]" {
 		t.Errorf("output: %v", got)
+	}
+}
+
+func TestAContainerWithoutAProcessIsNotFound(t *testing.T) {
+	proc, ended, none := procOf(t), strings.Repeat("8", 64), strings.Repeat("9", 64)
+	process(t, proc, 99, "4:memory:/kubepods/pod2/"+ended+"\n", "ended", "State:\tZ (zombie)\nPPid:\t80\nUid:\t0\t0\t0\t0\nNSpid:\t99\t1\n")
+	for _, id := range []string{ended, none} {
+		if _, err := Find(proc, id); err == nil || !strings.Contains(err.Error(), "no process") {
+			t.Errorf("%s: %v", id, err)
+		}
 	}
 }
 
