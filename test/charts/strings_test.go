@@ -49,7 +49,7 @@ type subject struct {
 var subjects = []subject{
 	{name: "conversion", folder: "conversion", ways: []string{`{}`, `{certificate: {certManager: true}}`}},
 	{name: "crds", folder: "crds", ways: []string{`{}`, `{conversion: {enabled: true, wheelhouse: true, caBundle: ` + someAuthority + `}}`, `{conversion: {enabled: true, certManager: true}}`}},
-	{name: "chrek", folder: "chrek", ways: []string{`{}`, `serviceAccount: {create: false}`, `engine: {enabled: true}`}},
+	{name: "chrek", folder: "chrek", ways: []string{`{}`, `serviceAccount: {create: false}`, `engine: {enabled: true}`, `{podMonitor: {enabled: true}, dashboard: {enabled: true}}`}},
 	{name: "operator", folder: "platform/components/operator", arrivesNowhere: []string{
 		// Read by the rules of the manager; refused by a template, whatever they are.
 		"checkpoint.storage.pvc.pvcName", "controllerManager.manager.args[]", "webhook.caBundle",
