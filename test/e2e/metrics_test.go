@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -62,7 +63,7 @@ func metricsServer(t *testing.T) (use *atomic.Int64) {
 	server := httptest.NewUnstartedServer(mux)
 	_ = server.Listener.Close() // on an address that the node does not reach
 	var err error
-	if server.Listener, err = net.Listen("tcp", net.JoinHostPort(besideNode(t), "0")); err != nil {
+	if server.Listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort(besideNode(t), "0")); err != nil {
 		t.Fatal(err)
 	}
 	server.StartTLS()
@@ -108,7 +109,7 @@ func besideNode(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := net.Dial("udp", server.Host) // sends nothing
+	conn, err := new(net.Dialer).DialContext(context.Background(), "udp", server.Host) // sends nothing
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,9 +38,9 @@ func storedBig(t *testing.T) state {
 
 // whileRestored has a pod restored, and holds CRIU at work in it for as long as something
 // is done.
-func whileRestored(t *testing.T, artifact string, do func(name string)) (name string) {
+func whileRestored(t *testing.T, do func(name string)) (name string) {
 	t.Helper()
-	return whileAtWork(t, artifact, isCRIU, do)
+	return whileAtWork(t, "stored", isCRIU, do)
 }
 
 // isEntering knows what is about to put files into a pod.
@@ -105,20 +105,20 @@ func restores(t *testing.T, stored state) {
 }
 
 func killedInRestore(t *testing.T, stored state) {
-	name := whileRestored(t, "stored", func(string) { killAgent(t) })
+	name := whileRestored(t, func(string) { killAgent(t) })
 	says(t, name, stored, "the agent ended while it restored")
 	restores(t, stored)
 }
 
 func criuIsKilledInRestore(t *testing.T, stored state) {
-	name := whileRestored(t, "stored", func(string) { signalAll(t, isCRIU, unix.SIGKILL) })
+	name := whileRestored(t, func(string) { signalAll(t, isCRIU, unix.SIGKILL) })
 	says(t, name, stored, "")
 	restores(t, stored)
 }
 
 // hangsInRestore stops CRIU until the deadline ends it.
 func hangsInRestore(t *testing.T, stored state) {
-	name := whileRestored(t, "stored", func(name string) {
+	name := whileRestored(t, func(name string) {
 		if c := condition(t, name, protocol.ConditionRestored); c.Status != corev1.ConditionFalse {
 			t.Errorf("Restored: %+v", c)
 		}
@@ -137,7 +137,7 @@ func vanishesInRestore(t *testing.T, stored state) {
 // deletedInRestore: nothing of the pod is left, and the agent goes on.
 func deletedInRestore(t *testing.T, stored state) {
 	var pod *corev1.Pod
-	name := whileRestored(t, "stored", func(name string) {
+	name := whileRestored(t, func(name string) {
 		pod = get(t, name)
 		run(t, "delete", "pod", name, "--grace-period=1", "--wait=false")
 		time.Sleep(time.Second)
@@ -149,7 +149,7 @@ func deletedInRestore(t *testing.T, stored state) {
 
 // killedWhileRestored: the first process ends, and CRIU with it.
 func killedWhileRestored(t *testing.T, stored state) {
-	name := whileRestored(t, "stored", func(name string) { must(t, unix.Kill(first(t, name), unix.SIGKILL)) })
+	name := whileRestored(t, func(name string) { must(t, unix.Kill(first(t, name), unix.SIGKILL)) })
 	c := condition(t, name, protocol.ConditionRestored)
 	if c.Status != corev1.ConditionFalse || c.Message == "" {
 		t.Errorf("Restored: %+v", c)
@@ -174,7 +174,7 @@ func waitingIsKilled(t *testing.T, stored state) {
 
 // apiServerIsDownInRestore: the pod is restored, and the outcome is said later.
 func apiServerIsDownInRestore(t *testing.T, stored state) {
-	name := whileRestored(t, "stored", func(string) { stopAPIServer(t) })
+	name := whileRestored(t, func(string) { stopAPIServer(t) })
 	same(t, stored, name)
 }
 
