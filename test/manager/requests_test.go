@@ -16,7 +16,7 @@ import (
 // object, and two writes of the record. What the run as a whole asks, who else
 // is in the cluster included, does not grow with the tenants.
 func TestAFreshInstallAsksForLittle(t *testing.T) {
-	const tenants, whole = 12, 88
+	const tenants, whole = 12, 89
 	c := cluster.Start(t)
 	var platforms strings.Builder
 	for i := range tenants {
