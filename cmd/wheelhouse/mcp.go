@@ -9,6 +9,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/version"
 )
@@ -24,7 +25,7 @@ another fleet file, kubeconfig or context than this command was started with.`,
 		Example: `  wheelhouse mcp -f clusters/prod/fleet.yaml --context prod`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			server := a.questions(startedWith(c))
+			server := answers(startedWith(c))
 			return server.Run(c.Context(), &mcp.IOTransport{Reader: io.NopCloser(a.in), Writer: notClosed{a.out}})
 		},
 	}
@@ -37,14 +38,18 @@ type notClosed struct{ io.Writer }
 
 func (notClosed) Close() error { return nil }
 
-// startedWith are the flags by which every answer finds its fleet and its cluster.
-func startedWith(c *cobra.Command) []string {
-	out := []string{"--filename=" + c.Flag("filename").Value.String()}
-	for _, name := range []string{"context", "kubeconfig"} {
-		if f := c.Flag(name); f != nil && f.Changed {
-			out = append(out, "--"+name+"="+f.Value.String())
+// startedWith are the flags that this command was given. Every answer is given
+// with them: of the same fleet and cluster, and by the same user.
+func startedWith(c *cobra.Command) (out []string) {
+	c.Flags().Visit(func(f *pflag.Flag) {
+		values := []string{f.Value.String()}
+		if list, several := f.Value.(pflag.SliceValue); several {
+			values = list.GetSlice()
 		}
-	}
+		for _, value := range values {
+			out = append(out, "--"+f.Name+"="+value)
+		}
+	})
 	return out
 }
 
@@ -64,10 +69,10 @@ type (
 	}
 )
 
-func (a *app) questions(fleet []string) *mcp.Server {
+func answers(given []string) *mcp.Server {
 	server := mcp.NewServer(&mcp.Implementation{Name: "wheelhouse", Version: version.Version}, nil)
 	of := func(command string, names []string) []string {
-		args := append([]string{command, "--output=json"}, fleet...)
+		args := append([]string{command, "--output=json"}, given...)
 		for _, name := range names {
 			args = append(args, "--namespace="+name)
 		}

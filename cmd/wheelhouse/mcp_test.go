@@ -1,11 +1,14 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
@@ -13,7 +16,7 @@ import (
 func asking(t *testing.T, file string) *mcp.ClientSession {
 	t.Helper()
 	theirs, ours := mcp.NewInMemoryTransports()
-	server := (&app{}).questions([]string{"--filename=" + file, "--kubeconfig=" + filepath.Join(t.TempDir(), "none")})
+	server := answers([]string{"--filename=" + file, "--kubeconfig=" + filepath.Join(t.TempDir(), "none")})
 	if _, err := server.Connect(t.Context(), ours, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +84,25 @@ func TestAnAssistantAsks(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "wheelhouse.lock")); err == nil {
 		t.Error("a question has written a lock")
+	}
+}
+
+// Answers are of the fleet, the cluster and the user that the server was started
+// with, values of its command line included.
+func TestAnswersAreGivenAsTheServerWasStarted(t *testing.T) {
+	c, _, err := newRoot(strings.NewReader(""), io.Discard, io.Discard).Find([]string{"mcp"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := []string{"-f", "a.yaml", "--as", "limited", "--as-group", "x", "--as-group", "y", "--context=prod", "--set", "platform.a=1,2", "--set", "platform.b=3"}
+	if err := c.ParseFlags(given); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"--as-group=x", "--as-group=y", "--as=limited", "--context=prod", "--filename=a.yaml", "--set=platform.a=1,2", "--set=platform.b=3"}
+	got := startedWith(c)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
