@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -56,18 +53,4 @@ func (a *app) graph(ctx context.Context, flags graphFlags) error {
 		return a.refused(plan, err)
 	}
 	return report.Graph(report.Bare(a.out), plan, flags.output)
-}
-
-// writePage writes a plan to a file as a page.
-func (a *app) writePage(file string, plan *rollout.Plan) error {
-	var page bytes.Buffer
-	if err := report.PlanPage(&page, plan); err != nil {
-		return err
-	}
-	// A plan shows values, which not everybody may read.
-	if err := os.WriteFile(file, page.Bytes(), 0o600); err != nil {
-		return err
-	}
-	fmt.Fprintf(a.err, "wrote the page %s\n", file)
-	return nil
 }

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -123,4 +126,18 @@ func (a *app) printPlan(plan *rollout.Plan, output string) error {
 		}
 		return report.PlanTable(a.people(), plan)
 	}
+}
+
+// writePage writes a plan to a file as a page.
+func (a *app) writePage(file string, plan *rollout.Plan) error {
+	var page bytes.Buffer
+	if err := report.PlanPage(&page, plan, report.Commands(displayName(), a.advised)); err != nil {
+		return err
+	}
+	// A plan shows values, which not everybody may read.
+	if err := os.WriteFile(file, page.Bytes(), 0o600); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.err, "wrote the page %s\n", file)
+	return nil
 }

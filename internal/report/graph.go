@@ -34,15 +34,25 @@ func Graph(w io.Writer, p *rollout.Plan, language string) error {
 // label is what a step is called: what it is about and what becomes of it.
 func label(s rollout.Step) string { return Clean(s.ID) + ": " + string(s.Action) }
 
-// class tells steps apart by how far they reach.
-func class(s rollout.Step) string {
+// style is how steps of one class are drawn: what fills their boxes, and what is
+// around them.
+type style struct{ class, fill, line string }
+
+var (
+	changing = style{"changes", "#d8f0dd", "#2b7a3d"}
+	removing = style{"removes", "#fbdcdc", "#a02020"}
+	staying  = style{"stays", "#eeeeee", "#888888"}
+)
+
+// styleOf tells steps apart by how far they reach.
+func styleOf(s rollout.Step) style {
 	switch {
 	case s.Action == rollout.ActionUninstall || s.Action == rollout.ActionDelete:
-		return "removes"
+		return removing
 	case s.Action.Changes():
-		return "changes"
+		return changing
 	default:
-		return "stays"
+		return staying
 	}
 }
 
@@ -68,19 +78,21 @@ func mermaid(p *rollout.Plan) string {
 	for i, s := range p.Steps {
 		// Mermaid takes the escapes of HTML, with its own sign for them.
 		text := strings.NewReplacer("&#", "#", "&", "#").Replace(html.EscapeString(label(s)))
-		fmt.Fprintf(&out, "  s%d[\"%s\"]:::%s\n", i, text, class(s))
+		fmt.Fprintf(&out, "  s%d[\"%s\"]:::%s\n", i, text, styleOf(s).class)
 	}
 	eachNeed(p, func(step, need int) { fmt.Fprintf(&out, "  s%d --> s%d\n", need, step) })
-	out.WriteString("  classDef changes fill:#d8f0dd,stroke:#2b7a3d,color:#111\n  classDef removes fill:#fbdcdc,stroke:#a02020,color:#111\n  classDef stays fill:#eee,stroke:#888,color:#111\n")
+	for _, c := range []style{changing, removing, staying} {
+		fmt.Fprintf(&out, "  classDef %s fill:%s,stroke:%s,color:#111\n", c.class, c.fill, c.line)
+	}
 	return out.String()
 }
 
 func dot(p *rollout.Plan) string {
-	fills := map[string]string{"changes": "#d8f0dd", "removes": "#fbdcdc", "stays": "#eeeeee"}
 	var out strings.Builder
 	fmt.Fprintf(&out, "digraph %s {\n  rankdir=LR;\n  node [shape=box, style=filled, fontname=\"sans-serif\"];\n", strconv.Quote(Clean(p.Fleet)))
 	for i, s := range p.Steps {
-		fmt.Fprintf(&out, "  s%d [label=%s, fillcolor=%q];\n", i, strconv.Quote(label(s)), fills[class(s)])
+		drawn := styleOf(s)
+		fmt.Fprintf(&out, "  s%d [label=%s, fillcolor=%q, color=%q];\n", i, strconv.Quote(label(s)), drawn.fill, drawn.line)
 	}
 	eachNeed(p, func(step, need int) { fmt.Fprintf(&out, "  s%d -> s%d;\n", need, step) })
 	out.WriteString("}\n")
@@ -124,12 +136,11 @@ func svg(p *rollout.Plan) string {
 		half := (x1 + x2) / 2
 		fmt.Fprintf(&out, `<path d="M%d %d C%d %d %d %d %d %d" fill="none" stroke="#888"/>`+"\n", x1, middle(need), half, middle(need), half, middle(step), x2, middle(step))
 	})
-	fills := map[string][2]string{"changes": {"#d8f0dd", "#2b7a3d"}, "removes": {"#fbdcdc", "#a02020"}, "stays": {"#eeeeee", "#888888"}}
 	for i, s := range p.Steps {
-		colours := fills[class(s)]
+		drawn := styleOf(s)
 		x, y := starts[columns[i]], middle(i)-boxHeight/2
 		fmt.Fprintf(&out, `<rect x="%d" y="%d" width="%d" height="%d" rx="4" fill="%s" stroke="%s"/><text x="%d" y="%d" fill="#111">%s</text>`+"\n",
-			x, y, widths[columns[i]], boxHeight, colours[0], colours[1], x+margin, middle(i)+4, html.EscapeString(label(s)))
+			x, y, widths[columns[i]], boxHeight, drawn.fill, drawn.line, x+margin, middle(i)+4, html.EscapeString(label(s)))
 	}
 	out.WriteString("</svg>\n")
 	return out.String()

@@ -60,13 +60,26 @@ func TestGoldenGraphs(t *testing.T) {
 // The page asks nobody for anything, and runs nothing, whatever the texts are.
 func TestGoldenPlanPage(t *testing.T) {
 	var out bytes.Buffer
-	if err := PlanPage(&out, drawn()); err != nil {
+	if err := PlanPage(&out, drawn(), Commands("kubectl wheelhouse", "-f 'my fleet.yaml'")); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, filepath.Join("testdata", "graph", "plan.html"), out.String())
 	outside := regexp.MustCompile(`(src|href|url)\s*[=(]|@import`)
 	if text := out.String(); strings.Contains(text, "<script") || outside.MatchString(text) {
 		t.Errorf("the page runs or fetches something:\n%s", text)
+	}
+}
+
+// A plan that cannot be carried out says why, and no command that would.
+func TestThePageOfABlockedPlanSaysWhy(t *testing.T) {
+	p := drawn()
+	p.Steps[0].Changes = []rollout.Change{{Action: rollout.ChangeRefused, Kind: "Deployment", Name: "a", Reason: "a quota of <0>"}}
+	var out bytes.Buffer
+	if err := PlanPage(&out, p, Commands("wheelhouse", "")); err != nil {
+		t.Fatal(err)
+	}
+	if text := out.String(); !strings.Contains(text, "a quota of &lt;0&gt;") || !strings.Contains(text, "What stands in the way") || strings.Contains(text, "Next: ") {
+		t.Errorf("the page:\n%s", text)
 	}
 }
 

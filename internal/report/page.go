@@ -30,26 +30,29 @@ type pageStep struct {
 }
 
 // PlanPage writes a plan as one page of HTML, with its graph, the diffs of its
-// objects and what the rules found. It needs no other file and no network. The
-// plan must have been made with its texts.
-func PlanPage(w io.Writer, p *rollout.Plan) error {
+// objects, what the rules found, and what stands in the way. It needs no other file
+// and no network. Commands adapts those that it suggests. The plan must have been
+// made with its texts.
+func PlanPage(w io.Writer, p *rollout.Plan, commands func(string) string) error {
 	page := struct {
-		Fleet, Verdict, Next string
-		Findings             []string
-		Graph                template.HTML
-		Steps                []pageStep
+		Fleet, Verdict, Blocked, Next string
+		Findings                      []string
+		Graph                         template.HTML
+		Steps                         []pageStep
 	}{
 		Fleet: Clean(p.Fleet), Verdict: Clean(planVerdict(p)),
 		Graph: template.HTML(svg(p)), // svg escapes what it writes
 	}
-	if p.Changes() && p.Blocked() == nil {
-		page.Next = p.Apply()
+	if blocked := p.Blocked(); blocked != nil {
+		page.Blocked = Clean(commands(blocked.Error()))
+	} else if p.Changes() {
+		page.Next = Clean(commands("Next: " + p.Apply()))
 	}
 	for _, f := range p.Findings {
-		page.Findings = append(page.Findings, Clean(f.String()))
+		page.Findings = append(page.Findings, Clean(commands(f.String())))
 	}
 	for _, s := range p.Steps {
-		step := pageStep{ID: Clean(s.ID), Action: string(s.Action), Class: class(s), Reason: Clean(s.Reason)}
+		step := pageStep{ID: Clean(s.ID), Action: string(s.Action), Class: styleOf(s).class, Reason: Clean(s.Reason)}
 		for _, c := range s.Changes {
 			_, text, _ := strings.Cut(string(diff.Diff("live", []byte(c.Before), "wanted", []byte(c.After))), "\n")
 			step.Changes = append(step.Changes, pageChange{Clean(strings.Join(changeLines(c), "\n")), Clean(text)})
