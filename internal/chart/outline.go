@@ -3,6 +3,7 @@ package chart
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 )
 
 // Outline is the schema of the values of which a layer may have any part: the keys
@@ -19,9 +20,7 @@ func (c *Chart) Outline() (map[string]any, error) {
 		for _, key := range schema.Path {
 			at = below(at, key)
 		}
-		for key, value := range outline(full) {
-			at[key] = value
-		}
+		maps.Copy(at, outline(full))
 	}
 	return out, nil
 }

@@ -112,7 +112,7 @@ func TestSchemaAndDecoderAgree(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 1 + random.IntN(2) {
-			mutate(random, document.Content[0])
+			mutate(t, random, document.Content[0])
 		}
 		text, err := yaml.Marshal(&document)
 		if err != nil {
@@ -132,7 +132,8 @@ func TestSchemaAndDecoderAgree(t *testing.T) {
 }
 
 // mutate changes one node below another.
-func mutate(random *rand.Rand, root *yaml.Node) {
+func mutate(t *testing.T, random *rand.Rand, root *yaml.Node) {
+	t.Helper()
 	var nodes []*yaml.Node
 	var collect func(n *yaml.Node)
 	collect = func(n *yaml.Node) {
@@ -160,21 +161,22 @@ func mutate(random *rand.Rand, root *yaml.Node) {
 			node.Content[key] = &misspelt
 		default:
 			added := fmt.Sprintf("added%d", random.Int())
-			node.Content = append(node.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: added}, other(random))
+			node.Content = append(node.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: added}, other(t, random))
 		}
 	case node.Kind == yaml.SequenceNode && random.IntN(2) == 0:
-		node.Content = append(node.Content, other(random))
+		node.Content = append(node.Content, other(t, random))
 	default:
-		*node = *other(random)
+		*node = *other(t, random)
 	}
 }
 
 // other is a value of some kind.
-func other(random *rand.Rand) *yaml.Node {
+func other(t *testing.T, random *rand.Rand) *yaml.Node {
+	t.Helper()
 	texts := []string{"a", "Ab_c", "team-a", "-", "7", "-7", "2.5", "true", "null", `""`, "[]", "{}", "[a]", "{a: b}", "cluster", "https://x.example.com", "[{namespace: z}]", "{platform: {}}"}
 	var document yaml.Node
 	if err := yaml.Unmarshal([]byte(texts[random.IntN(len(texts))]), &document); err != nil {
-		panic(err)
+		t.Fatal(err)
 	}
 	return document.Content[0]
 }

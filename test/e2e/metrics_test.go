@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -60,12 +59,12 @@ func metricsServer(t *testing.T) (use *atomic.Int64) {
 		}
 		answer(w, map[string]any{"kind": "PodMetricsList", "apiVersion": "metrics.k8s.io/v1beta1", "metadata": map[string]any{}, "items": items})
 	})
-	server := httptest.NewUnstartedServer(mux)
-	_ = server.Listener.Close() // on an address that the node does not reach
-	var err error
-	if server.Listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort(besideNode(t), "0")); err != nil {
+	// Not on the loopback, which the node does not reach.
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort(besideNode(t), "0"))
+	if err != nil {
 		t.Fatal(err)
 	}
+	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: mux}}
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	host, port, err := net.SplitHostPort(server.Listener.Addr().String())
@@ -114,5 +113,5 @@ func besideNode(t *testing.T) string {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	return strings.TrimSuffix(conn.LocalAddr().String(), fmt.Sprintf(":%d", conn.LocalAddr().(*net.UDPAddr).Port))
+	return conn.LocalAddr().(*net.UDPAddr).IP.String()
 }
