@@ -49,7 +49,7 @@ func main() {
 
 type bench struct {
 	cluster *cluster.Cluster
-	admin   client.Client
+	admin   client.WithWatch
 	// version is that in which graphs are written and edited.
 	version  string
 	dir      string
@@ -79,6 +79,12 @@ func run(ctx context.Context, graphs int, version string) (err error) {
 	if err != nil {
 		return err
 	}
+	// A new API server has much to do with itself.
+	first, err := b.deploy(ctx, graphs/20)
+	if err != nil {
+		return err
+	}
+	first.operator.stop()
 	few, err := b.deploy(ctx, graphs/4)
 	if err != nil {
 		return err
@@ -121,7 +127,7 @@ func (b *bench) connect(converted *conversions) (stop func(), err error) {
 	}
 	config := rest.CopyConfig(b.cluster.Config)
 	config.UserAgent = "bench" // the operator's is counted
-	if b.admin, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
+	if b.admin, err = client.NewWithWatch(config, client.Options{Scheme: scheme}); err != nil {
 		return stop, err
 	}
 	if b.version == beta {
@@ -168,6 +174,9 @@ func (b *bench) edit(ctx context.Context, d *deployed) error {
 // restart starts another operator, which finds all as it should be.
 func (b *bench) restart(ctx context.Context, d *deployed) (err error) {
 	fmt.Println("==> a restart")
+	if err := b.settled(ctx); err != nil { // what the edits began
+		return err
+	}
 	d.operator.stop()
 	began := time.Now()
 	if d.operator, err = b.startOperator(ctx, d.namespace); err != nil {

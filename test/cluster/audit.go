@@ -26,6 +26,9 @@ type Request struct {
 	User struct {
 		Username string `json:"username"`
 	} `json:"user"`
+	Response struct {
+		Code int `json:"code"`
+	} `json:"responseStatus"`
 }
 
 // Writes reports whether a request changes something; a dry run and a review
@@ -40,13 +43,32 @@ func (r Request) Writes() bool {
 // of their user agent.
 func (c *Cluster) Requests(agent string, since time.Time) ([]Request, error) {
 	time.Sleep(time.Second)
-	log := filepath.Join(filepath.Dir(c.Kubeconfig), "audit.log")
+	logs, err := filepath.Glob(filepath.Join(filepath.Dir(c.Kubeconfig), "audit*.log")) // those that are full, too
+	if err != nil {
+		return nil, err
+	}
+	var found []Request
+	for _, log := range logs {
+		requests, err := readLog(log)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range requests {
+			if r.Stage == "ResponseComplete" && strings.HasPrefix(r.Agent, agent) && !r.Received.Before(since) {
+				found = append(found, r)
+			}
+		}
+	}
+	return found, nil
+}
+
+func readLog(log string) ([]Request, error) {
 	f, err := os.Open(log)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	var found []Request
+	var requests []Request
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 4<<20)
 	for lines.Scan() {
@@ -54,9 +76,7 @@ func (c *Cluster) Requests(agent string, since time.Time) ([]Request, error) {
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
 			return nil, fmt.Errorf("%s: %w", log, err)
 		}
-		if r.Stage == "ResponseComplete" && strings.HasPrefix(r.Agent, agent) && !r.Received.Before(since) {
-			found = append(found, r)
-		}
+		requests = append(requests, r)
 	}
-	return found, lines.Err()
+	return requests, lines.Err()
 }

@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"k8s.io/client-go/rest"
@@ -100,6 +101,21 @@ func (c *Cluster) connect() error {
 func (c *Cluster) Down() error {
 	_, err := c.run("down")
 	return err
+}
+
+// HoldControllers keeps the controllers of Kubernetes from doing anything until
+// they are released. drydock allows them ten times the requests that they have on
+// clusters of other people, so they can take most of a small machine.
+func (c *Cluster) HoldControllers() (release func() error, err error) {
+	record, err := os.ReadFile(filepath.Join(filepath.Dir(c.Kubeconfig), "pids", "kube-controller-manager"))
+	if err != nil {
+		return nil, err
+	}
+	var pid int
+	if _, err := fmt.Sscan(string(record), &pid); err != nil {
+		return nil, fmt.Errorf("the PID of the controller manager of %s: %w", c.Name, err)
+	}
+	return func() error { return syscall.Kill(pid, syscall.SIGCONT) }, syscall.Kill(pid, syscall.SIGSTOP)
 }
 
 func (c *Cluster) run(args ...string) (string, error) {

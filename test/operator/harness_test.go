@@ -88,7 +88,10 @@ type operatorProcess struct {
 	writes atomic.Int64
 	// statuses counts the writes of each object's status, by its path.
 	statuses tally
-	stop     func() error
+	// eventLists counts the lists of events, of which nobody keeps copies: the API
+	// server goes through all of a namespace for each.
+	eventLists atomic.Int64
+	stop       func() error
 }
 
 // start runs an operator until the test ends or stop is called.
@@ -157,6 +160,9 @@ func (c *counter) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	if object, isStatus := strings.CutSuffix(request.URL.Path, "/status"); isStatus {
 		c.operator.statuses.add(object)
+	}
+	if request.Method == http.MethodGet && strings.HasSuffix(request.URL.Path, "/events") && request.URL.Query().Get("watch") == "" {
+		c.operator.eventLists.Add(1)
 	}
 	return c.next.RoundTrip(request)
 }

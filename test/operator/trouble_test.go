@@ -22,7 +22,7 @@ import (
 
 func TestTheStatusNamesWhatBlocks(t *testing.T) {
 	ns := namespace(t)
-	start(t, within(ns))
+	operator := start(t, within(ns))
 	chatGraph(t, ns)
 	waiting := func(reason, message string) corev1.PodStatus {
 		return corev1.PodStatus{
@@ -57,13 +57,14 @@ func TestTheStatusNamesWhatBlocks(t *testing.T) {
 	}
 	t.Run("a missing ConfigMap, told by an event only", func(t *testing.T) {
 		pod := pods(t, ns, "chat-worker")[0]
+		setStatus(t, ns, "chat-worker", waiting("ContainerCreating", ""))
+		condition(t, ns, "chat", func(c metav1.Condition) bool { return !strings.Contains(c.Message, "hf-token-secret") })
 		create(t, &corev1.Event{
 			ObjectMeta:     metav1.ObjectMeta{Namespace: ns, GenerateName: "mount-"},
 			InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: ns, Name: pod.Name, UID: pod.UID},
 			Type:           corev1.EventTypeWarning, Reason: "FailedMount", LastTimestamp: metav1.Now(),
 			Message: `MountVolume.SetUp failed for volume "profile" : configmap "planner-profile" not found`,
 		})
-		setStatus(t, ns, "chat-worker", waiting("ContainerCreating", ""))
 		condition(t, ns, "chat", says(`configmap "planner-profile" not found`))
 	})
 	t.Run("a quota", func(t *testing.T) {
@@ -85,6 +86,9 @@ func TestTheStatusNamesWhatBlocks(t *testing.T) {
 		}
 		condition(t, ns, "chat", says("Worker: 0/1 ready: pods cannot be created: pods is forbidden: exceeded quota: none"))
 	})
+	if lists := operator.eventLists.Load(); lists > 1 {
+		t.Errorf("the operator listed events %d times, and needs it once", lists)
+	}
 }
 
 // setStatus gives the only pod of a component a status.

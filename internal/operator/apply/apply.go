@@ -38,8 +38,8 @@ const FieldManager = client.FieldOwner("dynamo-operator")
 type Applier struct {
 	// Client reads from the cache, which holds only objects of the operator.
 	Client client.Client
-	// Live reads from the API server. It is asked before an object is created,
-	// because an object of the same name may exist outside the cache.
+	// Live reads from the API server what is outside the cache: an object of the
+	// same name as one that was to be created.
 	Live client.Reader
 	// Events tells the owner what was created, updated and deleted.
 	Events events.EventRecorder
@@ -92,21 +92,37 @@ func (a *Applier) ApplyShared(ctx context.Context, regarding, desired client.Obj
 }
 
 func (a *Applier) apply(ctx context.Context, regarding, desired client.Object, owned bool) error {
-	live, err := a.find(ctx, desired)
+	live, err := a.read(ctx, a.Client, desired)
+	if err == nil && live == nil {
+		if err = a.writeIfDifferent(ctx, regarding, nil, desired); apierrors.IsConflict(err) { // there is one outside the cache
+			live, err = a.read(ctx, a.Live, desired)
+		}
+	}
 	if err == nil && live != nil {
-		err = a.mayWrite(live, regarding, owned)
-	}
-	if err == nil && live != nil && owned && !metav1.IsControlledBy(live, regarding) {
-		err = a.lives(ctx, regarding)
-	}
-	if err == nil {
-		err = a.writeIfDifferent(ctx, regarding, live, desired)
+		err = a.applyTo(ctx, regarding, live, desired, owned)
 	}
 	if err != nil {
 		return fmt.Errorf("apply %s: %w", a.describe(desired), err)
 	}
 	return nil
 }
+
+func (a *Applier) applyTo(ctx context.Context, regarding, live, desired client.Object, owned bool) error {
+	if err := a.mayWrite(live, regarding, owned); err != nil {
+		return err
+	}
+	if owned && !metav1.IsControlledBy(live, regarding) {
+		if err := a.lives(ctx, regarding); err != nil {
+			return err
+		}
+	}
+	return a.writeIfDifferent(ctx, regarding, live, desired)
+}
+
+// noVersion is a resource version that no object has, as the counter is beyond it
+// before the first is written. An apply with it creates, and is refused with a
+// conflict where there is an object: nobody's is taken over in between.
+const noVersion = "1"
 
 func (a *Applier) writeIfDifferent(ctx context.Context, regarding, live, desired client.Object) error {
 	rendered, err := rendering(desired)
@@ -131,6 +147,9 @@ func (a *Applier) writeIfDifferent(ctx context.Context, regarding, live, desired
 				return err
 			}
 		}
+	}
+	if live == nil {
+		rendered.SetResourceVersion(noVersion)
 	}
 	sent := client.ApplyConfigurationFromUnstructured(rendered)
 	if err := a.Client.Apply(ctx, sent, FieldManager, client.ForceOwnership); err != nil {
@@ -204,7 +223,10 @@ func (a *Applier) createOnce(ctx context.Context, regarding client.Object, made 
 // cluster then has in wanted. One that exists is left as it is: its content
 // belongs to others, such as autoscalers.
 func (a *Applier) Ensure(ctx context.Context, owner, wanted client.Object) error {
-	live, err := a.find(ctx, wanted)
+	live, err := a.read(ctx, a.Client, wanted)
+	if err == nil && live == nil {
+		live, err = a.read(ctx, a.Live, wanted)
+	}
 	if err == nil && live != nil {
 		if err = a.mayWrite(live, owner, true); err == nil {
 			err = convert(live, wanted)
@@ -230,18 +252,14 @@ func (a *Applier) create(ctx context.Context, owner, wanted client.Object) error
 	return nil
 }
 
-// find returns the live object, nil when there is none.
-func (a *Applier) find(ctx context.Context, desired client.Object) (client.Object, error) {
+// read returns the object as from has it, nil when there is none.
+func (a *Applier) read(ctx context.Context, from client.Reader, desired client.Object) (client.Object, error) {
 	empty, err := a.Client.Scheme().New(desired.GetObjectKind().GroupVersionKind())
 	if err != nil {
 		return nil, err
 	}
 	live := empty.(client.Object)
-	key := client.ObjectKeyFromObject(desired)
-	err = a.Client.Get(ctx, key, live)
-	if apierrors.IsNotFound(err) {
-		err = a.Live.Get(ctx, key, live)
-	}
+	err = from.Get(ctx, client.ObjectKeyFromObject(desired), live)
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}

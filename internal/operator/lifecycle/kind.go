@@ -39,6 +39,8 @@ type Kind struct {
 	Rights func(*config.OperatorConfiguration) []rbacv1.PolicyRule
 	// Cached limits, by type, what is fetched of other kinds.
 	Cached func(render.Capabilities) map[client.Object]cache.ByObject
+	// Index adds keys by which cached objects of other kinds are found.
+	Index func(context.Context, client.FieldIndexer) error
 	// Owned are the types that wake up the object that controls them.
 	Owned func(render.Capabilities) []client.Object
 	// Watch adds what else wakes the kind's objects up.
@@ -90,6 +92,8 @@ type Visit struct {
 
 	again  time.Duration
 	urgent bool
+	// unfinished: the status will change by itself.
+	unfinished bool
 }
 
 // LookAgain asks for another look after a while, for what nothing wakes up.
@@ -98,6 +102,10 @@ func (v *Visit) LookAgain(after time.Duration) { v.again = after }
 // WriteNow has the status written at once, for what a further look would not
 // find again.
 func (v *Visit) WriteNow() { v.urgent = true }
+
+// MoreSoon lets a change of the status that turns no condition wait for more, which
+// comes by itself: what just starts has little to tell.
+func (v *Visit) MoreSoon() { v.unfinished = true }
 
 // Life is what happens to an object in one look at it. The phases write what
 // they find into the object's status; writing that to the cluster is not their

@@ -87,6 +87,9 @@ func (r *reconciler) visit(ctx context.Context, object client.Object) (ctrl.Resu
 	speak(object, life.Conditions())
 	shorten(life.Conditions())
 	wait := patience(known, life.Conditions())
+	if visit.unfinished && wait > 0 {
+		wait = settleStart
+	}
 	if failed != nil {
 		if life.Conditions() == nil || headlines(known) != headlines(life.Conditions()) {
 			r.warn(object, failed)

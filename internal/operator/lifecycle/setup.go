@@ -25,7 +25,7 @@ import (
 
 // workers is how many objects of one kind are looked after at a time. A look
 // waits for the API server most of its time.
-const workers = 8
+const workers = 32
 
 // What failed is tried again after a pause, which doubles.
 const (
@@ -43,7 +43,7 @@ var noticed = predicate.Or(
 
 // Setup runs a controller for each kind.
 func Setup(mgr ctrl.Manager, operator *Operator, kinds []Kind) error {
-	if err := indexOwners(mgr, operator, kinds); err != nil {
+	if err := index(mgr, operator, kinds); err != nil {
 		return err
 	}
 	var counted []metrics.Source
@@ -89,11 +89,16 @@ func (k Kind) setup(mgr ctrl.Manager, operator *Operator) error {
 	return build.Complete(&reconciler{kind: k, resourceType: k.resourceType(mgr), operator: operator, apply: applier, statuses: newStatuses(applier)})
 }
 
-// indexOwners lets an object's children be found by their owner, whatever has
-// become of their labels.
-func indexOwners(mgr ctrl.Manager, operator *Operator, kinds []Kind) error {
+// index lets an object's children be found by their owner, whatever has become of
+// their labels, and what a kind wants to find besides.
+func index(mgr ctrl.Manager, operator *Operator, kinds []Kind) error {
 	indexed := map[reflect.Type]bool{}
 	for _, kind := range kinds {
+		if kind.Index != nil {
+			if err := kind.Index(context.Background(), mgr.GetFieldIndexer()); err != nil {
+				return fmt.Errorf("index what the controller %s finds: %w", kind.Name, err)
+			}
+		}
 		for _, owned := range kind.owned(operator) {
 			if indexed[reflect.TypeOf(owned)] {
 				continue

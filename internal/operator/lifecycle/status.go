@@ -19,10 +19,12 @@ import (
 
 // A change of a status that does not turn a condition waits for others, and is
 // written with them: while a workload starts, its counts and messages change many
-// times a second, and nobody reads them all. Counts alone wait longer.
+// times a second, and nobody reads them all. Counts alone wait longer, and what will
+// have more to tell by itself waits longest.
 const (
 	settle       = time.Second
 	settleCounts = 5 * time.Second
+	settleStart  = 5 * time.Minute
 )
 
 // LongestMessage is how long a condition's message may be, in characters. The

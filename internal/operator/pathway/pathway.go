@@ -4,7 +4,6 @@ package pathway
 
 import (
 	"context"
-	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -30,7 +29,7 @@ type Pathway interface {
 	// Cached limits, by type, what is fetched of kinds that this way alone needs.
 	Cached(render.Capabilities) map[client.Object]cache.ByObject
 	// Watch adds what wakes graphs up besides Kinds.
-	Watch(render.Capabilities, *builder.Builder)
+	Watch(client.Reader, render.Capabilities, *builder.Builder)
 	// Objects run the graph's services next. It fails where what there is cannot
 	// become those.
 	Objects(*v1alpha1.DynamoGraphDeployment, *config.OperatorConfiguration, Now) ([]client.Object, error)
@@ -79,11 +78,11 @@ type Service struct {
 	Former int32
 	// Formed: those of the present one are ready, beside the former.
 	Formed bool
+	// Starting: it has not reported yet.
+	Starting bool
 	// Restart is the id of the last restart that the service was told of, ""
 	// for none. Its pods are replaced when it changes.
 	Restart string
-	// Again is when to look again at what nothing wakes up for, 0 for never.
-	Again time.Duration
 }
 
 // Choose returns the one of ways that a graph goes, and how, or why it can go

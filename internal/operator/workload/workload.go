@@ -4,7 +4,6 @@ package workload
 
 import (
 	"context"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -14,11 +13,6 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 )
-
-// AskEventsAgain is how often the events of a pod are read whose own status
-// does not say why it is not ready. Nothing is watched for: a watch on all
-// events would cost every cluster more than this costs one with a stuck pod.
-const AskEventsAgain = 15 * time.Second
 
 // Type is a kind of workload.
 type Type interface {
@@ -44,7 +38,7 @@ type Workload interface {
 type Pods interface {
 	// Matching are the pods with these labels in a namespace.
 	Matching(ctx context.Context, namespace string, labels map[string]string) ([]corev1.Pod, error)
-	// Warnings are a pod's events of type Warning.
+	// Warnings are a pod's events of type Warning, as far as they have arrived.
 	Warnings(context.Context, *corev1.Pod) ([]corev1.Event, error)
 }
 
@@ -56,10 +50,11 @@ type Observation struct {
 	Ready    bool
 	// Blocked: it will not become ready by waiting.
 	Blocked bool
+	// Starting: no pods of its are counted yet, and nothing is known to keep it from
+	// making them.
+	Starting bool
 	// Message says how far it is and, if it is not ready, why.
 	Message string
-	// Again is when to look again at what nothing wakes up for, 0 for never.
-	Again time.Duration
 }
 
 // Choose returns the first type that can run a component, or why none can: the

@@ -11,7 +11,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
@@ -44,8 +43,9 @@ func Kind() lifecycle.Kind {
 		Rights:    rights,
 		Cached:    cached,
 		Owned:     owned,
-		Watch: func(_ *lifecycle.Operator, build *builder.Builder) {
-			build.Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(componentOfPod))
+		Index:     workload.Index,
+		Watch: func(operator *lifecycle.Operator, build *builder.Builder) {
+			workload.Watch(operator.Client, build, componentOfPod)
 		},
 		Validate: func(object client.Object, cfg *config.OperatorConfiguration) (field.ErrorList, []string) {
 			return validate.Component(object.(*v1alpha1.DynamoComponentDeployment), cfg)
@@ -63,7 +63,7 @@ func rights(cfg *config.OperatorConfiguration) []rbacv1.PolicyRule {
 		lifecycle.Rule("", "services", lifecycle.Write...),
 		lifecycle.Rule("networking.k8s.io", "ingresses", lifecycle.Full...),
 		lifecycle.Rule("", "pods", lifecycle.Read...),
-		lifecycle.Rule("", "events", "list"),
+		lifecycle.Rule("", "events", "list", "watch"),
 	}
 	if cfg.Ingress.VirtualServiceGateway != "" {
 		rules = append(rules, lifecycle.Rule(istio.GroupVersion.Group, "virtualservices", lifecycle.Full...))
@@ -80,7 +80,7 @@ func rights(cfg *config.OperatorConfiguration) []rbacv1.PolicyRule {
 func cached(cluster render.Capabilities) map[client.Object]cache.ByObject {
 	observed := lifecycle.Labelled(v1alpha1.LabelSelector)
 	observed.Transform = workload.Observable
-	limited := map[client.Object]cache.ByObject{&corev1.Pod{}: observed}
+	limited := map[client.Object]cache.ByObject{&corev1.Pod{}: observed, &corev1.Event{}: workload.Warnings()}
 	for _, kind := range owned(cluster) {
 		limited[kind] = lifecycle.Ours()
 	}

@@ -84,11 +84,13 @@ func (l *life) run(ctx context.Context) error {
 // observe writes into the status how the workload does and, if it is not
 // ready, why.
 func (l *life) observe(ctx context.Context) error {
-	seen, err := l.runs.Observe(ctx, workload.PodsOf(l.Client, l.Live))
+	seen, err := l.runs.Observe(ctx, workload.PodsOf(l.Client))
 	if err != nil {
 		return err
 	}
 	l.workload(seen)
-	l.LookAgain(seen.Again)
+	if seen.Starting {
+		l.MoreSoon()
+	}
 	return nil
 }

@@ -94,7 +94,7 @@ func (l *life) findCheckpoint(ctx context.Context, service string, all []v1alpha
 
 // countStarts says how the pods of services started whose checkpoints are ready.
 func (l *life) countStarts(ctx context.Context) error {
-	pods := workload.PodsOf(l.Client, l.Live)
+	pods := workload.PodsOf(l.Client)
 	for _, object := range l.runs {
 		component, is := object.(*v1alpha1.DynamoComponentDeployment)
 		if !is || l.restores[component.Spec.ServiceName] == "" {

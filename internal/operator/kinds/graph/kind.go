@@ -149,7 +149,7 @@ func watch(operator *lifecycle.Operator, build *builder.Builder) {
 		build.Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(graphs.startedFrom))
 	}
 	for _, way := range pathways {
-		way.Watch(operator.Cluster, build)
+		way.Watch(operator.Client, operator.Cluster, build)
 	}
 }
 

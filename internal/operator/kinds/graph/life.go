@@ -168,20 +168,21 @@ func (l *life) observe(ctx context.Context) error {
 	if err := l.findGangs(ctx); err != nil {
 		return err
 	}
-	cluster := pathway.Cluster{Reader: l.Client, Pods: workload.PodsOf(l.Client, l.Live)}
+	cluster := pathway.Cluster{Reader: l.Client, Pods: workload.PodsOf(l.Client)}
 	services, err := l.way.Observe(ctx, cluster, l.scaled, l.runs)
 	if err != nil {
 		return err
 	}
 	for name, service := range services {
+		if service.Starting && l.dgd.Status.State != "" {
+			l.MoreSoon()
+		}
 		if service.Formed && l.unseen != "" {
 			service.Message += ": " + l.unseen
 			services[name] = service
 		}
 	}
-	if again := l.services(services); again > 0 {
-		l.LookAgain(again)
-	}
+	l.services(services)
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -103,16 +102,12 @@ func (s *status) unless(well bool, condition, reason, message string) {
 }
 
 // services reports on the services as one: first on those that somebody has to
-// do something about, which others may only be waiting for. It returns when to
-// look again, 0 for never.
-func (s *status) services(services map[string]pathway.Service) (again time.Duration) {
+// do something about, which others may only be waiting for.
+func (s *status) services(services map[string]pathway.Service) {
 	s.dgd.Status.Services = map[string]v1alpha1.ServiceReplicaStatus{}
 	var refused, blocked, waiting []string
 	for _, name := range slices.Sorted(maps.Keys(services)) {
 		service := services[name]
-		if service.Again > 0 {
-			again = service.Again
-		}
 		if service.Status != nil {
 			s.dgd.Status.Services[name] = *service.Status
 		}
@@ -131,10 +126,9 @@ func (s *status) services(services map[string]pathway.Service) (again time.Durat
 			state, reason = v1alpha1.GraphStateFailed, v1alpha1.ReasonValidationFailed
 		}
 		s.set(state, metav1.ConditionFalse, reason, strings.Join(troubles, "; "))
-		return again
+		return
 	}
 	s.set(v1alpha1.GraphStateSuccessful, metav1.ConditionTrue, v1alpha1.ReasonAllResourcesReady, s.allReady())
-	return 0
 }
 
 // allReady: of a graph that is scaled to nothing it is true, and not all.

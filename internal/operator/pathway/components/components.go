@@ -43,7 +43,7 @@ func (Pathway) Rights(*config.OperatorConfiguration) []rbacv1.PolicyRule {
 func (Pathway) Cached(render.Capabilities) map[client.Object]cache.ByObject { return nil }
 
 // Watch implements pathway.Pathway.
-func (Pathway) Watch(render.Capabilities, *builder.Builder) {}
+func (Pathway) Watch(client.Reader, render.Capabilities, *builder.Builder) {}
 
 // Scale implements pathway.Pathway: components have their replicas in their spec.
 func (Pathway) Scale(context.Context, client.Client, *v1alpha1.DynamoGraphDeployment) error {
@@ -130,8 +130,9 @@ func servicesOf(components []*v1alpha1.DynamoComponentDeployment) []string {
 
 func observe(component *v1alpha1.DynamoComponentDeployment) pathway.Service {
 	service := pathway.Service{
-		Status:  component.Status.Service,
-		Restart: component.Spec.Annotations[v1alpha1.AnnotationRestartAt],
+		Status:   component.Status.Service,
+		Restart:  component.Spec.Annotations[v1alpha1.AnnotationRestartAt],
+		Starting: len(component.Status.Conditions) == 0,
 	}
 	service.Ready, service.Message = ready(component)
 	why := meta.FindStatusCondition(component.Status.Conditions, v1alpha1.ConditionDynamoComponentReady)

@@ -28,6 +28,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/pathway"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/sshkeys"
+	"github.com/wheelhouse-dev/wheelhouse/internal/operator/workload"
 )
 
 // Pathway implements pathway.Pathway.
@@ -83,7 +84,7 @@ func (Pathway) Cached(cluster render.Capabilities) map[client.Object]cache.ByObj
 }
 
 // Watch implements pathway.Pathway: what Grove makes is not the graph's own.
-func (Pathway) Watch(cluster render.Capabilities, build *builder.Builder) {
+func (Pathway) Watch(cached client.Reader, cluster render.Capabilities, build *builder.Builder) {
 	if !cluster.Grove {
 		return
 	}
@@ -91,7 +92,7 @@ func (Pathway) Watch(cluster render.Capabilities, build *builder.Builder) {
 	for _, kind := range []client.Object{&grove.PodClique{}, &grove.PodCliqueScalingGroup{}} {
 		build.Watches(kind, handler.EnqueueRequestsFromMapFunc(partOf))
 	}
-	build.Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(graphOfPod))
+	workload.Watch(cached, build, graphOfPod)
 }
 
 // partOf is the graph: its PodCliqueSet has its name.

@@ -51,13 +51,13 @@ func observe(ctx context.Context, cluster pathway.Cluster, dgd *v1alpha1.DynamoG
 	if err != nil {
 		return service, err
 	}
-	finding, again, err := workload.Blame(ctx, cluster.Pods, newest(all, hash))
+	finding, err := workload.Blame(ctx, cluster.Pods, newest(all, hash))
 	if err != nil {
 		return service, err
 	}
 	cause := counted.Missing(set)
 	if finding != nil {
-		cause, service.Blocked, service.Again = finding.String(), finding.NeedsAPerson(), again
+		cause, service.Blocked = finding.String(), finding.NeedsAPerson()
 	}
 	if cause != "" {
 		service.Message += ": " + cause

@@ -4,7 +4,6 @@ package deployment
 import (
 	"context"
 	"errors"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -17,10 +16,6 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/render"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/workload"
 )
-
-// young is a pod about which there is nothing to read yet. Many start at once,
-// and the API server goes through all events of a namespace for each.
-const young = 5 * time.Second
 
 // Type implements workload.Type.
 type Type struct{}
@@ -73,31 +68,24 @@ func (r running) Observe(ctx context.Context, pods workload.Pods) (workload.Obse
 	if cause != "" {
 		seen.Message += ": " + cause
 	}
+	seen.Starting = cause == "" && r.Status.UpdatedReplicas == 0 && !r.Spec.Paused
 	return seen, err
 }
 
-// cause names what the Deployment waits for, if that is known. A pod whose status
-// is silent is looked at again after a while, because events do not wake us up.
+// cause names what the Deployment waits for, if that is known.
 func (r running) cause(ctx context.Context, pods workload.Pods, seen *workload.Observation) (string, error) {
 	all, err := pods.Matching(ctx, r.Namespace, r.Spec.Selector.MatchLabels)
 	if err != nil {
 		return "", err
 	}
-	finding := diagnose.Blocking(all)
+	finding, err := workload.Blame(ctx, pods, all)
+	if err != nil {
+		return "", err
+	}
 	if finding == nil {
 		refused := diagnose.CannotCreatePods(r.Deployment)
 		seen.Blocked = refused != ""
 		return refused, nil
-	}
-	if age := time.Since(finding.Pod.CreationTimestamp.Time); finding.AsksEvents() && age < young {
-		seen.Again = min(young-age, young)
-	} else if finding.AsksEvents() {
-		events, err := pods.Warnings(ctx, finding.Pod)
-		if err != nil {
-			return "", err
-		}
-		*finding = finding.Told(events)
-		seen.Again = workload.AskEventsAgain
 	}
 	seen.Blocked = finding.NeedsAPerson()
 	return finding.In(r.Deployment), nil

@@ -101,10 +101,10 @@ func (r running) Observe(ctx context.Context, pods workload.Pods) (workload.Obse
 
 // cause names what the groups wait for.
 func cause(ctx context.Context, pods workload.Pods, groups diagnose.Groups, seen *workload.Observation) (string, error) {
-	finding, again, err := workload.Blame(ctx, pods, groups.Newest)
+	finding, err := workload.Blame(ctx, pods, groups.Newest)
 	if err != nil || finding == nil {
 		return groups.Missing(), err
 	}
-	seen.Again, seen.Blocked = again, finding.NeedsAPerson()
+	seen.Blocked = finding.NeedsAPerson()
 	return finding.String(), nil
 }

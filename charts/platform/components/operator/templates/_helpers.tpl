@@ -51,12 +51,21 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "dynamo-operator.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{ include "dynamo-operator.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- include "dynamo-operator.labelsAnd" (list . dict) -}}
+{{- end -}}
+
+{{/* Labels of an object that has further ones, which win over commonLabels; arguments: root, these. */}}
+{{- define "dynamo-operator.labelsAnd" -}}
+{{- $ := index . 0 -}}
+helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "dynamo-operator.selectorLabels" $ }}
+app.kubernetes.io/version: {{ $.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ $.Release.Service }}
 app.kubernetes.io/part-of: dynamo-operator
-nvidia.com/dynamo-operator-namespace: {{ .Release.Namespace | quote }}
+nvidia.com/dynamo-operator-namespace: {{ $.Release.Namespace | quote }}
+{{- with mergeOverwrite (deepCopy (default dict $.Values.commonLabels)) (default dict (index . 1)) }}
+{{ toYaml . }}
+{{- end -}}
 {{- end -}}
 
 {{- define "dynamo-operator.image" -}}

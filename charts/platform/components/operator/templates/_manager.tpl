@@ -37,9 +37,12 @@ spec:
   template:
     metadata:
       labels:
-        {{- include "dynamo-operator.labels" . | nindent 8 }}
+        {{- include "dynamo-operator.labelsAnd" (list . .Values.podLabels) | nindent 8 }}
         control-plane: controller-manager
       annotations:
+        {{- with .Values.podAnnotations }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
         kubectl.kubernetes.io/default-container: manager
         # The operator reads its configuration at start: a change rolls the pods.
         checksum/config: {{ include "dynamo-operator.config" . | sha256sum }}
