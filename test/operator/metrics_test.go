@@ -110,3 +110,16 @@ func scrape(address, token string) (int, error) {
 	}
 	return response.StatusCode, response.Body.Close()
 }
+
+func TestProfilesAreServedOnRequest(t *testing.T) {
+	ns := namespace(t)
+	address := cluster.FreeAddress(t)
+	start(t, func(cfg *config.OperatorConfiguration) {
+		within(ns)(cfg)
+		cfg.Server.Profile.BindAddress = address
+	})
+	cluster.Eventually(t, "a profile of the memory", func() error {
+		_, err := cluster.Fetch("http://" + address + "/debug/pprof/heap")
+		return err
+	})
+}

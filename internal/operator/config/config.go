@@ -67,6 +67,7 @@ type LeaderElection struct {
 type Server struct {
 	Metrics     Metrics     `json:"metrics"`
 	HealthProbe HealthProbe `json:"healthProbe"`
+	Profile     Profile     `json:"profile"`
 	Webhook     Webhook     `json:"webhook"`
 }
 
@@ -78,6 +79,11 @@ type Metrics struct {
 
 // HealthProbe is the listener of /healthz and /readyz.
 type HealthProbe struct {
+	BindAddress string `json:"bindAddress"`
+}
+
+// Profile is the listener of Go's profiles of the process, /debug/pprof/.
+type Profile struct {
 	BindAddress string `json:"bindAddress"`
 }
 
@@ -143,6 +149,7 @@ func Default() *OperatorConfiguration {
 		Server: Server{
 			Metrics:     Metrics{BindAddress: Off, Secure: true},
 			HealthProbe: HealthProbe{BindAddress: ":8081"},
+			Profile:     Profile{BindAddress: Off},
 			Webhook:     defaultWebhook(),
 		},
 		Discovery:  Discovery{Backend: DiscoveryKubernetes},

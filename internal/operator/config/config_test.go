@@ -77,6 +77,8 @@ func TestParseRefuses(t *testing.T) {
 		"not a duration":      {head + "namespace: {scope: {leaseDuration: soon}}", "invalid duration"},
 		"election without id": {head + `leaderElection: {id: ""}`, "leaderElection.id: Invalid value"},
 		"metrics address":     {head + `server: {metrics: {bindAddress: "8443"}}`, "server.metrics.bindAddress: Invalid value"},
+		"profile for all":     {head + `server: {profile: {bindAddress: ":6060"}}`, "server.profile.bindAddress: Invalid value"},
+		"profile address":     {head + `server: {profile: {bindAddress: "6060"}}`, "server.profile.bindAddress: Invalid value"},
 		"discovery backend":   {head + "discovery: {backend: consul}", `discovery.backend: Unsupported value: "consul"`},
 		"webhook address":     {head + `server: {webhook: {bindAddress: "9443"}}`, "server.webhook.bindAddress: Invalid value"},
 		"certificate source":  {head + `server: {webhook: {bindAddress: ":9443", certificates: {source: vault}}}`, "server.webhook.certificates.source: Unsupported value"},

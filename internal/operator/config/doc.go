@@ -40,6 +40,11 @@
 //	  healthProbe:
 //	    # /healthz and /readyz; "0" serves neither.
 //	    bindAddress: ":8081"
+//	  profile:
+//	    # Go's profiles of the process, at /debug/pprof/, for whoever may forward a
+//	    # port of the pod; "0" serves none, and only addresses of the pod alone, such
+//	    # as 127.0.0.1:6060, are allowed.
+//	    bindAddress: "0"
 //	  webhook:
 //	    # Refuse a graph whose author may not create pods there, use the Secrets and
 //	    # ServiceAccounts that it names, or create the Ingress that it asks for.

@@ -25,6 +25,7 @@ func (c *OperatorConfiguration) validate() field.ErrorList {
 	server := field.NewPath("server")
 	errs = append(errs, validateAddress(server.Child("metrics", "bindAddress"), c.Server.Metrics.BindAddress)...)
 	errs = append(errs, validateAddress(server.Child("healthProbe", "bindAddress"), c.Server.HealthProbe.BindAddress)...)
+	errs = append(errs, c.Server.Profile.validate(server.Child("profile", "bindAddress"))...)
 	errs = append(errs, c.Server.Webhook.validate(server.Child("webhook"))...)
 	errs = append(errs, c.validateRestricted()...)
 	errs = append(errs, oneOf(field.NewPath("discovery", "backend"), c.Discovery.Backend, DiscoveryKubernetes, DiscoveryEtcd)...)
@@ -107,6 +108,17 @@ func validateAddress(path *field.Path, address string) field.ErrorList {
 	}
 	if _, _, err := net.SplitHostPort(address); err != nil {
 		return field.ErrorList{field.Invalid(path, address, `must be host:port, or "0" to listen on nothing`)}
+	}
+	return nil
+}
+
+// validate: who reads a profile is not asked who he is.
+func (p Profile) validate(at *field.Path) field.ErrorList {
+	if errs := validateAddress(at, p.BindAddress); len(errs) > 0 || p.BindAddress == Off {
+		return errs
+	}
+	if host, _, _ := net.SplitHostPort(p.BindAddress); !net.ParseIP(host).IsLoopback() {
+		return field.ErrorList{field.Invalid(at, p.BindAddress, `must be an address of the pod alone, such as 127.0.0.1:6060, or "0" to listen on nothing`)}
 	}
 	return nil
 }

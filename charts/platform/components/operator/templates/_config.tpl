@@ -17,6 +17,10 @@ server:
     secure: true
   healthProbe:
     bindAddress: ":8081"
+  {{- if .Values.controllerManager.profile }}
+  profile:
+    bindAddress: 127.0.0.1:6060
+  {{- end }}
   webhook:
     {{- include "dynamo-operator.webhookConfig" . | nindent 4 }}
 discovery:
