@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -76,7 +78,9 @@ func (a *app) plan(ctx context.Context, flags planFlags) error {
 		return err
 	}
 	if flags.page != "" {
-		if err := a.writePage(flags.page, plan); err != nil {
+		if err := a.writePage(flags.page, func(w io.Writer) error {
+			return report.PlanPage(w, plan, report.Commands(displayName(), a.advised), time.Now())
+		}); err != nil {
 			return err
 		}
 	}
@@ -128,13 +132,13 @@ func (a *app) printPlan(plan *rollout.Plan, output string) error {
 	}
 }
 
-// writePage writes a plan to a file as a page.
-func (a *app) writePage(file string, plan *rollout.Plan) error {
+// writePage writes a page to a file.
+func (a *app) writePage(file string, write func(io.Writer) error) error {
 	var page bytes.Buffer
-	if err := report.PlanPage(&page, plan, report.Commands(displayName(), a.advised)); err != nil {
+	if err := write(&page); err != nil {
 		return err
 	}
-	// A plan shows values, which not everybody may read.
+	// A page shows values and messages, which not everybody may read.
 	if err := os.WriteFile(file, page.Bytes(), 0o600); err != nil {
 		return err
 	}

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/check"
 	"github.com/wheelhouse-dev/wheelhouse/internal/report"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
@@ -14,7 +16,9 @@ import (
 type statusFlags struct {
 	namespaces []string
 	output     string
-	watch      bool
+	// page is a file that shows the status.
+	page  string
+	watch bool
 }
 
 // watchPause is between two looks at the cluster.
@@ -32,10 +36,12 @@ shown by wheelhouse plan --drift. Of a file with problems only the identity is
 needed: what is in the cluster is shown all the same.
 
 With --watch, look again every two seconds: on a terminal the tables are
-redrawn, elsewhere each change is a line. Ctrl-C ends it.`,
+redrawn, elsewhere each change is a line. Ctrl-C ends it. With --html, write it
+once as a page that needs no network, with the warnings about the file.`,
 		Example: `  wheelhouse status -f fleet.yaml
   wheelhouse status -f fleet.yaml -w
-  wheelhouse status -f fleet.yaml -o json`,
+  wheelhouse status -f fleet.yaml -o json
+  wheelhouse status -f fleet.yaml --html status.html`,
 		Args: noArguments(func(args []string) string { return fmt.Sprintf("`wheelhouse status -n %s` shows one tenant", args[0]) }),
 		RunE: func(c *cobra.Command, _ []string) error { return a.status(c.Context(), flags) },
 	}
@@ -43,6 +49,8 @@ redrawn, elsewhere each change is a line. Ctrl-C ends it.`,
 	namespacesFlag(c, &flags.namespaces)
 	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table, wide or json")
 	c.Flags().BoolVarP(&flags.watch, "watch", "w", false, "keep showing it")
+	c.Flags().StringVar(&flags.page, "html", "", "write the status to a file as a page")
+	c.MarkFlagsMutuallyExclusive("watch", "html")
 	return c
 }
 
@@ -79,10 +87,23 @@ func (a *app) status(ctx context.Context, flags statusFlags) error {
 	} else if status, err = look(); err == nil {
 		err = a.printStatus(status, flags.output)
 	}
+	if err == nil && flags.page != "" {
+		err = a.writePage(flags.page, func(w io.Writer) error {
+			return report.StatusPage(w, status, fleet.says(), report.Commands(displayName(), a.advised), time.Now())
+		})
+	}
 	if err == nil && status != nil && !status.Healthy() {
 		return quietError(1)
 	}
 	return err
+}
+
+// says is what reading the file told.
+func (s subject) says() report.FileSays {
+	if s.unread != nil {
+		return report.FileSays{Unread: s.unread}
+	}
+	return report.FileSays{Warnings: s.desired.Warnings.With(check.Warning)}
 }
 
 func (a *app) printStatus(status *rollout.Status, output string) error {

@@ -129,7 +129,7 @@ func svg(p *rollout.Plan) string {
 		below = max(below, margin+used[column]*rowHeight)
 	}
 	var out strings.Builder
-	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" width="%[1]d" height="%[2]d" viewBox="0 0 %[1]d %[2]d" font-family="ui-monospace, monospace" font-size="11">`+"\n", max(right-columnGap+margin, 2*margin), below)
+	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" width="%[1]d" height="%[2]d" viewBox="0 0 %[1]d %[2]d" font-family="ui-monospace, monospace" font-size="11" role="img" aria-label="The steps, and which need which">`+"\n", max(right-columnGap+margin, 2*margin), below)
 	middle := func(i int) int { return margin + rows[i]*rowHeight + boxHeight/2 }
 	eachNeed(p, func(step, need int) {
 		x1, x2 := starts[columns[need]]+widths[columns[need]], starts[columns[step]]

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"io"
 	"path/filepath"
-	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/check"
@@ -54,32 +52,6 @@ func TestGoldenGraphs(t *testing.T) {
 	}
 	if err := Graph(io.Discard, drawn(), "png"); err == nil {
 		t.Error("png is drawn")
-	}
-}
-
-// The page asks nobody for anything, and runs nothing, whatever the texts are.
-func TestGoldenPlanPage(t *testing.T) {
-	var out bytes.Buffer
-	if err := PlanPage(&out, drawn(), Commands("kubectl wheelhouse", "-f 'my fleet.yaml'")); err != nil {
-		t.Fatal(err)
-	}
-	golden(t, filepath.Join("testdata", "graph", "plan.html"), out.String())
-	outside := regexp.MustCompile(`(src|href|url)\s*[=(]|@import`)
-	if text := out.String(); strings.Contains(text, "<script") || outside.MatchString(text) {
-		t.Errorf("the page runs or fetches something:\n%s", text)
-	}
-}
-
-// A plan that cannot be carried out says why, and no command that would.
-func TestThePageOfABlockedPlanSaysWhy(t *testing.T) {
-	p := drawn()
-	p.Steps[0].Changes = []rollout.Change{{Action: rollout.ChangeRefused, Kind: "Deployment", Name: "a", Reason: "a quota of <0>"}}
-	var out bytes.Buffer
-	if err := PlanPage(&out, p, Commands("wheelhouse", "")); err != nil {
-		t.Fatal(err)
-	}
-	if text := out.String(); !strings.Contains(text, "a quota of &lt;0&gt;") || !strings.Contains(text, "What stands in the way") || strings.Contains(text, "Next: ") {
-		t.Errorf("the page:\n%s", text)
 	}
 }
 

@@ -81,15 +81,26 @@ func OwnershipTable(w io.Writer, rows []rollout.Ownership) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	cells := make([][]string, 0, len(rows))
-	for _, r := range rows {
-		cells = append(cells, []string{r.Object(), r.Release.String(), string(r.Standing), r.Owner, r.Reason, r.Look})
-	}
-	if err := Table(w, []string{"OBJECT", "WANTED BY", "IS", "OF", "BECAUSE", "LOOK AT IT"}, cells); err != nil {
+	if err := Table(w, ownershipHeader, ownershipCells(rows, "")); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(w)
 	return err
+}
+
+var ownershipHeader = []string{"OBJECT", "WANTED BY", "IS", "OF", "BECAUSE", "LOOK AT IT"}
+
+// ownershipCells are the rows of the table; quote is around commands.
+func ownershipCells(rows []rollout.Ownership, quote string) [][]string {
+	cells := make([][]string, 0, len(rows))
+	for _, r := range rows {
+		look := r.Look
+		if look != "" {
+			look = quote + look + quote
+		}
+		cells = append(cells, []string{r.Object(), r.Release.String(), string(r.Standing), r.Owner, r.Reason, look})
+	}
+	return cells
 }
 
 // changeLines is one line per object, and one per field in a conflict.

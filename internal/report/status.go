@@ -17,13 +17,14 @@ func Status(w io.Writer, s *rollout.Status, wide bool) error {
 	if _, err := fmt.Fprintf(w, "%s\n\n", wrap(w, statusVerdict(s))); err != nil {
 		return err
 	}
-	if err := releaseTable(w, s, wide); err != nil {
+	header, rows := releaseCells(s, worstReleasesFirst(s), wide)
+	if err := Table(uncut(w, wide), header, rows); err != nil {
 		return err
 	}
-	if err := graphTable(w, s.Graphs); err != nil {
+	if err := gapAndTable(w, graphHeader, graphCells(worstGraphsFirst(s))); err != nil {
 		return err
 	}
-	if err := othersTable(w, s.Others); err != nil {
+	if err := gapAndTable(w, othersHeader, othersCells(s.Others)); err != nil {
 		return err
 	}
 	if err := statusNotes(w, s); err != nil {
@@ -36,19 +37,26 @@ func Status(w io.Writer, s *rollout.Status, wide bool) error {
 	return nil
 }
 
-// othersTable lists the releases of other fleets.
-func othersTable(w io.Writer, others []rollout.Record) error {
-	if len(others) == 0 {
+// gapAndTable prints a table behind an empty line; nothing if it has no rows.
+func gapAndTable(w io.Writer, header []string, rows [][]string) error {
+	if len(rows) == 0 {
 		return nil
-	}
-	rows := make([][]string, len(others))
-	for i, r := range others {
-		rows[i] = []string{r.Fleet, r.Namespace, r.Name, cmp.Or(r.Chart, "(by another program)"), string(r.Status)}
 	}
 	if _, err := fmt.Fprintln(w); err != nil {
 		return err
 	}
-	return Table(w, []string{"OTHER FLEET", "NAMESPACE", "RELEASE", "CHART", "STATUS"}, rows)
+	return Table(w, header, rows)
+}
+
+var othersHeader = []string{"OTHER FLEET", "NAMESPACE", "RELEASE", "CHART", "STATUS"}
+
+// othersCells lists the releases of other fleets.
+func othersCells(others []rollout.Record) [][]string {
+	rows := make([][]string, len(others))
+	for i, r := range others {
+		rows[i] = []string{r.Fleet, r.Namespace, r.Name, cmp.Or(r.Chart, "(by another program)"), string(r.Status)}
+	}
+	return rows
 }
 
 // statusVerdict is one sentence that says whether all is well.
@@ -125,14 +133,41 @@ func nextCommand(s *rollout.Status) string {
 	}
 }
 
-func releaseTable(w io.Writer, s *rollout.Status, wide bool) error {
+// nextCommands are all that a person may want to do: the most likely first, then
+// those about releases that the file does not name.
+func nextCommands(s *rollout.Status) (out []string) {
+	if next := nextCommand(s); next != "" {
+		out = append(out, next)
+	}
+	if len(s.Orphans) > 0 {
+		out = append(out, prune)
+	}
+	for _, o := range s.Unproven {
+		out = append(out, look(o))
+	}
+	return out
+}
+
+// prune is the command that removes what the file no longer names.
+const prune = "wheelhouse apply --prune"
+
+// look is the command that shows a release that claims to be ours.
+func look(r rollout.Record) string {
+	return fmt.Sprintf("helm -n %s get manifest %s", r.Namespace, r.Name)
+}
+
+func worstReleasesFirst(s *rollout.Status) []rollout.ReleaseStatus {
 	releases := slices.Clone(s.Releases)
 	slices.SortStableFunc(releases, func(a, b rollout.ReleaseStatus) int { return cmp.Compare(severity(a), severity(b)) })
-	header := []string{"NAMESPACE", "RELEASE", "REV", "STATUS", "READY", "FILE", "AGE"}
+	return releases
+}
+
+// releaseCells is the table of releases; wide also has what is the same in most rows.
+func releaseCells(s *rollout.Status, releases []rollout.ReleaseStatus, wide bool) (header []string, rows [][]string) {
+	header = []string{"NAMESPACE", "RELEASE", "REV", "STATUS", "READY", "FILE", "AGE"}
 	if wide {
 		header = append(header, "CHART", "CERTIFICATE")
 	}
-	rows := make([][]string, 0, len(releases))
 	for _, r := range releases {
 		row := []string{r.Namespace, r.Name, number(r.Revision), string(r.Status), readyCell(r), fileCell(s, r), Age(r.Updated)}
 		if wide {
@@ -140,7 +175,7 @@ func releaseTable(w io.Writer, s *rollout.Status, wide bool) error {
 		}
 		rows = append(rows, row)
 	}
-	return Table(uncut(w, wide), header, rows)
+	return header, rows
 }
 
 // severity puts what is broken first.
@@ -193,61 +228,70 @@ func validFor(c *rollout.Certificate) string {
 	}
 }
 
-func graphTable(w io.Writer, graphs []rollout.Graph) error {
-	if len(graphs) == 0 {
-		return nil
-	}
-	graphs = slices.Clone(graphs)
+func worstGraphsFirst(s *rollout.Status) []rollout.Graph {
+	graphs := slices.Clone(s.Graphs)
 	slices.SortStableFunc(graphs, func(a, b rollout.Graph) int { return cmp.Compare(yesNo(a.Ready), yesNo(b.Ready)) })
+	return graphs
+}
+
+var graphHeader = []string{"NAMESPACE", "GRAPH", "READY", "REASON", "AGE"}
+
+func graphCells(graphs []rollout.Graph) [][]string {
 	rows := make([][]string, 0, len(graphs))
 	for _, g := range graphs {
 		rows = append(rows, []string{g.Namespace, g.Name, yesNo(g.Ready), orDash(g.Reason), Age(g.Created)})
 	}
-	if _, err := fmt.Fprintln(w); err != nil {
-		return err
-	}
-	return Table(w, []string{"NAMESPACE", "GRAPH", "READY", "REASON", "AGE"}, rows)
+	return rows
 }
 
-// statusNotes says what the tables have no room for, equal things once.
-func statusNotes(w io.Writer, s *rollout.Status) error {
-	var notes grouped
+// notes are what the tables have no room for, a line each, equal things once.
+type notes struct {
+	gates, drift, certificates, optional, graphs, left []string
+}
+
+func notesOf(s *rollout.Status) notes {
+	var gates, drift, certificates, optional, graphs grouped
 	for _, r := range s.Releases {
 		if r.Status != rollout.StatusMissing && r.Gate != "" {
-			notes.add(r.Namespace, r.Name, r.Gate)
+			gates.add(r.Namespace, r.Name, r.Gate)
 		}
-	}
-	for _, r := range s.Releases {
 		if r.Status != rollout.StatusMissing && r.Differs != "" {
-			notes.add(r.Namespace, r.Name, "differs from the file: "+r.Differs)
+			drift.add(r.Namespace, r.Name, "differs from the file: "+r.Differs)
 		}
 		if c := r.Certificate(); c != nil && c.Warning(time.Now()) != "" {
-			notes.add(r.Namespace, r.Name, c.Warning(time.Now()))
+			certificates.add(r.Namespace, r.Name, c.Warning(time.Now()))
 		}
-		for _, optional := range r.Optional {
-			notes.add(r.Namespace, r.Name, optional)
+		for _, note := range r.Optional {
+			optional.add(r.Namespace, r.Name, note)
 		}
 	}
 	for _, g := range s.Graphs {
 		if !g.Ready && g.Message != "" {
-			notes.add(g.Namespace, "graph "+g.Name, g.Message)
+			graphs.add(g.Namespace, "graph "+g.Name, g.Message)
 		}
 	}
-	lines := notes.lines()
+	return notes{gates.lines(), drift.lines(), certificates.lines(), optional.lines(), graphs.lines(), unnamed(s)}
+}
+
+// unnamed tells of releases that the file does not name.
+func unnamed(s *rollout.Status) (lines []string) {
 	if n := len(s.Orphans); n > 0 {
 		names := make([]string, 0, n)
 		for _, o := range s.Orphans {
 			names = append(names, o.String())
 		}
-		lines = append(lines, fmt.Sprintf("%s of this fleet: the file no longer names %s; remove with `wheelhouse apply --prune`", count(n, "release"), few(names)))
+		lines = append(lines, fmt.Sprintf("%s of this fleet: the file no longer names %s; remove with `%s`", count(n, "release"), few(names), prune))
 	}
 	for _, o := range s.Unproven {
-		lines = append(lines, fmt.Sprintf("release %s claims to belong to this fleet, but is not in its journal; look at it with `helm -n %s get manifest %s`", o.Key, o.Namespace, o.Name))
+		lines = append(lines, fmt.Sprintf("release %s claims to belong to this fleet, but is not in its journal; look at it with `%s`", o.Key, look(o)))
 	}
-	if len(lines) == 0 {
-		return nil
-	}
-	for i, line := range lines {
+	return lines
+}
+
+// statusNotes prints what the tables have no room for.
+func statusNotes(w io.Writer, s *rollout.Status) error {
+	n := notesOf(s)
+	for i, line := range slices.Concat(n.gates, n.drift, n.certificates, n.optional, n.graphs, n.left) {
 		if i == 0 {
 			line = "\n" + line
 		}

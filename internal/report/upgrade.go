@@ -16,14 +16,24 @@ const shownChanges = 20
 // stepLines says what a step does: its effect, its objects, its CRDs.
 func stepLines(w io.Writer, step rollout.Step) {
 	fmt.Fprintln(w, withReason(fmt.Sprintf("%s %s", step.Action, step.ID), step.Reason)+effect(step))
-	for _, value := range step.Values {
-		fmt.Fprintln(w, "   ", valueLine(value))
-	}
+	valueLines(w, step)
 	for _, change := range step.Changes {
 		for _, line := range changeLines(change) {
 			fmt.Fprintln(w, "   ", line)
 		}
 	}
+	kindLines(w, step)
+}
+
+// valueLines says which values a step changes.
+func valueLines(w io.Writer, step rollout.Step) {
+	for _, value := range step.Values {
+		fmt.Fprintln(w, "   ", valueLine(value))
+	}
+}
+
+// kindLines says what a step does by changing CRDs.
+func kindLines(w io.Writer, step rollout.Step) {
 	for _, definition := range step.Definitions {
 		definitionLines(w, definition)
 	}
@@ -110,9 +120,19 @@ type changedDefault struct {
 	deletes  []string
 }
 
-// defaultLines prints changed defaults once for all releases that they are
-// alike for, grouped by chart.
+// defaultLines prints changed defaults.
 func defaultLines(w io.Writer, p *rollout.Plan) {
+	for _, chart := range changedDefaults(p) {
+		fmt.Fprintf(w, "\nchanged defaults, %s:\n", chart.Heading)
+		for _, line := range chart.Lines {
+			fmt.Fprintln(w, "   ", line)
+		}
+	}
+}
+
+// changedDefaults tells changed defaults once for all releases that they are
+// alike for, grouped by chart.
+func changedDefaults(p *rollout.Plan) (out []pageList) {
 	var order []string
 	keys, index, releases := map[string][]*changedDefault{}, map[string]*changedDefault{}, map[string]int{}
 	for _, step := range p.Steps {
@@ -136,7 +156,7 @@ func defaultLines(w io.Writer, p *rollout.Plan) {
 		}
 	}
 	for _, title := range order {
-		fmt.Fprintf(w, "\nchanged defaults, %s:\n", title)
+		chart := pageList{Heading: title}
 		for _, row := range keys[title] {
 			text := row.text
 			if len(row.deletes) > 0 {
@@ -145,9 +165,11 @@ func defaultLines(w io.Writer, p *rollout.Plan) {
 			if row.releases < releases[title] {
 				text += fmt.Sprintf(" (%s)", count(row.releases, "release"))
 			}
-			fmt.Fprintln(w, "   ", text)
+			chart.Lines = append(chart.Lines, text)
 		}
+		out = append(out, chart)
 	}
+	return out
 }
 
 func defaultText(key rollout.DefaultChange) string {
