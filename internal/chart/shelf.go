@@ -70,6 +70,15 @@ func (c *Chart) With(added []*Chart) (*Chart, error) {
 	return out, nil
 }
 
+// Added names the third-party charts that were added, with their versions.
+func (c *Chart) Added() []string {
+	var out []string
+	for _, sub := range c.added {
+		out = append(out, sub.String())
+	}
+	return out
+}
+
 // Bare is the chart without third-party dependencies from the cache.
 func (c *Chart) Bare() *Chart {
 	if c.bare == nil {

@@ -146,6 +146,22 @@ func (r *resolver) release(rel Release, base, own, flags *Value) Release {
 // operator's webhooks is looked after.
 var certificateKey = []string{"dynamo-operator", "webhook", "certificateSecret", "wheelhouse"}
 
+// ManagerFacts are the paths of values by which a chart is told that the manager looks
+// after a certificate. Whoever installs it without the manager must not say so.
+func ManagerFacts(chart string) [][]string {
+	switch chart {
+	case ChartPlatform:
+		return [][]string{certificateKey}
+	case ChartCRDs:
+		return [][]string{conversionKey}
+	default:
+		return nil
+	}
+}
+
+// conversionKey tells the CRDs that the certificate of what converts is looked after.
+var conversionKey = []string{"conversion", "wheelhouse"}
+
 // certificateFact says so where there are such webhooks, and the chart knows of
 // it; nil elsewhere.
 func (r *resolver) certificateFact(rel Release, effective *Value) *Value {
@@ -174,12 +190,12 @@ func (r *resolver) conversionFact(rel Release) *Value {
 		plain any
 		path  []string
 	}{
-		{true, []string{"enabled"}},
-		{true, []string{"wheelhouse"}},
-		{rel.After[0].Namespace, []string{"service", "namespace"}},
-		{rel.After[0].Name, []string{"service", "name"}},
+		{true, []string{"conversion", "enabled"}},
+		{true, conversionKey},
+		{rel.After[0].Namespace, []string{"conversion", "service", "namespace"}},
+		{rel.After[0].Name, []string{"conversion", "service", "name"}},
 	} {
-		out = out.Put(fact(said.plain, origin), append([]string{"conversion"}, said.path...)...)
+		out = out.Put(fact(said.plain, origin), said.path...)
 	}
 	return out
 }

@@ -32,6 +32,9 @@ import (
 // projects themselves ship, in the modules of kinds/go.mod, and our fixtures.
 var definedKinds = map[string][]string{
 	"github.com/cert-manager/cert-manager":               {"deploy/crds/cert-manager.io_certificates.yaml", "deploy/crds/cert-manager.io_issuers.yaml"},
+	"github.com/argoproj/argo-cd/v3":                     {"manifests/crds/application-crd.yaml"},
+	"github.com/fluxcd/helm-controller":                  {"config/crd/bases/helm.toolkit.fluxcd.io_helmreleases.yaml"},
+	"github.com/fluxcd/source-controller":                {"config/crd/bases/source.toolkit.fluxcd.io_ocirepositories.yaml"},
 	"github.com/prometheus-operator/prometheus-operator": {"example/prometheus-operator-crd/monitoring.coreos.com_*monitors.yaml", "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml"},
 	fixtures: {"kai-scheduler/crds/*.yaml", "grove-charts/crds/*.yaml"},
 }
