@@ -61,8 +61,7 @@ const statuses = 2 + 3
 func name(i int) string { return fmt.Sprintf("graph-%04d", i) }
 
 // deploy is the time from the start of an operator, for which graphs wait, to the
-// last Deployment; and then what the floor takes for the same objects. What the
-// controllers of Kubernetes make of them comes after each.
+// last Deployment, and then what the floor takes for the same objects.
 func (b *bench) deploy(ctx context.Context, graphs int) (*deployed, error) {
 	fmt.Printf("==> %d graphs\n", graphs)
 	d := &deployed{namespace: fmt.Sprintf("graphs-%d", graphs), graphs: graphs}
@@ -85,7 +84,7 @@ func (b *bench) deploy(ctx context.Context, graphs int) (*deployed, error) {
 		return nil, err
 	}
 	began := time.Now()
-	err := b.alone(ctx, d.namespace, graphs, func() (err error) {
+	err := b.alone(func() (err error) {
 		if d.operator, err = b.startOperator(ctx, d.namespace); err != nil {
 			return err
 		}
@@ -96,6 +95,9 @@ func (b *bench) deploy(ctx context.Context, graphs int) (*deployed, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := b.await(ctx, d.namespace, corev1.SchemeGroupVersion.WithKind("Pod"), 3*graphs); err != nil {
+		return nil, err
+	}
 	if err := b.settled(ctx); err != nil {
 		return nil, err
 	}
@@ -104,23 +106,21 @@ func (b *bench) deploy(ctx context.Context, graphs int) (*deployed, error) {
 		return nil, err
 	}
 	d.writes, d.events = float64(writes)/float64(graphs), float64(events)/float64(graphs)
-	return d, b.alone(ctx, copied, graphs, func() (err error) {
-		d.floor, err = b.floor(ctx, d.namespace, copied)
-		return err
+	return d, b.alone(func() (err error) {
+		if d.floor, err = b.floor(ctx, d.namespace, copied); err != nil {
+			return err
+		}
+		return b.admin.DeleteAllOf(ctx, &appsv1.Deployment{}, client.InNamespace(copied)) // nobody needs their pods
 	})
 }
 
-// alone does something to a namespace while the controllers of Kubernetes are held,
-// and waits for the pods that they make of it then.
-func (b *bench) alone(ctx context.Context, namespace string, graphs int, do func() error) error {
+// alone does something while the controllers of Kubernetes are held.
+func (b *bench) alone(do func() error) error {
 	release, err := b.cluster.HoldControllers()
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(do(), release()); err != nil {
-		return err
-	}
-	return b.await(ctx, namespace, corev1.SchemeGroupVersion.WithKind("Pod"), 3*graphs)
+	return errors.Join(do(), release())
 }
 
 // settled waits until the operator writes no more.

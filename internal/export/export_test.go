@@ -72,7 +72,7 @@ func TestTheOrderIsThatOfThePlan(t *testing.T) {
 				}
 			}
 			for _, target := range exported.Targets {
-				id := "release " + target.Key.String()
+				id := "release " + target.String()
 				if diff := cmp.Diff(above(steps, id), above(order, id)); diff != "" {
 					t.Errorf("before %s (-plan +export):\n%s", id, diff)
 				}
