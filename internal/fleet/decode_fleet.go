@@ -74,7 +74,13 @@ func (d *decoder) crds(n *yaml.Node, f *Fleet) {
 func (d *decoder) charts(n *yaml.Node, f *Fleet) {
 	known := fields{}
 	for _, key := range ChartKeys {
-		known[key] = func(n *yaml.Node) { f.Charts[key] = d.text(n, "spec.charts."+key) }
+		known[key] = func(n *yaml.Node) {
+			place := d.text(n, "spec.charts."+key)
+			if strings.Contains(place.Value, "://") {
+				d.fail(n, "spec.charts.%s must be a folder or a package, found the address %s: download the chart, and name its file", key, place.Value)
+			}
+			f.Charts[key] = place
+		}
 	}
 	d.object(n, "spec.charts", known)
 }
