@@ -104,18 +104,11 @@ func writeBundle(to string, bundle *chart.Bundle) (digest string, err error) {
 }
 
 // askDigests fills in what the references do not say.
-func (a *app) askDigests(ctx context.Context, fetcher *chart.Fetcher, images []*chart.Image) (err error) {
+func (a *app) askDigests(ctx context.Context, fetcher *chart.Fetcher, images []*chart.Image) error {
 	progress := a.progress()
 	defer progress.Close()
-	for _, image := range images {
-		done := progress.Begin("asking for the digest of " + image.Reference)
-		image.Digest, err = fetcher.ImageDigest(ctx, image.Reference)
-		done()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	fetcher.Begin = progress.Begin
+	return fetcher.FillDigests(ctx, images)
 }
 
 func (a *app) printBundle(bundle *chart.Bundle) error {

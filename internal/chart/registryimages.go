@@ -20,6 +20,15 @@ func (f *Fetcher) ImageDigest(ctx context.Context, image string) (string, error)
 	return f.askDigest(ctx, ref)
 }
 
+// FillDigests asks registries, in parallel, for the digests of images.
+func (f *Fetcher) FillDigests(ctx context.Context, images []*Image) error {
+	return parallel(ctx, len(images), func(ctx context.Context, i int) (err error) {
+		defer f.begin("asking for the digest of " + images[i].Reference)()
+		images[i].Digest, err = f.ImageDigest(ctx, images[i].Reference)
+		return err
+	})
+}
+
 // MissingImages asks registries for images, in parallel, and says why they do
 // not give those that they do not give. The error is that of the context.
 func (f *Fetcher) MissingImages(ctx context.Context, images []string) (map[string]string, error) {
