@@ -48,8 +48,6 @@ type deployed struct {
 	operator       *operator
 }
 
-func (d *deployed) perGraph() float64 { return d.took.Seconds() / float64(d.graphs) }
-
 // children are the objects that come of one graph: three components, each with a
 // Deployment and a Service, and an account with its role.
 const children = 3*3 + 3
