@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/check"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
@@ -248,8 +247,8 @@ func luminance(t *testing.T, hex string) float64 {
 
 func contrast(a, b float64) float64 { return (max(a, b) + 0.05) / (min(a, b) + 0.05) }
 
-// What fifty tenants have to say still is a page that is there at once.
-func TestPagesOfFiftyTenantsAreSmallAndQuick(t *testing.T) {
+// What fifty tenants have to say still is a page that is sent in a mail.
+func TestPagesOfFiftyTenantsAreSmall(t *testing.T) {
 	var object strings.Builder
 	for i := range 1500 {
 		fmt.Fprintf(&object, "key-%d: a value of NAMESPACE\n", i)
@@ -271,14 +270,10 @@ func TestPagesOfFiftyTenantsAreSmallAndQuick(t *testing.T) {
 		"status": func(w io.Writer) error { return StatusPage(w, status, FileSays{}, adapted, noon) },
 	} {
 		var out bytes.Buffer
-		start := time.Now()
 		if err := write(&out); err != nil {
 			t.Fatal(err)
 		}
-		took := time.Since(start)
-		t.Logf("%s: %d KiB in %s", name, out.Len()>>10, took)
 		expect(t, out.Len() < 1<<20, "the page of a %s has %d KiB", name, out.Len()>>10)
-		expect(t, took < time.Second, "the page of a %s took %s", name, took)
 	}
 }
 

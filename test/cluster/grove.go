@@ -29,7 +29,7 @@ func InstallGrove(t testing.TB, admin client.Client) *Grove {
 	t.Helper()
 	g := &Grove{client: admin}
 	t.Cleanup(func() { g.Remove(t) })
-	folder := inModule(t, groveModule, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/ai-dynamo/grove/operator/api")
+	folder := ModuleFolder(t, groveModule, "github.com/ai-dynamo/grove/operator/api")
 	for _, kind := range groveKinds {
 		leaving.Delete(kind)
 		data, err := os.ReadFile(filepath.Join(folder, "core/v1alpha1/crds", "grove.io_"+kind+".yaml"))

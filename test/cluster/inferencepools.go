@@ -29,7 +29,7 @@ func InstallInferencePools(t testing.TB, admin client.Client) *InferencePools {
 	p := &InferencePools{client: admin}
 	t.Cleanup(func() { p.Remove(t) })
 	leaving.Delete("inferencepools")
-	folder := inModule(t, eppModule, "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/gateway-api-inference-extension")
+	folder := ModuleFolder(t, eppModule, "sigs.k8s.io/gateway-api-inference-extension")
 	data, err := os.ReadFile(filepath.Join(folder, "config/crd/bases/inference.networking.k8s.io_inferencepools.yaml"))
 	if err != nil {
 		t.Fatal(err)

@@ -72,7 +72,7 @@ func (l *LeaderWorkerSets) start(t testing.TB, c *Cluster) {
 	t.Helper()
 	leaving.Delete("leaderworkersets")
 	t.Cleanup(func() { l.Remove(t) })
-	folder := inModule(t, l.module, "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/lws")
+	folder := ModuleFolder(t, l.module, "sigs.k8s.io/lws")
 	data, err := os.ReadFile(filepath.Join(folder, "config/crd/bases/leaderworkerset.x-k8s.io_leaderworkersets.yaml"))
 	if err != nil {
 		t.Fatal(err)

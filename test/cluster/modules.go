@@ -17,6 +17,14 @@ func inModule(t testing.TB, module string, command ...string) string {
 	return output(t, filepath.Join(root, module), "", command...)
 }
 
+// ModuleFolder is where the sources of a third party's module are, in the version that
+// a module of this repository needs. A fresh machine has not got them yet.
+func ModuleFolder(t testing.TB, module, path string) string {
+	t.Helper()
+	inModule(t, module, "go", "mod", "download", path)
+	return inModule(t, module, "go", "list", "-m", "-f", "{{.Dir}}", path)
+}
+
 func output(t testing.TB, dir, input string, command ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(context.Background(), command[0], command[1:]...)

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"text/tabwriter"
 	"time"
+
+	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
 
 // rounds is how often each disturbance is tried.
@@ -59,7 +61,7 @@ func leaderKilled(t *testing.T) {
 // apiComesAndGoes: each time the operator, which looks every ten seconds, makes its
 // controllers anew.
 func apiComesAndGoes(t *testing.T) {
-	folder := strings.TrimSpace(run(t, "go", "-C", "test/thirdparty/lws", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/lws"))
+	folder := cluster.ModuleFolder(t, "test/thirdparty/lws", "sigs.k8s.io/lws")
 	definition := filepath.Join(folder, "config/crd/bases/leaderworkerset.x-k8s.io_leaderworkersets.yaml")
 	noticed := func(times int) {
 		t.Helper()

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
 
 // groups: graphs over two nodes wait for LeaderWorkerSet, whose own chart and
@@ -83,7 +85,7 @@ func answersByGroup(t *testing.T, namespace, graph string, look func()) {
 // installGroups installs LeaderWorkerSet by the chart of its own module.
 func installGroups(t *testing.T) {
 	t.Helper()
-	folder := strings.TrimSpace(run(t, "go", "-C", "test/thirdparty/lws", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/lws"))
+	folder := cluster.ModuleFolder(t, "test/thirdparty/lws", "sigs.k8s.io/lws")
 	run(t, "helm", "install", "lws", folder+"/charts/lws", "-n", "lws-system", "--create-namespace", "--wait", "--timeout", "3m",
 		"--set", "image.manager.repository=registry.k8s.io/lws/lws,image.manager.tag=v0.6.1,image.manager.pullPolicy=IfNotPresent,resources.requests.cpu=10m,resources.requests.memory=64Mi")
 }

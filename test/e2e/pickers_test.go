@@ -9,13 +9,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
 
 // pickers: the real endpoint picker is asked, as a gateway asks it, where to send a
 // chat. It names ready frontends of its graph, which answer, and none that ends.
 func pickers(t *testing.T) {
 	const namespace = "team-a"
-	definitions := strings.TrimSpace(run(t, "go", "-C", "test/thirdparty/epp", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/gateway-api-inference-extension")) + "/config/crd/bases"
+	definitions := cluster.ModuleFolder(t, "test/thirdparty/epp", "sigs.k8s.io/gateway-api-inference-extension") + "/config/crd/bases"
 	run(t, "kubectl", "apply", "--server-side", "-f", definitions)
 	// What the message of a graph says.
 	run(t, "wheelhouse", "apply", "-f", fleet, "--yes", "--set", "platform.dynamo-operator.inferencePool.enabled=true")

@@ -1,9 +1,7 @@
 package operator
 
 import (
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,22 +11,13 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/config"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/gatewayapi"
+	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
 
 // gatewayAPI is a file of the Gateway API's module.
 func gatewayAPI(t *testing.T, path string) string {
 	t.Helper()
-	inModule := func(args ...string) string {
-		cmd := exec.CommandContext(t.Context(), "go", args...)
-		cmd.Dir = filepath.Join("..", "thirdparty", "gateway")
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
-		}
-		return strings.TrimSpace(string(out))
-	}
-	inModule("mod", "download")
-	return filepath.Join(inModule("list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/gateway-api"), path)
+	return filepath.Join(cluster.ModuleFolder(t, "test/thirdparty/gateway", "sigs.k8s.io/gateway-api"), path)
 }
 
 // TestAFrontendIsReachedThroughTheGatewayAPI, by its own definition of HTTPRoutes.

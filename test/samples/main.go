@@ -206,11 +206,14 @@ func (t *tryout) installPools(ctx context.Context) error {
 }
 
 func moduleFolder(ctx context.Context, in, module string) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", "-C", in, "list", "-m", "-f", "{{.Dir}}", module)
-	cmd.Stderr = os.Stderr
-	folder, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("find the module %s: %w", module, err)
+	var folder []byte
+	for _, args := range [][]string{{"mod", "download", module}, {"list", "-m", "-f", "{{.Dir}}", module}} {
+		cmd := exec.CommandContext(ctx, "go", append([]string{"-C", in}, args...)...)
+		cmd.Stderr = os.Stderr
+		var err error
+		if folder, err = cmd.Output(); err != nil {
+			return "", fmt.Errorf("find the module %s: %w", module, err)
+		}
 	}
 	return strings.TrimSpace(string(folder)), nil
 }
