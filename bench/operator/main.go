@@ -105,7 +105,7 @@ func run(ctx context.Context, graphs int, version string) (err error) {
 	if err := b.rest(ctx); err != nil {
 		return err
 	}
-	if err := b.edit(ctx, many); err != nil {
+	if err := b.alone(func() error { return b.edit(ctx, many) }); err != nil {
 		return err
 	}
 	if err := b.restart(ctx, many); err != nil {
