@@ -94,9 +94,7 @@ func (a *Applier) ApplyShared(ctx context.Context, regarding, desired client.Obj
 func (a *Applier) apply(ctx context.Context, regarding, desired client.Object, owned bool) error {
 	live, err := a.read(ctx, a.Client, desired)
 	if err == nil && live == nil {
-		if err = a.writeIfDifferent(ctx, regarding, nil, desired); apierrors.IsConflict(err) { // there is one outside the cache
-			live, err = a.read(ctx, a.Live, desired)
-		}
+		live, err = a.createOrFind(ctx, regarding, desired)
 	}
 	if err == nil && live != nil {
 		err = a.applyTo(ctx, regarding, live, desired, owned)
@@ -105,6 +103,20 @@ func (a *Applier) apply(ctx context.Context, regarding, desired client.Object, o
 		return fmt.Errorf("apply %s: %w", a.describe(desired), err)
 	}
 	return nil
+}
+
+// createOrFind creates what the cache does not have, or returns what is there outside
+// of it.
+func (a *Applier) createOrFind(ctx context.Context, regarding, desired client.Object) (client.Object, error) {
+	err := a.writeIfDifferent(ctx, regarding, nil, desired)
+	if !apierrors.IsConflict(err) {
+		return nil, err
+	}
+	live, failed := a.read(ctx, a.Live, desired)
+	if live == nil && failed == nil {
+		return nil, err // it has gone since, and the next look creates
+	}
+	return live, failed
 }
 
 func (a *Applier) applyTo(ctx context.Context, regarding, live, desired client.Object, owned bool) error {

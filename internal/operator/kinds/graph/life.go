@@ -174,16 +174,28 @@ func (l *life) observe(ctx context.Context) error {
 		return err
 	}
 	for name, service := range services {
-		if service.Starting && l.dgd.Status.State != "" {
-			l.MoreSoon()
-		}
 		if service.Formed && l.unseen != "" {
 			service.Message += ": " + l.unseen
 			services[name] = service
 		}
 	}
+	if l.dgd.Status.State != "" && onlyStart(services) {
+		l.MoreSoon()
+	}
 	l.services(services)
 	return nil
+}
+
+// onlyStart: something has not reported yet, and nothing needs a person, who shall not
+// wait for that.
+func onlyStart(services map[string]pathway.Service) (starting bool) {
+	for _, service := range services {
+		if service.Blocked || service.Refused {
+			return false
+		}
+		starting = starting || service.Starting
+	}
+	return starting
 }
 
 func missingClaims(names []string) string {
