@@ -49,20 +49,18 @@ func (c *Cluster) Requests(agent string, since time.Time) ([]Request, error) {
 	}
 	var found []Request
 	for _, log := range logs {
-		requests, err := readLog(log)
+		requests, err := readLog(log, func(r Request) bool {
+			return r.Stage == "ResponseComplete" && strings.HasPrefix(r.Agent, agent) && !r.Received.Before(since)
+		})
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range requests {
-			if r.Stage == "ResponseComplete" && strings.HasPrefix(r.Agent, agent) && !r.Received.Before(since) {
-				found = append(found, r)
-			}
-		}
+		found = append(found, requests...)
 	}
 	return found, nil
 }
 
-func readLog(log string) ([]Request, error) {
+func readLog(log string, wanted func(Request) bool) ([]Request, error) {
 	f, err := os.Open(log)
 	if err != nil {
 		return nil, err
@@ -76,7 +74,9 @@ func readLog(log string) ([]Request, error) {
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
 			return nil, fmt.Errorf("%s: %w", log, err)
 		}
-		requests = append(requests, r)
+		if wanted(r) {
+			requests = append(requests, r)
+		}
 	}
 	return requests, lines.Err()
 }
