@@ -63,11 +63,7 @@ func (a *app) export(ctx context.Context, as exporter, flags exportFlags) error 
 	if err != nil {
 		return err
 	}
-	desired, err := a.read(ctx)
-	if err != nil {
-		return err
-	}
-	targets, err := desired.Targets(ctx, chart.OfflineCapabilities())
+	desired, targets, err := a.rendered(ctx)
 	if err != nil {
 		return err
 	}

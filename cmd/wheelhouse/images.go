@@ -45,11 +45,7 @@ func (a *app) images(ctx context.Context, flags imagesFlags) error {
 	if err := oneOf("output", flags.output, "text", "json", "hauler", "zarf"); err != nil {
 		return err
 	}
-	desired, err := a.read(ctx)
-	if err != nil {
-		return err
-	}
-	targets, err := desired.Targets(ctx, chart.OfflineCapabilities())
+	desired, targets, err := a.rendered(ctx)
 	if err != nil {
 		return err
 	}

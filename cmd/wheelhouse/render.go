@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 
-	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/report"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
@@ -50,11 +49,7 @@ func (a *app) render(ctx context.Context, flags renderFlags) error {
 			return err
 		}
 	}
-	desired, err := a.read(ctx)
-	if err != nil {
-		return err
-	}
-	targets, err := desired.Targets(ctx, chart.OfflineCapabilities())
+	desired, targets, err := a.rendered(ctx)
 	if err != nil {
 		return err
 	}

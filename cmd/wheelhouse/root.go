@@ -14,6 +14,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/wheelhouse-dev/wheelhouse/charts"
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/check"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/manager"
@@ -161,6 +162,16 @@ func (a *app) read(ctx context.Context) (*rollout.Desired, error) {
 		a.warn(desired.Warnings.With(check.Warning))
 	}
 	return desired, err
+}
+
+// rendered is the fleet with its releases as they would be on a cluster that nobody asks.
+func (a *app) rendered(ctx context.Context) (*rollout.Desired, []rollout.Target, error) {
+	desired, err := a.read(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	targets, err := desired.Targets(ctx, chart.OfflineCapabilities())
+	return desired, targets, err
 }
 
 // load loads the fleet, and fetches the third-party charts that are not at hand.
