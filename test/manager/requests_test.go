@@ -16,7 +16,9 @@ import (
 // object, and two writes of the record. What the run as a whole asks, who else
 // is in the cluster included, does not grow with the tenants.
 func TestAFreshInstallAsksForLittle(t *testing.T) {
-	const tenants, whole = 12, 73
+	// The run as a whole took 68 when this was written; one more request per
+	// tenant passes the bound, one more answer of discovery does not.
+	const tenants, whole = 12, 75
 	c := cluster.Start(t)
 	var platforms strings.Builder
 	for i := range tenants {
@@ -30,11 +32,12 @@ func TestAFreshInstallAsksForLittle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// How often the lock is renewed, and a CRD asked whether it is served by now,
-	// depends on the time that it takes.
+	// How often the lock is renewed, a CRD asked whether it is served by now, and
+	// discovery read again (a request of no resource), depends on the time that
+	// it takes.
 	requests = slices.DeleteFunc(requests, func(r cluster.Request) bool {
 		return r.Verb == "update" && r.ObjectRef.Resource == "leases" ||
-			r.Verb == "get" && r.ObjectRef.Resource == "customresourcedefinitions"
+			r.Verb == "get" && (r.ObjectRef.Resource == "customresourcedefinitions" || r.ObjectRef.Resource == "")
 	})
 	perTenant := platformObjects(t) + 3
 	if most := tenants*perTenant + whole; len(requests) > most {
