@@ -55,7 +55,7 @@ images: ## Build the container images into dist/images, without a container engi
 
 .PHONY: push
 push: ## Push the images, for amd64 and arm64, and the charts to REGISTRY=registry.example.com/team; prints the lines for a fleet file
-	@go run ./images/push --registry "$(REGISTRY)"
+	@go run ./images/push --registry "$(REGISTRY)" --version "$(VERSION)"
 
 .PHONY: charts
 charts: ## Package the charts into dist/charts, installable offline by stock Helm
@@ -126,6 +126,18 @@ test-node: bin/wheelhouse bin/drydock bin/helm ## End-to-end tests on a real nod
 .PHONY: e2e-chrek
 e2e-chrek: prerequisites bin/drydock bin/wheelhouse ## Checkpoints of pods, taken and restored by CRIU on a real node (root)
 	@go test -tags e2e -count=1 -timeout 40m -v ./test/chrek/node
+
+.PHONY: e2e-registry
+e2e-registry: bin/drydock bin/wheelhouse bin/helm ## From `make push` into a real registry with TLS and a password to a node that pulls from it, and upgrades (root)
+	@go test -tags e2e -count=1 -timeout 40m -v ./test/registry
+
+# What a version of Kubernetes could do differently: the manager, the CRDs, the webhooks and the operator with its samples.
+ANY_KUBERNETES := ./test/crds ./test/manager ./test/operator ./test/versions ./test/webhook
+
+.PHONY: test-kubernetes
+test-kubernetes: bin/drydock ## The tests against API server and controllers of Kubernetes VERSION=1.29.15, and the upgrade of such a cluster under a fleet
+	@DRYDOCK_KUBERNETES="$(VERSION)" go test -count=1 -timeout 45m $(ANY_KUBERNETES)
+	@DRYDOCK_KUBERNETES="$(VERSION)" go test -tags kubernetes -count=1 -timeout 20m -v ./test/kubernetes
 
 .PHONY: samples
 samples: bin/wheelhouse bin/drydock images bin/helm dist/fixtures/fixture-nats.tar dist/fixtures/fixture-lws.tar dist/fixtures/fixture-epp.tar dist/fixtures/fixture-trtllm.tar ## Run every graph in SAMPLES=DIR on a real node and print what became of it (root)

@@ -69,7 +69,7 @@ func (i Image) runConfig() v1.Config {
 		WorkingDir: i.WorkingDir,
 		Labels: map[string]string{
 			"org.opencontainers.image.title":    i.Title,
-			"org.opencontainers.image.version":  Version,
+			"org.opencontainers.image.version":  i.Tag(),
 			"org.opencontainers.image.licenses": "Apache-2.0",
 		},
 	}

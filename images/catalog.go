@@ -5,6 +5,7 @@
 package images
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -13,7 +14,7 @@ import (
 const (
 	// Registry is where the published images live.
 	Registry = "ghcr.io/wheelhouse-dev"
-	// Version is the tag of all images.
+	// Version is the tag of all images, and the version of the charts.
 	Version = "1.0.0"
 
 	module = "github.com/wheelhouse-dev/wheelhouse"
@@ -37,6 +38,9 @@ type Image struct {
 	Entrypoint  []string
 	Env         []string
 	WorkingDir  string
+
+	// Version is the tag, which the binary knows as its own; empty: that of the charts.
+	Version string
 }
 
 // Dir is a directory of an image.
@@ -45,8 +49,11 @@ type Dir struct {
 	Mode fs.FileMode // permission bits, and fs.ModeSticky
 }
 
+// Tag is the image's version.
+func (i Image) Tag() string { return cmp.Or(i.Version, Version) }
+
 // Reference is the full name of the image, with its tag.
-func (i Image) Reference() string { return Registry + "/" + i.Name + ":" + Version }
+func (i Image) Reference() string { return Registry + "/" + i.Name + ":" + i.Tag() }
 
 // Catalog is every image of the product. A new image is one more entry.
 var Catalog = []Image{

@@ -26,7 +26,7 @@ func (i Image) Architectures() []string {
 // Build compiles and assembles the image for one architecture. It must be run inside
 // the module.
 func Build(ctx context.Context, image Image, architecture string) (v1.Image, error) {
-	binary, err := compile(ctx, image.Package, architecture)
+	binary, err := compile(ctx, image.Package, architecture, image.Tag())
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func Build(ctx context.Context, image Image, architecture string) (v1.Image, err
 func more(ctx context.Context, image Image, architecture string) ([]File, error) {
 	var files []File
 	for _, at := range slices.Sorted(maps.Keys(image.Programs)) {
-		content, err := compile(ctx, image.Programs[at], architecture)
+		content, err := compile(ctx, image.Programs[at], architecture, image.Tag())
 		if err != nil {
 			return nil, err
 		}
@@ -60,7 +60,7 @@ func more(ctx context.Context, image Image, architecture string) ([]File, error)
 
 // compile builds a static binary for Linux, without any trace of the machine or the time
 // of the build.
-func compile(ctx context.Context, pkg, architecture string) ([]byte, error) {
+func compile(ctx context.Context, pkg, architecture, version string) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "wheelhouse-image-")
 	if err != nil {
 		return nil, fmt.Errorf("compile %s: %w", pkg, err)
@@ -70,7 +70,7 @@ func compile(ctx context.Context, pkg, architecture string) ([]byte, error) {
 
 	var problems bytes.Buffer
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false",
-		"-ldflags", "-s -w -X "+module+"/internal/version.Version="+Version,
+		"-ldflags", "-s -w -X "+module+"/internal/version.Version="+version,
 		"-o", binary, module+"/"+pkg)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture, "GOFLAGS=")
 	build.Stderr = &problems

@@ -91,11 +91,11 @@ func TestCompilingTwiceGivesTheSameProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := compile(t.Context(), image.Package, runtime.GOARCH)
+	first, err := compile(t.Context(), image.Package, runtime.GOARCH, Version)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := compile(t.Context(), image.Package, runtime.GOARCH)
+	second, err := compile(t.Context(), image.Package, runtime.GOARCH, Version)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestCompilingTwiceGivesTheSameProgram(t *testing.T) {
 }
 
 func TestCompileNamesThePackageThatFails(t *testing.T) {
-	if _, err := compile(t.Context(), "cmd/nosuch", runtime.GOARCH); err == nil || !strings.Contains(err.Error(), "cmd/nosuch") {
+	if _, err := compile(t.Context(), "cmd/nosuch", runtime.GOARCH, Version); err == nil || !strings.Contains(err.Error(), "cmd/nosuch") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -108,7 +108,7 @@ func mirrorFlag(c *cobra.Command, flags *depsFlags) {
 }
 
 func (a *app) depsLock(ctx context.Context, flags depsFlags) error {
-	deps, fetcher, err := a.dependencies(flags)
+	deps, fetcher, err := a.dependencies(ctx, flags)
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func (a *app) depsPull(ctx context.Context, flags depsFlags) error {
 	if err := oneOf("output", flags.output, "table", "json"); err != nil {
 		return err
 	}
-	deps, fetcher, err := a.dependencies(flags)
+	deps, fetcher, err := a.dependencies(ctx, flags)
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (a *app) depsPull(ctx context.Context, flags depsFlags) error {
 }
 
 func (a *app) depsMirror(ctx context.Context, flags depsFlags, to string) error {
-	_, fetcher, err := a.dependencies(flags)
+	_, fetcher, err := a.dependencies(ctx, flags)
 	if err != nil {
 		return err
 	}
@@ -192,14 +192,14 @@ func (a *app) depsTable(header []string, rows [][]string) error {
 	return report.Table(a.out, header, rows)
 }
 
-// dependencies lists the third-party charts that flags and fleet ask for.
-func (a *app) dependencies(flags depsFlags) ([]chart.Dependency, *chart.Fetcher, error) {
-	// Problems in values do not matter here; `validate` tells them.
-	desired, err := rollout.Read(a.source(nil))
-	if desired == nil {
+// dependencies lists the charts that flags and fleet ask for: those that the file
+// names in registries, which are fetched for it, and third-party charts.
+func (a *app) dependencies(ctx context.Context, flags depsFlags) ([]chart.Dependency, *chart.Fetcher, error) {
+	desired, fetcher, err := a.readNamed(ctx, flags)
+	if err != nil {
 		return nil, nil, err
 	}
-	var deps []chart.Dependency
+	deps := desired.Named()
 	for _, key := range fleet.ChartKeys {
 		if flags.all {
 			deps = append(deps, desired.Charts[key].ThirdParty()...)
@@ -207,8 +207,39 @@ func (a *app) dependencies(flags depsFlags) ([]chart.Dependency, *chart.Fetcher,
 			deps = append(deps, desired.Wanted(key)...)
 		}
 	}
+	return deps, fetcher, nil
+}
+
+// readNamed reads the fleet with the charts that it names, but without those that
+// they ask for.
+func (a *app) readNamed(ctx context.Context, flags depsFlags) (*rollout.Desired, *chart.Fetcher, error) {
+	shelf, err := a.shelf()
+	if err != nil {
+		return nil, nil, err
+	}
+	source := a.source(nil)
+	source.Named = shelf
+	// Problems in values do not matter here; `validate` tells them.
+	desired, err := rollout.Read(source)
+	if desired == nil {
+		return nil, nil, err
+	}
 	fetcher, err := a.fetcher(desired.Fleet, flags.mirrors)
-	return deps, fetcher, err
+	if err != nil || !desired.Incomplete() {
+		return desired, fetcher, err
+	}
+	lock, err := a.completeLock(ctx, desired.Missing(), fetcher, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := a.fetch(ctx, fetcher, locked(lock, desired.Missing())); err != nil {
+		return nil, nil, err
+	}
+	source.Named = chart.Shelf{Lock: lock, Cache: shelf.Cache}
+	if desired, err = rollout.Read(source); desired == nil {
+		return nil, nil, err
+	}
+	return desired, fetcher, nil
 }
 
 func (a *app) fetcher(f *fleet.Fleet, mirrors []string) (*chart.Fetcher, error) {

@@ -174,22 +174,33 @@ func (a *app) rendered(ctx context.Context) (*rollout.Desired, []rollout.Target,
 	return desired, targets, err
 }
 
-// load loads the fleet, and fetches the third-party charts that are not at hand.
+// load loads the fleet, and fetches the charts that are not at hand: those that the
+// file names, then the third-party charts that these ask for.
 func (a *app) load(ctx context.Context) (*rollout.Desired, error) {
+	desired, err := a.readAtHand(nil)
+	var unfetched error
+	for range 2 {
+		if desired == nil || unfetched != nil || len(desired.Missing()) == 0 {
+			break
+		}
+		unfetched = a.obtain(ctx, desired)
+		desired, err = a.readAtHand(unfetched)
+	}
+	if desired != nil && desired.Incomplete() {
+		return nil, err
+	}
+	return desired, err
+}
+
+// readAtHand reads the fleet with the charts that are at hand; unfetched is why
+// others are not, if somebody tried.
+func (a *app) readAtHand(unfetched error) (*rollout.Desired, error) {
 	shelf, err := a.shelf()
 	if err != nil {
 		return nil, err
 	}
 	source := a.source(shelf)
-	desired, err := rollout.Read(source)
-	if desired == nil || len(desired.Missing()) == 0 {
-		return desired, err
-	}
-	if source.Unfetched = a.obtain(ctx, desired); source.Unfetched == nil {
-		if source.Dependencies, err = a.shelf(); err != nil {
-			return nil, err
-		}
-	}
+	source.Named, source.Unfetched = shelf, unfetched
 	return rollout.Read(source)
 }
 

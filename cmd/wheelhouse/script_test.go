@@ -12,6 +12,10 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/rogpeppe/go-internal/testscript"
+	helmregistry "helm.sh/helm/v4/pkg/registry"
+
+	"github.com/wheelhouse-dev/wheelhouse/charts"
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 )
 
 func TestMain(m *testing.M) {
@@ -23,7 +27,7 @@ func TestMain(m *testing.M) {
 func TestOffline(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"registry": startRegistry},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"registry": startRegistry, "publish": publish},
 	})
 }
 
@@ -45,4 +49,19 @@ func startRegistry(ts *testscript.TestScript, _ bool, images []string) {
 		}
 	}
 	ts.Setenv("REGISTRY", strings.TrimPrefix(server.URL, "http://"))
+}
+
+// publish pushes our charts (KEY=VERSION) to $REGISTRY/charts, as `helm push` does.
+func publish(ts *testscript.TestScript, _ bool, keys []string) {
+	client, err := helmregistry.NewClient(helmregistry.ClientOptPlainHTTP(), helmregistry.ClientOptWriter(io.Discard))
+	ts.Check(err)
+	for _, each := range keys {
+		key, version, _ := strings.Cut(each, "=")
+		ours, err := chart.OpenFS(charts.FS(), key)
+		ts.Check(err)
+		packed, err := ours.Versioned(version).Package()
+		ts.Check(err)
+		_, err = client.Push(packed, ts.Getenv("REGISTRY")+"/charts/"+ours.Name()+":"+version)
+		ts.Check(err)
+	}
 }

@@ -25,5 +25,11 @@ func fleetLines(to string, all []pushed) string {
 		path := strings.Split(key.path, ".")
 		fmt.Fprintf(&text, "    - %s: {%s: {repository: %s/%s, digest: %q}%s\n", key.chart, strings.Join(path, ": {"), to, key.image, digests[key.image], strings.Repeat("}", len(path)))
 	}
+	text.WriteString("  charts:\n")
+	for _, each := range all {
+		if each.key != "" {
+			fmt.Fprintf(&text, "    %s: %s\n", each.key, each.reference)
+		}
+	}
 	return text.String()
 }

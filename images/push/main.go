@@ -16,6 +16,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/Masterminds/semver/v3"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -28,13 +29,15 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/charts"
 	"github.com/wheelhouse-dev/wheelhouse/images"
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
 
 func main() {
 	to := flag.String("registry", "", "where to push: a `host`, with or without a path below it")
+	version := flag.String("version", images.Version, "the `version` of images and charts")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *to)
+	err := run(ctx, *to, *version)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "push:", err)
@@ -45,13 +48,18 @@ func main() {
 // pushed is what is in the registry now.
 type pushed struct {
 	name, reference, digest, architectures string
+	// key is what a fleet calls a chart; empty for an image.
+	key string
 }
 
-func run(ctx context.Context, to string) error {
+func run(ctx context.Context, to, version string) error {
 	if to == "" || strings.Contains(to, "://") {
 		return errors.New("say where to push, as a host with an optional path: make push REGISTRY=registry.example.com/team")
 	}
-	p := pusher{to: strings.TrimSuffix(to, "/")}
+	if _, err := semver.StrictNewVersion(version); err != nil {
+		return fmt.Errorf("%q is no version of a chart; write one in full, such as 1.0.1", version)
+	}
+	p := pusher{to: strings.TrimSuffix(to, "/"), version: version}
 	var all []pushed
 	for i, image := range images.Catalog {
 		fmt.Fprintf(os.Stderr, "[%d/%d] %s: building and pushing ...", i+1, len(images.Catalog), image.Name)
@@ -64,7 +72,7 @@ func run(ctx context.Context, to string) error {
 		fmt.Fprintf(os.Stderr, " %.1fs\n", time.Since(begun).Seconds())
 		all = append(all, done)
 	}
-	for _, folder := range []string{"crds", "conversion", "platform", "chrek"} {
+	for _, folder := range fleet.ChartKeys {
 		done, err := p.chart(folder)
 		if err != nil {
 			return fmt.Errorf("chart %s: %w", folder, err)
@@ -83,7 +91,7 @@ func run(ctx context.Context, to string) error {
 	return nil
 }
 
-type pusher struct{ to string }
+type pusher struct{ to, version string }
 
 // at names something in the registry.
 func (p pusher) at(tagged string) (name.Tag, error) {
@@ -93,7 +101,8 @@ func (p pusher) at(tagged string) (name.Tag, error) {
 // image pushes an image of every architecture under one name. Images are the same
 // bytes each time, so a second push sends nothing.
 func (p pusher) image(ctx context.Context, image images.Image) (pushed, error) {
-	reference, err := p.at(image.Name + ":" + images.Version)
+	image.Version = p.version
+	reference, err := p.at(image.Name + ":" + image.Tag())
 	if err != nil {
 		return pushed{}, err
 	}
@@ -112,7 +121,7 @@ func (p pusher) image(ctx context.Context, image images.Image) (pushed, error) {
 		return pushed{}, err
 	}
 	digest, err := index.Digest()
-	return pushed{image.Name, reference.Name(), digest.String(), strings.Join(image.Architectures(), ",")}, err
+	return pushed{name: image.Name, reference: reference.Name(), digest: digest.String(), architectures: strings.Join(image.Architectures(), ",")}, err
 }
 
 // chart pushes one of our charts as `helm push` does.
@@ -121,6 +130,7 @@ func (p pusher) chart(folder string) (pushed, error) {
 	if err != nil {
 		return pushed{}, err
 	}
+	c = c.Versioned(p.version)
 	data, err := c.Package()
 	if err != nil {
 		return pushed{}, err
@@ -141,5 +151,5 @@ func (p pusher) chart(folder string) (pushed, error) {
 	if err != nil {
 		return pushed{}, err
 	}
-	return pushed{c.Name(), registry.OCIScheme + "://" + reference.Name(), result.Manifest.Digest, "-"}, nil
+	return pushed{name: c.Name(), reference: registry.OCIScheme + "://" + reference.Name(), digest: result.Manifest.Digest, architectures: "-", key: folder}, nil
 }

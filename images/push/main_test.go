@@ -65,7 +65,7 @@ var small = images.Image{Name: "small", Package: "cmd/chrek-init", Binary: "/sma
 func TestImagesOfAllArchitecturesArePushedOnce(t *testing.T) {
 	host, uploads := guarded(t)
 	login(t, host, password)
-	p := pusher{to: host + "/team"}
+	p := pusher{to: host + "/team", version: "1.0.1"}
 	first, err := p.image(t.Context(), small)
 	if err != nil {
 		t.Fatal(err)
@@ -106,11 +106,11 @@ func TestImagesOfAllArchitecturesArePushedOnce(t *testing.T) {
 func TestChartsArePushedAsHelmDoes(t *testing.T) {
 	host, _ := guarded(t)
 	login(t, host, password)
-	done, err := pusher{to: host + "/team"}.chart("crds")
+	done, err := pusher{to: host + "/team", version: "1.0.1"}.chart("crds")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if done.reference != "oci://"+host+"/team/charts/dynamo-crds:"+images.Version || !strings.HasPrefix(done.digest, "sha256:") {
+	if done.reference != "oci://"+host+"/team/charts/dynamo-crds:1.0.1" || !strings.HasPrefix(done.digest, "sha256:") {
 		t.Errorf("%+v", done)
 	}
 }
@@ -118,7 +118,7 @@ func TestChartsArePushedAsHelmDoes(t *testing.T) {
 func TestAWrongPasswordIsSaid(t *testing.T) {
 	host, _ := guarded(t)
 	login(t, host, "wrong")
-	p := pusher{to: host}
+	p := pusher{to: host, version: "1.0.1"}
 	if _, err := p.image(t.Context(), small); err == nil || !strings.Contains(err.Error(), "401") {
 		t.Errorf("image: %v", err)
 	}
@@ -129,7 +129,7 @@ func TestAWrongPasswordIsSaid(t *testing.T) {
 
 func TestWhereToPushIsAsked(t *testing.T) {
 	for _, to := range []string{"", "https://registry.example.com"} {
-		if err := run(t.Context(), to); err == nil || !strings.Contains(err.Error(), "make push REGISTRY=") {
+		if err := run(t.Context(), to, "1.0.1"); err == nil || !strings.Contains(err.Error(), "make push REGISTRY=") {
 			t.Errorf("%q: %v", to, err)
 		}
 	}
@@ -142,10 +142,15 @@ func TestTheLinesAreThoseOfAFleet(t *testing.T) {
 	for _, key := range keys {
 		all = append(all, pushed{name: key.image, digest: digest})
 	}
+	all = append(all, pushed{name: "dynamo-platform", reference: "oci://registry.example.com/team/charts/dynamo-platform:1.0.0", key: "platform"})
 	lines := fleetLines("registry.example.com/team", all)
 	text := "apiVersion: wheelhouse.dev/v1alpha1\nkind: Fleet\nmetadata: {name: f}\n" + lines + "  platforms: [{namespace: a}]\n"
-	if _, err := fleet.Parse("f.yaml", []byte(text)); err != nil {
+	f, err := fleet.Parse("f.yaml", []byte(text))
+	if err != nil {
 		t.Fatalf("%v in\n%s", err, text)
+	}
+	if named, err := chart.ParseRegistry(f.Charts["platform"].Value); err != nil || named.String() != "dynamo-platform 1.0.0 from oci://registry.example.com/team/charts" {
+		t.Errorf("the chart is %s, %v", named, err)
 	}
 	var said struct {
 		Spec struct{ Values []map[string]map[string]any }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/Masterminds/semver/v3"
 	helmchart "helm.sh/helm/v4/pkg/chart/v2"
 	"helm.sh/helm/v4/pkg/chart/v2/util"
 )
@@ -18,6 +19,24 @@ type Dependency struct {
 	// Condition is the path of the value that turns it on, e.g. "nats.enabled".
 	// Where several can, it is the one that did, or the last, which has a default.
 	Condition string
+}
+
+// InRegistry reports whether a chart is named by the address of a registry.
+func InRegistry(ref string) bool { return strings.HasPrefix(ref, ociScheme) }
+
+// ParseRegistry reads the address of a chart in a registry, oci://HOST/PATH/NAME:VERSION.
+// It is found, locked and kept as a dependency of that name is.
+func ParseRegistry(ref string) (Dependency, error) {
+	at := strings.LastIndex(ref, "/")
+	name, version, _ := strings.Cut(ref[at+1:], ":")
+	d := Dependency{Name: name, Version: version, Repository: ref[:max(at, 0)]}
+	if err := CheckAddress(ref); err != nil {
+		return Dependency{}, err
+	}
+	if _, err := semver.StrictNewVersion(strings.TrimPrefix(version, "v")); err != nil || !nameFormat.MatchString(name) || len(d.Repository) <= len(ociScheme) {
+		return Dependency{}, fmt.Errorf("%s is not the address of a chart in a registry; write oci://HOST/PATH/NAME:VERSION with a full version such as 1.0.0, which %s pins by content", ref, LockName)
+	}
+	return d, nil
 }
 
 func (d Dependency) String() string {
@@ -82,7 +101,9 @@ func (c *Chart) Versioned(version string) *Chart {
 	walk(out.helm, nil, func(sub *helmchart.Chart, _ []string) {
 		sub.Metadata.Version, sub.Metadata.AppVersion = version, version
 		for _, d := range sub.Metadata.Dependencies {
-			d.Version = version
+			if atHand(sub, d) { // others keep the version at which they can be had
+				d.Version = version
+			}
 		}
 	})
 	return &out

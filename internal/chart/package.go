@@ -5,14 +5,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	helmchart "helm.sh/helm/v4/pkg/chart/v2"
 	"helm.sh/helm/v4/pkg/chart/v2/util"
 )
 
-// OmittedAnnotation lists the dependencies that a package does not contain.
+// OmittedAnnotation lists the dependencies that a package does not contain, as
+// Chart.yaml does. Helm would not install a package that asked for them there; who
+// opens one here finds them again.
 const OmittedAnnotation = "wheelhouse.dev/omitted-dependencies"
 
 // packaged is the time stamp of every file in a package.
@@ -25,13 +26,9 @@ func (c *Chart) FileName() string { return c.String() + ".tgz" }
 // hand are left out, which an annotation tells. The same sources give the same
 // bytes.
 func (c *Chart) Package() ([]byte, error) {
-	helm := c.Helm()
-	var omitted []string
-	for _, d := range c.Omitted() {
-		omitted = append(omitted, d.Name)
-	}
-	if len(omitted) > 0 {
-		annotate(helm, OmittedAnnotation, strings.Join(omitted, ","))
+	helm, err := c.noting()
+	if err != nil {
+		return nil, fmt.Errorf("package %s: %w", c, err)
 	}
 	helm.StampModTimes(packaged)
 	data, err := save(helm)

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"helm.sh/helm/v4/pkg/chart/v2/loader"
 )
 
 // Shelf is where charts find their third-party dependencies: the lock says
@@ -34,7 +32,7 @@ func (s Shelf) Find(d Dependency) (*Chart, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dependency %s: %w", d, err)
 	}
-	helm, err := loader.LoadArchive(bytes.NewReader(data))
+	helm, err := loadArchive(bytes.NewReader(data))
 	if err != nil {
 		return nil, fmt.Errorf("dependency %s: %s is not a chart package: %w", d, s.Cache.Path(locked.Digest), err)
 	}

@@ -87,7 +87,11 @@ var boundArchives = sync.OnceFunc(func() { archive.MaxDecompressedChartSize = ma
 
 func loadArchive(data io.Reader) (*helmchart.Chart, error) {
 	boundArchives()
-	return loader.LoadArchive(data)
+	helm, err := loader.LoadArchive(data)
+	if err != nil {
+		return nil, err
+	}
+	return helm, restore(helm)
 }
 
 // loadFolder reads a chart's files, then the charts of its file:// dependencies.

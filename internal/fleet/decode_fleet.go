@@ -76,8 +76,8 @@ func (d *decoder) charts(n *yaml.Node, f *Fleet) {
 	for _, key := range ChartKeys {
 		known[key] = func(n *yaml.Node) {
 			place := d.text(n, "spec.charts."+key)
-			if strings.Contains(place.Value, "://") {
-				d.fail(n, "spec.charts.%s must be a folder or a package, found the address %s: download the chart, and name its file", key, place.Value)
+			if strings.Contains(place.Value, "://") && !strings.HasPrefix(place.Value, "oci://") {
+				d.fail(n, "spec.charts.%s must be a folder, a package or oci://HOST/PATH/NAME:VERSION, found the address %s: download the chart, and name its file", key, place.Value)
 			}
 			f.Charts[key] = place
 		}

@@ -13,9 +13,26 @@ type Dependencies interface {
 	Find(chart.Dependency) (*chart.Chart, error)
 }
 
-// Missing lists the third-party dependencies that the fleet turns on and that
-// are not at hand.
+// Incomplete reports whether charts that the fleet file names are not at hand.
+// Nothing but what is missing is known of such a fleet.
+func (d *Desired) Incomplete() bool { return len(d.absent) > 0 }
+
+// Named lists the charts that the fleet file names in registries.
+func (d *Desired) Named() (named []chart.Dependency) {
+	for _, key := range fleet.ChartKeys {
+		if c, err := chart.ParseRegistry(d.Fleet.Charts[key].Value); err == nil {
+			named = append(named, c)
+		}
+	}
+	return named
+}
+
+// Missing lists what is not at hand: the charts that the fleet file names in
+// registries; with those, the third-party dependencies that releases turn on.
 func (d *Desired) Missing() (missing []chart.Dependency) {
+	if d.Incomplete() {
+		return d.absent
+	}
 	for _, key := range fleet.ChartKeys {
 		missing = append(missing, d.Wanted(key)...)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"runtime"
@@ -29,6 +30,8 @@ type Source struct {
 	Profiles fs.FS
 	// Set are --set flags and the like.
 	Set fleet.Flags
+	// Named finds the charts that the fleet file names in registries.
+	Named Dependencies
 	// Dependencies finds the third-party charts that releases turn on.
 	Dependencies Dependencies
 	// Unfetched is why charts that are not at hand could not be fetched; nil if
@@ -65,6 +68,9 @@ func (id Identity) Journal() string { return id.Fleet.Journal.Namespace.Value }
 type Desired struct {
 	Identity
 	Charts map[string]*chart.Chart
+	// absent are the charts of registries that are not at hand. There are no others
+	// then, and values without the defaults of any.
+	absent []chart.Dependency
 	// Warnings are about values, ObjectWarnings, after Targets, about objects.
 	Warnings, ObjectWarnings check.Findings
 }
@@ -78,12 +84,22 @@ func Read(source Source) (*Desired, error) {
 	}
 	d := &Desired{Identity: Identity{Fleet: f}, Charts: map[string]*chart.Chart{}}
 	defaults := map[string]*fleet.Value{}
+	var absent error
 	for _, key := range fleet.ChartKeys {
-		c, err := openChart(f, key, source.Charts)
+		c, err := d.openChart(key, source)
 		if err != nil {
 			return nil, err
 		}
+		if c == nil {
+			absent = errors.Join(absent, d.putAbsent(key, source.Unfetched))
+			continue
+		}
 		d.Charts[key], defaults[key] = c, c.Defaults()
+	}
+	if absent != nil {
+		// What is missing in the values is not known without the charts.
+		d.Set, _ = fleet.Resolve(f, fleet.Input{Files: source.Files, Opener: source.Opener, Profiles: source.Profiles, Set: source.Set})
+		return d, absent
 	}
 	if err := d.resolve(source, defaults); err != nil {
 		return nil, err
@@ -115,17 +131,44 @@ func (d *Desired) resolve(source Source, defaults map[string]*fleet.Value) (err 
 	return err
 }
 
-// openChart takes the chart that the fleet names, or the binary's own.
-func openChart(f *fleet.Fleet, key string, embedded fs.FS) (*chart.Chart, error) {
-	named, ok := f.Charts[key]
-	if !ok {
-		return chart.OpenFS(embedded, key)
+// openChart takes the chart that the fleet names, or the binary's own. One of a
+// registry that is not at hand is nil.
+func (d *Desired) openChart(key string, source Source) (c *chart.Chart, err error) {
+	named, ok := d.Fleet.Charts[key]
+	switch {
+	case !ok:
+		return chart.OpenFS(source.Charts, key)
+	case chart.InRegistry(named.Value):
+		c, err = findNamed(named.Value, source.Named)
+	default:
+		c, err = chart.Open(d.Fleet.Resolve(named.Value))
 	}
-	c, err := chart.Open(f.Resolve(named.Value))
 	if err != nil {
 		return nil, fmt.Errorf("%s: spec.charts.%s: %w", named.Origin, key, err)
 	}
 	return c, nil
+}
+
+func findNamed(address string, in Dependencies) (*chart.Chart, error) {
+	wanted, err := chart.ParseRegistry(address)
+	if err != nil || in == nil {
+		return nil, err
+	}
+	return in.Find(wanted)
+}
+
+// putAbsent notes a chart that is not at hand, and says so.
+func (d *Desired) putAbsent(key string, why error) error {
+	named := d.Fleet.Charts[key]
+	wanted, err := chart.ParseRegistry(named.Value)
+	if err != nil {
+		return err
+	}
+	d.absent = append(d.absent, wanted)
+	if why == nil {
+		why = errors.New("fetch it with `wheelhouse deps pull`")
+	}
+	return fmt.Errorf("%s: spec.charts.%s: %s is not at hand: %w", named.Origin, key, wanted, why)
 }
 
 // Target is one release as it should be.

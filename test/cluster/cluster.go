@@ -97,6 +97,14 @@ func (c *Cluster) connect() error {
 	return nil
 }
 
+// ChangeKubernetes starts the cluster again, with its data, with API server and
+// controller manager of another version, such as 1.29.15; "" is the one that
+// drydock carries.
+func (c *Cluster) ChangeKubernetes(version string) error {
+	_, err := c.run("up", "--api-only", "--kubernetes="+version)
+	return err
+}
+
 // Down stops the cluster and deletes what it stored.
 func (c *Cluster) Down() error {
 	_, err := c.run("down")

@@ -97,10 +97,18 @@ func digestOf(sources fs.FS) (string, error) {
 	return hex.EncodeToString(hash.Sum(nil))[:16], err
 }
 
-func buildInto(ctx context.Context, dir string, sources fs.FS, report *progress.Printer) error {
-	goTool, err := exec.LookPath("go")
+func goCommand() (string, error) {
+	path, err := exec.LookPath("go")
 	if err != nil {
-		return errors.New("the components are built with Go, and there is no go command in PATH; install Go 1.26 or later (https://go.dev/dl) and try again")
+		return "", errors.New("the components are built with Go, and there is no go command in PATH; install Go 1.26 or later (https://go.dev/dl) and try again")
+	}
+	return path, nil
+}
+
+func buildInto(ctx context.Context, dir string, sources fs.FS, report *progress.Printer) error {
+	goTool, err := goCommand()
+	if err != nil {
+		return err
 	}
 	if err := state.RequireSpace(filepath.Dir(dir), spaceNeeded, "building the components"); err != nil {
 		return err
@@ -114,7 +122,7 @@ func buildInto(ctx context.Context, dir string, sources fs.FS, report *progress.
 	}
 	report.Step("building the Kubernetes components (once per version; about 8 minutes on two cores when nothing is cached)")
 	for _, program := range []string{"pause", "components"} {
-		if err := compile(ctx, goTool, source, filepath.Join(dir, program), "./cmd/"+program, report); err != nil {
+		if err := compile(ctx, goTool, "readonly", source, filepath.Join(dir, program), "./cmd/"+program, report); err != nil {
 			return err
 		}
 	}
@@ -138,12 +146,13 @@ func linkKubectl(dir string) error {
 	return os.Symlink("../kubectl", filepath.Join(dir, "path", "kubectl"))
 }
 
-func compile(ctx context.Context, goTool, source, output, target string, report *progress.Printer) error {
+// compile builds a program. mode is what the go command may do to the module file, in its own words (-mod).
+func compile(ctx context.Context, goTool, mode, source, output, target string, report *progress.Printer) error {
 	linkFlags, err := linkFlags(source)
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, goTool, "build", "-v", "-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags="+linkFlags, "-o", output, target)
+	cmd := exec.CommandContext(ctx, goTool, "build", "-v", "-mod="+mode, "-buildvcs=false", "-trimpath", "-ldflags="+linkFlags, "-o", output, target)
 	cmd.Dir = source
 	// Without C no compiler is needed, and the programs run on any Linux.
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=")

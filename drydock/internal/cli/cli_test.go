@@ -29,6 +29,8 @@ func TestWrongUseIsAnsweredWithASentence(t *testing.T) {
 		{"no archive", []string{"load"}, exitUsage, "want exactly one argument: the archive"},
 		{"a name that cannot be one", []string{"up", "--api-only", "--name", "A/B"}, exitFailed, "lower-case letters"},
 		{"GPUs without a node", []string{"up", "--api-only", "--gpus", "1"}, exitFailed, "--gpus needs a node"},
+		{"half a version", []string{"up", "--api-only", "--kubernetes", "1.29"}, exitFailed, "such as 1.29.15"},
+		{"another version of a node", []string{"up", "--kubernetes", "1.29.15"}, exitFailed, "is for --api-only"},
 		{"no such cluster", []string{"kubeconfig", "--name", "nobody"}, exitFailed, "make it with: drydock up --name nobody"},
 		{"loading into nothing", []string{"load", "x.tar"}, exitFailed, "there is no cluster"},
 		{"a wrong image name", []string{"load", "x.tar", "--as", "UPPER"}, exitFailed, "is not an image name"},

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"os"
+
 	"github.com/spf13/cobra"
 
 	"github.com/wheelhouse-dev/wheelhouse/drydock/internal/cluster"
@@ -23,6 +25,7 @@ func (c *command) up() *cobra.Command {
 	}
 	c.addName(cmd)
 	cmd.Flags().BoolVar(&options.APIOnly, "api-only", false, "only etcd, API server and controller manager, on loopback; needs no root")
+	cmd.Flags().StringVar(&options.Kubernetes, "kubernetes", os.Getenv("DRYDOCK_KUBERNETES"), "with --api-only: another version of API server and controller manager, such as 1.29.15, built at first use; an existing cluster changes over to it")
 	cmd.Flags().IntVar(&options.GPUs, "gpus", 0, "number of nvidia.com/gpu that the node advertises (there are no real devices behind them)")
 	return cmd
 }

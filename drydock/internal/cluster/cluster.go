@@ -29,6 +29,8 @@ type Options struct {
 	Name    string
 	APIOnly bool
 	GPUs    int
+	// Kubernetes is another version of the control plane, such as 1.29.15; empty for the one that drydock carries.
+	Kubernetes string
 }
 
 // lock serialises all changes to one cluster.

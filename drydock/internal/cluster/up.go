@@ -68,6 +68,14 @@ func (m *Manager) checkOptions(options Options) error {
 	if options.APIOnly && options.GPUs > 0 {
 		return errors.New("--gpus needs a node, and --api-only makes none; use one of them")
 	}
+	if options.Kubernetes != "" {
+		if !options.APIOnly {
+			return errors.New("--kubernetes (or DRYDOCK_KUBERNETES) is for --api-only: a node's other components are of the version that drydock carries")
+		}
+		if err := build.CheckVersion(options.Kubernetes); err != nil {
+			return err
+		}
+	}
 	if !options.APIOnly && os.Geteuid() != 0 {
 		return errors.New("a full node needs root for its network, mounts and cgroups; run this as root (sudo drydock up), or use --api-only, which needs no rights")
 	}
@@ -77,7 +85,7 @@ func (m *Manager) checkOptions(options Options) error {
 // findOrDraft returns the record of the cluster as it is, or of the one to create.
 func (m *Manager) findOrDraft(cluster state.Cluster, options Options) (state.Record, error) {
 	if !cluster.Exists() {
-		return state.Record{Name: options.Name, APIOnly: options.APIOnly, GPUs: options.GPUs, Created: time.Now().UTC().Truncate(time.Second)}, nil
+		return state.Record{Name: options.Name, APIOnly: options.APIOnly, GPUs: options.GPUs, Kubernetes: options.Kubernetes, Created: time.Now().UTC().Truncate(time.Second)}, nil
 	}
 	record, err := cluster.Load()
 	if err != nil {
@@ -85,6 +93,10 @@ func (m *Manager) findOrDraft(cluster state.Cluster, options Options) (state.Rec
 	}
 	if record.APIOnly != options.APIOnly || record.GPUs != options.GPUs {
 		return record, fmt.Errorf("cluster %s exists with other options (%s); take it down first: drydock down%s", cluster.Name, describe(record), flags(cluster))
+	}
+	if record.Kubernetes != options.Kubernetes {
+		m.Report.Step("cluster %s gets another version of Kubernetes", cluster.Name)
+		record.Kubernetes, record.Ready = options.Kubernetes, false
 	}
 	return record, nil
 }
@@ -98,7 +110,7 @@ func describe(record state.Record) string {
 
 func (m *Manager) begin(ctx context.Context, cluster state.Cluster, record state.Record) error {
 	if cluster.Exists() {
-		m.Report.Step("cluster %s is not running as it should; starting it again with its data", cluster.Name)
+		m.Report.Step("cluster %s does not run as it should; starting it again with its data", cluster.Name)
 		if err := m.halt(cluster, record); err != nil {
 			return err
 		}
@@ -109,6 +121,11 @@ func (m *Manager) begin(ctx context.Context, cluster state.Cluster, record state
 	}
 	if record.Programs, err = build.Ensure(ctx, m.State.Bin(), m.Sources, m.Report); err != nil {
 		return err
+	}
+	if record.Kubernetes != "" {
+		if record.Programs, err = build.WithKubernetes(ctx, record.Programs, record.Kubernetes, m.Report); err != nil {
+			return err
+		}
 	}
 	record.Ready = false
 	if record, err = m.reserve(cluster, record); err != nil {

@@ -119,6 +119,9 @@ sandbox_image = %q
 restrict_oom_score_adj = %t
 netns_mounts_under_state_dir = true
 
+[plugins."io.containerd.grpc.v1.cri".registry]
+config_path = "/etc/containerd/certs.d"
+
 [plugins."io.containerd.grpc.v1.cri".cni]
 bin_dir = %q
 conf_dir = %q

@@ -14,6 +14,7 @@ import (
 // folders are where a node keeps its own files. Inside the node each is a folder of the cluster.
 var folders = []string{
 	"/etc/cni/net.d",
+	"/etc/containerd/certs.d", // registries' certificates
 	"/opt/cni/bin",
 	"/opt/containerd", // where containerd looks for plugins, and makes the folder if it is not there
 	"/run/containerd",

@@ -140,6 +140,8 @@ type Record struct {
 	APIOnly bool      `json:"apiOnly"`
 	GPUs    int       `json:"gpus"`
 	Created time.Time `json:"created"`
+	// Kubernetes is the version of an API-only cluster's control plane, such as 1.29.15; empty for the one that drydock carries.
+	Kubernetes string `json:"kubernetes,omitempty"`
 	// Programs is the folder of the component programs that run the cluster.
 	Programs string `json:"programs"`
 	// Ports are the loopback ports of an API-only cluster, by use.

@@ -50,7 +50,8 @@ func isEntering(line string) bool { return line == "/chrek-agent\x00criu-helper\
 // one is tried.
 func whileAtWork(t *testing.T, artifact string, meant func(line string) bool, do func(name string)) (name string) {
 	t.Helper()
-	for try := range 5 {
+	defer watchClosely(t)()
+	for try := range tries {
 		name = fmt.Sprintf("heir-%s-%d", strings.ToLower(artifact), try)
 		apply(t, big(target(name, worker, artifact)))
 		for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); {
