@@ -41,6 +41,7 @@ type client struct {
 	*kube.Client
 	session *session.Session
 	release fleet.Key
+	hooks   Cluster
 	fields  rollout.Fields
 	// migrate moves the fields that other clients of the release recorded as
 	// theirs to our manager, before each write.
@@ -82,7 +83,7 @@ func newClient(ctx context.Context, s *session.Session, hooks Cluster, release f
 			return nil // there when it is created
 		}
 	}
-	return &client{Client: c, session: s, release: release, fields: fields, migrate: migrate, waiting: wait}
+	return &client{Client: c, session: s, hooks: hooks, release: release, fields: fields, migrate: migrate, waiting: wait}
 }
 
 // IsReachable is answered once per run, by the session.
@@ -194,9 +195,12 @@ func (c *client) applyOne(object *resource.Info) error {
 	if !ok {
 		return fmt.Errorf("apply %s: unexpected %T", describe(object), object.Object)
 	}
-	applier := apply.Applier{Release: c.release, Fields: c.fields, Migrate: c.migrate}
 	// An operation that has begun is finished.
-	applied, err := applier.Apply(context.Background(), c.session.ClientFor(object.Mapping.Resource, object.Namespace), wanted, reader(object))
+	ctx := context.Background()
+	if err := c.beginCRD(ctx, object, wanted); err != nil {
+		return fmt.Errorf("apply %s: %w", describe(object), err)
+	}
+	applied, err := c.applyObject(ctx, object, wanted)
 	switch {
 	case errors.As(err, new(*apply.ConflictError)):
 		return err
@@ -204,6 +208,27 @@ func (c *client) applyOne(object *resource.Info) error {
 		return fmt.Errorf("apply %s: %w", describe(object), err)
 	}
 	return object.Refresh(applied, true)
+}
+
+func (c *client) applyObject(ctx context.Context, object *resource.Info, wanted *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	applier := apply.Applier{Release: c.release, Fields: c.fields, Migrate: c.migrate}
+	return applier.Apply(ctx, c.session.ClientFor(object.Mapping.Resource, object.Namespace), wanted, reader(object))
+}
+
+// beginCRD makes a new CRD whose objects a webhook converts, for now with the version
+// alone in which they are stored, and has it trust the webhook. So no version is ever
+// served that cannot be read.
+func (c *client) beginCRD(ctx context.Context, object *resource.Info, wanted *unstructured.Unstructured) error {
+	if !apply.Withholds(wanted) {
+		return nil
+	}
+	if live, err := reader(object)(ctx); err != nil || live != nil {
+		return err
+	}
+	if _, err := c.applyObject(ctx, object, apply.Withheld(wanted)); err != nil {
+		return err
+	}
+	return c.hooks.TrustDefinition(ctx, wanted)
 }
 
 // reader reads an object as Helm's own clients do, which know of namespaces in

@@ -15,6 +15,7 @@ import (
 	helmrelease "helm.sh/helm/v4/pkg/release/v1"
 	"helm.sh/helm/v4/pkg/storage"
 	"helm.sh/helm/v4/pkg/storage/driver"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/cluster/session"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
@@ -49,6 +50,8 @@ type Cluster interface {
 	// AwaitJob and AwaitPod wait until a hook has ended well.
 	AwaitJob(ctx context.Context, namespace, name string, waiting rollout.Waiting) error
 	AwaitPod(ctx context.Context, namespace, name string, waiting rollout.Waiting) error
+	// TrustDefinition has a new CRD trust who converts its objects.
+	TrustDefinition(ctx context.Context, crd *unstructured.Unstructured) error
 	// Fresh reports, once, that this run has made a namespace: nothing that could
 	// be in the way is in it yet.
 	Fresh(namespace string) bool

@@ -102,7 +102,7 @@ func requiring(moduleFile, version string) string {
 	published := " v0." + strings.TrimPrefix(version, "1.")
 	text := regexp.MustCompile(`=> \./staging/src/(\S+)`).ReplaceAllString(moduleFile, "=> ${1}"+published)
 	text = strings.Replace(text, "module "+kubernetesModule+"\n", "module components\n", 1)
-	return text + "\nrequire " + kubernetesModule + " v" + version + "\n"
+	return text + "\nrequire (\n\t" + kubernetesModule + " v" + version + "\n)\n"
 }
 
 // downloaded is what the go command tells of a module.

@@ -31,7 +31,9 @@ replace (
 	github.com/a/b => github.com/c/b v1.2.4
 )
 
-require k8s.io/kubernetes v1.29.15
+require (
+	k8s.io/kubernetes v1.29.15
+)
 `
 	if got := requiring(released, "1.29.15"); got != want {
 		t.Errorf("the module is\n%s", got)

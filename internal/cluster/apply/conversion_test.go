@@ -32,3 +32,30 @@ func parsed(t *testing.T, text string) *unstructured.Unstructured {
 	}
 	return u
 }
+
+// A new CRD whose converter is trusted only later has until then the version alone in
+// which objects are stored.
+func TestANewCRDWithholdsWhatNobodyConverts(t *testing.T) {
+	const (
+		head  = "{kind: CustomResourceDefinition, metadata: {annotations: {wheelhouse.dev/webhook-certificate: s}}, spec: {"
+		both  = "versions: [{name: v1alpha1, storage: true, served: true}, {name: v1beta1, storage: false, served: true}]"
+		asked = "conversion: {strategy: Webhook}, "
+	)
+	for name, test := range map[string]struct {
+		wanted string
+		want   bool
+	}{
+		"ours":               {head + asked + both + "}}", true},
+		"it converts itself": {head + "conversion: {strategy: None}, " + both + "}}", false},
+		"others certify it":  {"{kind: CustomResourceDefinition, spec: {" + asked + both + "}}", false},
+	} {
+		if got := Withholds(parsed(t, test.wanted)); got != test.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+	crd := parsed(t, head+asked+both+"}}")
+	want := parsed(t, head+asked+"versions: [{name: v1alpha1, storage: true, served: true}, {name: v1beta1, storage: false, served: false}]}}")
+	if diff := cmp.Diff(want.Object, Withheld(crd).Object); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -167,6 +167,25 @@ func (k Keeper) trust(ctx context.Context, configuration chart.Object, bundle []
 	return k.session.Explain("write the authority into "+configuration.String(), err)
 }
 
+// TrustDefinition has a CRD, as soon as it is there, trust who converts its objects, if
+// that certificate has been made.
+func (k Keeper) TrustDefinition(ctx context.Context, crd *unstructured.Unstructured) error {
+	namespace, _, _ := unstructured.NestedString(crd.Object, "spec", "conversion", "webhook", "clientConfig", "service", "namespace")
+	secret, err := k.session.Kube.CoreV1().Secrets(namespace).Get(ctx, crd.GetAnnotations()[marks.Certificate], metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return k.session.Explain("read the certificate of "+crd.GetName(), err)
+	}
+	made, err := certs.Parse(secret.Data)
+	if err != nil {
+		return nil // the step that keeps it says so, and makes another
+	}
+	configuration := chart.Object{APIVersion: crd.GetAPIVersion(), Kind: crd.GetKind(), Name: crd.GetName()}
+	return k.trust(ctx, configuration, made.Bundle())
+}
+
 // operation is one of a JSON patch.
 type operation struct {
 	Op    string `json:"op"`

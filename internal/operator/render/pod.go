@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -68,7 +69,14 @@ func (c *component) addFarewell(pod *corev1.PodSpec) {
 	if main.Lifecycle == nil {
 		main.Lifecycle = &corev1.Lifecycle{}
 	}
-	main.Lifecycle.PreStop = &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: farewellSeconds}}
+	main.Lifecycle.PreStop = farewell(VersionOf(c.object))
+}
+
+func farewell(version Version) *corev1.LifecycleHandler {
+	if version < Commands {
+		return &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: farewellSeconds}}
+	}
+	return &corev1.LifecycleHandler{Exec: &corev1.ExecAction{Command: []string{"sleep", strconv.Itoa(farewellSeconds)}}}
 }
 
 func (c *component) userPodSpec() corev1.PodSpec {

@@ -2,7 +2,6 @@ package render
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -235,20 +234,15 @@ func TestADeploymentWaitsAsLongAsItsProbes(t *testing.T) {
 
 func TestAFrontendServesOnForAMomentWhenItIsToEnd(t *testing.T) {
 	for service, want := range map[string]string{
-		"componentType: frontend": "5s",
+		"componentType: frontend": "sleep 5",
 		"componentType: worker":   "",
 		"componentType: frontend, extraPodSpec: {terminationGracePeriodSeconds: 5}":                                   "",
 		"componentType: frontend, extraPodSpec: {mainContainer: {lifecycle: {preStop: {exec: {command: [mine]}}}}}":   "mine",
-		"componentType: frontend, extraPodSpec: {mainContainer: {lifecycle: {postStart: {exec: {command: [mine]}}}}}": "5s",
+		"componentType: frontend, extraPodSpec: {mainContainer: {lifecycle: {postStart: {exec: {command: [mine]}}}}}": "sleep 5",
 	} {
 		got, main := "", mainOf(t, renderService(t, "services: {S: {"+service+"}}"))
 		if main.Lifecycle != nil && main.Lifecycle.PreStop != nil {
-			switch hook := main.Lifecycle.PreStop; {
-			case hook.Sleep != nil:
-				got = fmt.Sprintf("%ds", hook.Sleep.Seconds)
-			case hook.Exec != nil:
-				got = hook.Exec.Command[0]
-			}
+			got = strings.Join(main.Lifecycle.PreStop.Exec.Command, " ")
 		}
 		if got != want {
 			t.Errorf("%s: preStop %q, want %q", service, got, want)

@@ -20,8 +20,11 @@ const (
 	// together have generations, and frontends serve on for a moment when they are
 	// to end.
 	Generations Version = 2
+	// Commands is the version from which frontends do that by a command: the hook that
+	// needs none is on since Kubernetes 1.30.
+	Commands Version = 3
 	// Current is that of what is new.
-	Current = Generations
+	Current = Commands
 )
 
 // versionAnnotation is on components whose version is not the first.
