@@ -14,7 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -84,6 +86,7 @@ type live struct {
 
 func begin(t *testing.T) *live {
 	t.Helper()
+	ctrl.SetLogger(logr.Discard())
 	l := &live{t: t, c: cluster.Start(t), dir: t.TempDir()}
 	l.fleet = filepath.Join(l.dir, "fleet.yaml")
 	for _, program := range []string{"wheelhouse", "operator"} {
