@@ -38,6 +38,7 @@ Exit codes: {{exitCodes .}}
 var exits = map[string]string{
 	"plan":     "0 nothing would change, 2 something would, 1 it could not be told or is refused",
 	"status":   "0 all is well, 1 it is not",
+	"doctor":   "0 nothing was found to be wrong, 1 something was, or an error",
 	"validate": "0 valid, 1 not",
 	"values":   "0 done, 1 an error; with --unused also 1 if a value has no effect",
 	"explain":  "0 done, 1 nothing renders the object, or another error",
@@ -47,7 +48,7 @@ var exits = map[string]string{
 }
 
 // online are the commands that talk to a cluster.
-var online = map[string]bool{"explain": true, "plan": true, "apply": true, "status": true, "history": true, "rollback": true, "destroy": true,
+var online = map[string]bool{"explain": true, "plan": true, "apply": true, "status": true, "doctor": true, "history": true, "rollback": true, "destroy": true,
 	"ls": true, "inspect": true, "verify": true, "diff": true, "rm": true}
 
 // dressHelp gives every command the same help, and answers to misspelt names.

@@ -26,13 +26,13 @@ var fieldsAreServed = Rule{
 		first := in.Set.Platforms()[0]
 		var absent []string
 		for _, definition := range definitionsUsed(in) {
-			served, known := in.Cluster.Schemas[definition.kind]
+			served, known := in.Cluster.Schemas[definition.Kind]
 			if !known {
-				absent = append(absent, definition.kind)
+				absent = append(absent, definition.Kind)
 				continue
 			}
-			if missing := unserved(definition.schema, served, ""); len(missing) > 0 {
-				p := problem(first.Origin, "the cluster's definition of %s has no %s", definition.kind, missing[0])
+			if missing := Lacks(definition.Schema, served); len(missing) > 0 {
+				p := problem(first.Origin, "the cluster's definition of %s has no %s", definition.Kind, missing[0])
 				if more := len(missing) - 1; more > 0 {
 					p.Message += fmt.Sprintf(", and %d other fields are missing", more)
 				}
@@ -55,20 +55,31 @@ var fieldsAreServed = Rule{
 	}},
 }
 
-// usedDefinition is a kind of ours as the chart of the CRDs defines it.
-type usedDefinition struct {
-	kind   string
-	schema map[string]any
+// KnownKind is a kind as a chart of CRDs defines it.
+type KnownKind struct {
+	Kind string
+	// Name is that of the definition: PLURAL.GROUP.
+	Name   string
+	Schema map[string]any
 }
 
 // definitionsUsed lists the kinds of the chart of the CRDs on which the roles of
 // the fleet's operators have rights.
-func definitionsUsed(in Input) (out []usedDefinition) {
-	rendered, err := in.Charts[fleet.ChartCRDs].Render(chart.Release{Name: "dynamo-crds", Namespace: "default", Revision: 1}, nil, chart.OfflineCapabilities())
+func definitionsUsed(in Input) []KnownKind {
+	known, err := KnownKinds(in.Charts[fleet.ChartCRDs])
 	if err != nil {
 		return nil // a chart of the user's own, which this fleet does not install
 	}
 	used := resourcesOfRoles(in)
+	return slices.DeleteFunc(known, func(k KnownKind) bool { return !used[k.Name] })
+}
+
+// KnownKinds lists the kinds of a chart of CRDs, as they are stored.
+func KnownKinds(crds *chart.Chart) (out []KnownKind, err error) {
+	rendered, err := crds.Render(chart.Release{Name: "dynamo-crds", Namespace: "default", Revision: 1}, nil, chart.OfflineCapabilities())
+	if err != nil {
+		return nil, err
+	}
 	for _, o := range rendered.Objects {
 		var crd struct {
 			Spec struct {
@@ -80,16 +91,16 @@ func definitionsUsed(in Input) (out []usedDefinition) {
 				}
 			}
 		}
-		if o.Kind != "CustomResourceDefinition" || o.Read(&crd) != nil || !used[crd.Spec.Names.Plural+"."+crd.Spec.Group] {
+		if o.Kind != "CustomResourceDefinition" || o.Read(&crd) != nil {
 			continue
 		}
 		for _, version := range crd.Spec.Versions {
 			if version.Storage {
-				out = append(out, usedDefinition{crd.Spec.Names.Kind, version.Schema.OpenAPIV3Schema})
+				out = append(out, KnownKind{crd.Spec.Names.Kind, crd.Spec.Names.Plural + "." + crd.Spec.Group, version.Schema.OpenAPIV3Schema})
 			}
 		}
 	}
-	return out
+	return out, nil
 }
 
 func resourcesOfRoles(in Input) map[string]bool {
@@ -112,7 +123,9 @@ func resourcesOfRoles(in Input) map[string]bool {
 	return out
 }
 
-// unserved lists the fields of one schema that another does not have.
+// Lacks lists the fields of a schema that the one which a cluster serves does not have.
+func Lacks(wanted, served map[string]any) []string { return unserved(wanted, served, "") }
+
 func unserved(wanted, served map[string]any, path string) (missing []string) {
 	if served["x-kubernetes-preserve-unknown-fields"] == true || served["$ref"] != nil || served["allOf"] != nil {
 		return nil

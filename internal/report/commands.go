@@ -7,7 +7,7 @@ import (
 
 // suggested finds the commands of this program that messages suggest: behind a
 // backtick, or behind "Next: ".
-var suggested = regexp.MustCompile("(`|Next: )wheelhouse ((?:plan|apply|status|history|rollback|destroy|values|render|explain|validate|bundle (?:create|load)|deps (?:lock|pull|mirror))\\b)([^`\n]*)")
+var suggested = regexp.MustCompile("(`|Next: )wheelhouse ((?:plan|apply|status|doctor|history|rollback|destroy|values|render|explain|validate|bundle (?:create|load)|deps (?:lock|pull|mirror))\\b)([^`\n]*)")
 
 // Commands adapts the commands that messages suggest to how this run was
 // called: the program's name, and flags such as -f FILE that the next run needs

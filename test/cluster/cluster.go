@@ -126,6 +126,18 @@ func (c *Cluster) HoldControllers() (release func() error, err error) {
 	return func() error { return syscall.Kill(pid, syscall.SIGCONT) }, syscall.Kill(pid, syscall.SIGSTOP)
 }
 
+// Kubectl runs the cluster's own kubectl, and returns all that it prints.
+func (c *Cluster) Kubectl(args ...string) (string, error) {
+	env, err := c.run("env")
+	if err != nil {
+		return "", err
+	}
+	// The words reach kubectl as they are; the shell reads nothing but drydock's lines.
+	cmd := exec.CommandContext(context.Background(), "sh", append([]string{"-c", env + `exec kubectl "$@"`, "kubectl"}, args...)...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
 func (c *Cluster) run(args ...string) (string, error) {
 	args = append(args, "--name", c.Name)
 	var stdout, stderr bytes.Buffer
