@@ -140,7 +140,7 @@ func (p pusher) chart(folder string) (pushed, error) {
 		return pushed{}, err
 	}
 	var options []registry.ClientOption
-	if reference.Scheme() == "http" { // a registry on this machine
+	if chart.PlainHTTP(reference.RegistryStr()) {
 		options = append(options, registry.ClientOptPlainHTTP())
 	}
 	client, err := registry.NewClient(options...)

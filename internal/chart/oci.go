@@ -133,12 +133,13 @@ func (f *Fetcher) repository(url string) (*remote.Repository, error) {
 		return nil, fmt.Errorf("%s is not a repository of a registry: %w", url, err)
 	}
 	repository.Client = f.clients().registry
-	repository.PlainHTTP = loopback(repository.Reference.Host())
+	repository.PlainHTTP = PlainHTTP(repository.Reference.Host())
 	return repository, nil
 }
 
-// loopback hosts are spoken to without TLS, as Docker does.
-func loopback(host string) bool {
+// PlainHTTP reports whether a registry (HOST or HOST:PORT) is spoken to without TLS:
+// only one on loopback is, as Docker does it.
+func PlainHTTP(host string) bool {
 	name, _, err := net.SplitHostPort(host)
 	if err != nil {
 		name = host

@@ -78,6 +78,11 @@ func (h *harness) disturbed(ctx context.Context, s scenario, seed uint64, want s
 	} else {
 		h.say("%s: stopped: %s", where, lastLine(out))
 	}
+	if !s.purges {
+		if err := h.write(ctx, f); err != nil {
+			return one, fmt.Errorf("%s: %w", where, err)
+		}
+	}
 	_, err = h.ended(ctx, f, s, runErr == nil, want, where)
 	if err != nil && out != "" {
 		err = fmt.Errorf("%w\nThe disturbed run said:\n%s", err, out)
