@@ -22,6 +22,8 @@ type applyFlags struct {
 	serial  bool
 	timeout time.Duration
 	yes     bool
+	// recreate consents to replacing what cannot change in place.
+	recreate []string
 	// adopt consents to taking over what exists without this fleet.
 	adopt bool
 	// plan is a saved plan to execute; saved is what it says.
@@ -43,9 +45,8 @@ func (a *app) newApply() *cobra.Command {
 		Use:   "apply",
 		Short: "Install or upgrade what the fleet file describes",
 		Long: `Install or upgrade what the fleet file describes: CRDs first, then all platforms
-in parallel, each until its operator is ready, then what prepares their nodes
-for checkpoints, until every such node is. What is up to date is left alone;
-releases that were left half-done, uninstalled or damaged are repaired.`,
+in parallel, each until its operator is ready, then what prepares their nodes.
+What is up to date is left alone; what is half-done or damaged is repaired.`,
 		Example: `  wheelhouse apply -f fleet.yaml
   wheelhouse apply -f fleet.yaml --set platform.dynamo-operator.controllerManager.replicas=2
   wheelhouse apply -f fleet.yaml --drift
@@ -76,9 +77,10 @@ releases that were left half-done, uninstalled or damaged are repaired.`,
 	flags.add(c)
 	c.Flags().BoolVar(&flags.AcceptBreakage, "accept-crd-breakage", false, "change CRDs although that breaks live objects")
 	c.Flags().StringVar(&flags.onFailure, "on-failure", onFailureKeep, "what becomes of what this apply changed if a step fails: keep, or rollback (take it back, in reverse)")
+	c.Flags().StringArrayVar(&flags.recreate, "recreate", nil, "replace an object whose change cannot be made in place: KIND/NAME (repeatable)")
 	c.Flags().BoolVar(&flags.adopt, "adopt", false, "take over releases and objects of others, as they are")
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do not ask before objects are deleted or values lose their effect")
-	for _, decided := range []string{"take-field", "force-conflicts", "accept-crd-breakage", "adopt", "yes", "no-wait", "prune", "wave", "drift", "namespace", "keep-going"} {
+	for _, decided := range []string{"take-field", "force-conflicts", "accept-crd-breakage", "adopt", "recreate", "yes", "no-wait", "prune", "wave", "drift", "namespace", "keep-going"} {
 		c.MarkFlagsMutuallyExclusive("plan", decided)
 	}
 	return c
@@ -90,6 +92,11 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 	}
 	if err := oneOf("on-failure", flags.onFailure, onFailureKeep, onFailureRollback); err != nil {
 		return err
+	}
+	for _, object := range flags.recreate {
+		if err := rollout.Recreatable(object); err != nil {
+			return fmt.Errorf("--recreate %s: %w", object, err)
+		}
 	}
 	desired, err := a.read(ctx)
 	if err != nil {

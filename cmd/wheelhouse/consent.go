@@ -41,6 +41,9 @@ func questions(plan *rollout.Plan, flags applyFlags) []question {
 	if n := plan.Deletions(); n > 0 {
 		out = append(out, question{about: fmt.Sprintf("%d objects are deleted", n), flag: "--yes", given: flags.yes})
 	}
+	if replaced := plan.Unagreed(flags.recreate); len(replaced) > 0 {
+		out = append(out, question{about: fmt.Sprintf("%d objects that cannot change in place are replaced", len(replaced)), flag: recreating(replaced)})
+	}
 	if n := len(plan.Adoptions()); n > 0 {
 		out = append(out, question{about: fmt.Sprintf("%d releases or objects that exist already are taken over", n), flag: "--adopt", given: flags.adopt})
 	}
@@ -48,6 +51,16 @@ func questions(plan *rollout.Plan, flags applyFlags) []question {
 		out = append(out, question{about: fmt.Sprintf("%d values of yours are for keys that the new charts do not have", n), flag: "--yes", given: flags.yes})
 	}
 	return out
+}
+
+// recreating are the flags that consent to replacing objects, each name once.
+func recreating(changes []rollout.Change) string {
+	var flags []string
+	for _, change := range changes {
+		flags = append(flags, "--recreate "+change.Kind+"/"+change.Name)
+	}
+	slices.Sort(flags)
+	return strings.Join(slices.Compact(flags), " ")
 }
 
 // consent stops a plan that cannot be carried out, and asks for what needs a

@@ -45,13 +45,13 @@ func (m *Manager) Plan(ctx context.Context, options rollout.PreviewOptions) (*ro
 	switch {
 	case options.Undo:
 		err = plan.PermitUndo(ctx, m.Identity, m.cluster, !options.NoWait)
-	case plan.Deletions() > 0:
+	case plan.Deletions() > 0 || len(plan.Replaced()) > 0:
 		err = plan.Permit(ctx, m.Identity, m.cluster, !options.NoWait)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return plan, nil
+	return plan, m.trace(ctx, plan)
 }
 
 // Apply carries out what Plan has planned with the same options, and takes back

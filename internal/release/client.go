@@ -52,6 +52,9 @@ type client struct {
 	planned *chart.Rendered
 	// waiting waits for a hook that runs.
 	waiting func(kind, namespace, name string) error
+	// replaces are objects that cannot change in place, and makeWay deletes one.
+	replaces map[string]*rollout.Replacement
+	makeWay  func(object *resource.Info, r *rollout.Replacement) error
 	// reach bounds what is deleted, but for what trusted names: the objects of
 	// records that we wrote.
 	reach   rollout.Reach
@@ -83,7 +86,10 @@ func newClient(ctx context.Context, s *session.Session, hooks Cluster, release f
 			return nil // there when it is created
 		}
 	}
-	return &client{Client: c, session: s, hooks: hooks, release: release, fields: fields, migrate: migrate, waiting: wait}
+	makeWay := func(object *resource.Info, r *rollout.Replacement) error {
+		return hooks.MakeWay(context.WithoutCancel(ctx), object.Mapping.Resource, object.Namespace, object.Name, r, rollout.WaitingOf(ctx))
+	}
+	return &client{Client: c, session: s, hooks: hooks, release: release, fields: fields, migrate: migrate, waiting: wait, makeWay: makeWay}
 }
 
 // IsReachable is answered once per run, by the session.
@@ -194,6 +200,12 @@ func (c *client) applyOne(object *resource.Info) error {
 	wanted, ok := object.Object.(*unstructured.Unstructured)
 	if !ok {
 		return fmt.Errorf("apply %s: unexpected %T", describe(object), object.Object)
+	}
+	change := rollout.Change{Kind: wanted.GetKind(), Namespace: object.Namespace, Name: object.Name}
+	if r := c.replaces[change.String()]; r != nil {
+		if err := c.makeWay(object, r); err != nil {
+			return fmt.Errorf("replace %s: %w", describe(object), err)
+		}
 	}
 	// An operation that has begun is finished.
 	ctx := context.Background()

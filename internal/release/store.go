@@ -16,6 +16,7 @@ import (
 	"helm.sh/helm/v4/pkg/storage"
 	"helm.sh/helm/v4/pkg/storage/driver"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/cluster/session"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
@@ -52,6 +53,9 @@ type Cluster interface {
 	AwaitPod(ctx context.Context, namespace, name string, waiting rollout.Waiting) error
 	// TrustDefinition has a new CRD trust who converts its objects.
 	TrustDefinition(ctx context.Context, crd *unstructured.Unstructured) error
+	// MakeWay deletes an object in whose place another is made, lets its claims grow
+	// before, and waits until it is gone.
+	MakeWay(ctx context.Context, resource schema.GroupVersionResource, namespace, name string, r *rollout.Replacement, waiting rollout.Waiting) error
 	// Fresh reports, once, that this run has made a namespace: nothing that could
 	// be in the way is in it yet.
 	Fresh(namespace string) bool
@@ -81,6 +85,7 @@ func (s *Store) Apply(ctx context.Context, target rollout.Target, last rollout.R
 		expectNothing(op)
 	}
 	op.client.reach = rollout.ReachOf(s.Set, target.Key).With(target.Rendered.Objects)
+	op.client.replaces = target.Replaces
 	install, err := makeWay(op, target.Key)
 	if err != nil {
 		return last, fmt.Errorf("repair release %s: %w", target.Key, err)

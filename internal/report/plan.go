@@ -116,6 +116,9 @@ func changeLines(c rollout.Change) []string {
 		text += ": " + c.Reason
 	}
 	lines := []string{text}
+	for _, line := range c.Replacement.Lines() {
+		lines = append(lines, "    "+line)
+	}
 	for _, conflict := range c.Conflicts {
 		lines = append(lines, "    "+conflict.String())
 	}
@@ -180,8 +183,12 @@ func planSummary(w io.Writer, p *rollout.Plan) error {
 		_, err := fmt.Fprintf(w, "No changes: %s.\n", state(unchanged, "release", "is as the file wants it", "are as the file wants them"))
 		return err
 	}
-	summary := fmt.Sprintf("\n%d to create, %d to update, %d to delete; %s; %s.",
-		counts[rollout.ChangeCreate], counts[rollout.ChangeUpdate], counts[rollout.ChangeDelete],
+	replaced := ""
+	if n := counts[rollout.ChangeReplace]; n > 0 {
+		replaced = fmt.Sprintf("%d to replace, ", n)
+	}
+	summary := fmt.Sprintf("\n%d to create, %d to update, %s%d to delete; %s; %s.",
+		counts[rollout.ChangeCreate], counts[rollout.ChangeUpdate], replaced, counts[rollout.ChangeDelete],
 		state(pods, "pod", "is replaced", "are replaced"), state(unchanged, "release", "stays as it is", "stay as they are"))
 	if _, err := fmt.Fprintln(w, wrap(w, summary)); err != nil || p.Blocked() != nil {
 		return err

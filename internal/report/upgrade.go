@@ -48,6 +48,9 @@ func effect(step rollout.Step) string {
 	if n := step.Deletions(); n > 0 {
 		parts = append(parts, "deletes "+count(n, "object"))
 	}
+	if n := step.Replacements(); n > 0 {
+		parts = append(parts, "replaces "+count(n, "object"))
+	}
 	if n := step.Restarts(); n > 0 {
 		parts = append(parts, "restarts "+count(n, "pod"))
 	}

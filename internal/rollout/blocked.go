@@ -42,7 +42,7 @@ func (p *Plan) refused() []string {
 		before := len(lines)
 		for _, change := range step.Changes {
 			if change.Action == ChangeRefused && step.Left == "" {
-				lines = append(lines, fmt.Sprintf("%s: %s %s: %s", step.ID, change.Action, change, change.Reason))
+				lines = append(lines, strings.Join(append([]string{fmt.Sprintf("%s: %s %s: %s", step.ID, change.Action, change, change.Reason)}, change.Replacement.Lines()...), "\n    "))
 			}
 		}
 		if len(lines) > before && step.Kind == StepRelease && !ofCluster(step.target.Chart) {

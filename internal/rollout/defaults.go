@@ -40,10 +40,14 @@ type DefaultChange struct {
 func (c DefaultChange) Applies() bool { return c.SetAt == nil && !c.Gone }
 
 // Deletions counts the objects that the step deletes.
-func (s Step) Deletions() int {
-	n := 0
+func (s Step) Deletions() int { return s.count(ChangeDelete) }
+
+// Replacements counts the objects that the step replaces.
+func (s Step) Replacements() int { return s.count(ChangeReplace) }
+
+func (s Step) count(action ChangeAction) (n int) {
 	for _, change := range s.Changes {
-		if change.Action == ChangeDelete {
+		if change.Action == action {
 			n++
 		}
 	}

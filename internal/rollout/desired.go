@@ -187,6 +187,9 @@ type Target struct {
 	// Migrate moves fields that other clients of the release recorded as theirs
 	// to us, so that what leaves the chart also leaves the objects.
 	Migrate bool
+	// Replaces are the objects that cannot change in place, as Change.String writes
+	// them.
+	Replaces map[string]*Replacement
 }
 
 // Targets renders every release, in parallel, and runs the rules on the

@@ -17,6 +17,8 @@ const (
 	ChangeCreate ChangeAction = "create"
 	ChangeUpdate ChangeAction = "update"
 	ChangeDelete ChangeAction = "delete"
+	// ChangeReplace deletes an object that cannot change in place, and makes it anew.
+	ChangeReplace ChangeAction = "replace"
 	// ChangeLeft is an object that would be deleted if it were the release's.
 	ChangeLeft ChangeAction = "leave"
 	// ChangeForget is an object of a kind that the cluster does not serve any more:
@@ -44,6 +46,8 @@ type Change struct {
 	Admission []string `json:"admission,omitempty"`
 	// Pods counts the pods that the change replaces.
 	Pods int `json:"pods,omitempty"`
+	// Replacement is what cannot change in place; nil if all can.
+	Replacement *Replacement `json:"replacement,omitempty"`
 	// Digest identifies the object as it is, this very one, and as it would be.
 	Digest string `json:"digest,omitempty"`
 	// Before and After are YAML without bookkeeping and with secrets masked.
@@ -80,6 +84,8 @@ type Comparison struct {
 	Migrate bool
 	// Fields says what to do about fields that others own.
 	Fields Fields
+	// Replace says that objects which cannot change in place may be replaced.
+	Replace bool
 	// Text asks for Before and After.
 	Text bool
 }

@@ -111,6 +111,9 @@ func (p *Plan) Apply() string {
 	for _, namespace := range p.options.Namespaces {
 		command += " -n " + namespace
 	}
+	for _, object := range p.Replaced() {
+		command += " --recreate " + object
+	}
 	for _, ref := range p.options.Fields.Take {
 		command += " --take-field '" + ref.String() + "'"
 	}

@@ -21,6 +21,7 @@ func (releaseKind) needs(s *Step, wait bool) []Need {
 	out := []Need{{Verbs: records, Resource: "secrets", Namespace: s.Key.Namespace, For: reason}}
 	if s.target.Rendered != nil {
 		out = append(out, objectNeeds(reason, s.Key, s.target.Rendered.Objects, wait)...)
+		out = append(out, replaceNeeds(reason, s)...)
 	}
 	return append(out, goneNeeds(reason, s.Key, s.gone)...)
 }
@@ -68,12 +69,13 @@ func (releaseKind) preview(ctx context.Context, step *Step, p *previewing) error
 	step.gone, _ = without(stored.objects(), wanted)
 	changes, err := p.cluster.Compare(ctx, Comparison{
 		Release: step.Key, Wanted: wanted, Gone: step.gone, Reach: stored.reach(wanted),
-		AbsentNamespaces: p.absent, Absent: p.missing, Migrate: step.target.Migrate, Fields: p.options.Fields, Text: p.options.Text,
+		AbsentNamespaces: p.absent, Absent: p.missing, Migrate: step.target.Migrate, Fields: p.options.Fields, Replace: true, Text: p.options.Text,
 	})
 	if err != nil {
 		return fmt.Errorf("release %s: %w", step.Key, err)
 	}
 	step.Changes = slices.Concat(changes, forgotten(stored, wanted))
+	step.target.Replaces = replacements(changes)
 	if step.Action.Changes() {
 		if err := step.forecast(p.releases); err != nil {
 			return err

@@ -155,6 +155,8 @@ func undoStep(o Outcome) (step Step, stays string) {
 		return step, conversionStays
 	case o.Step.Action == ActionInstall:
 		step.Action, step.Reason = ActionUninstall, "it was new"
+	case len(o.Step.target.Replaces) > 0:
+		return step, replacedStays(o.Step.target.Replaces)
 	case before.Status == HelmDeployed && o.Step.vanished:
 		return step, fmt.Sprintf("its Helm revision %d names kinds that the cluster does not serve any more", before.Revision)
 	case before.Status == HelmDeployed && !o.Step.returnable:

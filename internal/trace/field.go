@@ -145,7 +145,11 @@ func (s Step) index(list []any) int {
 		by = "name"
 	}
 	for i, item := range list {
-		if m, ok := item.(map[string]any); ok && m[by] != nil && fmt.Sprint(m[by]) == s.Key {
+		m, ok := item.(map[string]any)
+		if metadata, of := m["metadata"].(map[string]any); of && s.By == "" && m[by] == nil {
+			m = metadata // a template of an object, as in volumeClaimTemplates
+		}
+		if ok && m[by] != nil && fmt.Sprint(m[by]) == s.Key {
 			return i
 		}
 	}

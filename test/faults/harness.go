@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
 	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
@@ -130,6 +131,8 @@ type chartSet struct {
 	group string
 	// objects is the plural of a kind of which each platform has an object.
 	objects string
+	// stores says that each platform has a StatefulSet, store, of one pod with a volume.
+	stores bool
 	// converts says that the nodes' stand-in runs what converts, and that there are
 	// graphs to be read.
 	converts bool
@@ -174,6 +177,8 @@ type fleet struct {
 	name, dir, binary string
 	// written are the objects of our kinds that it must be possible to read.
 	written []sample
+	// pods are the identities of the pods that have volumes, by namespace.
+	pods map[string]types.UID
 }
 
 // crdGroup is the group of the fleet's CRDs.

@@ -54,6 +54,8 @@ var (
 		{Group: "policy", Version: "v1", Resource: "poddisruptionbudgets"}:            "",
 		{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "rolebindings"}: "",
 		{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"}:        "",
+		{Group: "apps", Version: "v1", Resource: "statefulsets"}:                      "",
+		{Version: "v1", Resource: "persistentvolumeclaims"}:                           "",
 		{Version: "v1", Resource: "configmaps"}:                                       ofHelm,
 		{Version: "v1", Resource: "secrets"}:                                          "",
 		{Version: "v1", Resource: "serviceaccounts"}:                                  ofHelm,
@@ -243,6 +245,9 @@ func textOf(item *unstructured.Unstructured, fleet string) string {
 	case "Service":
 		unstructured.RemoveNestedField(item.Object, "spec", "clusterIP")
 		unstructured.RemoveNestedField(item.Object, "spec", "clusterIPs")
+	case "PersistentVolumeClaim":
+		// Controllers note there, in their own time, how far they are.
+		item.SetAnnotations(nil)
 	case "Secret":
 		// Certificates are made at random, and belong to a Service by its number.
 		if kind, _, _ := unstructured.NestedString(item.Object, "type"); kind == "kubernetes.io/tls" {

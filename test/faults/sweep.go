@@ -46,7 +46,7 @@ var (
 )
 
 // scenarios are the four commands, an upgrade that takes itself back, two changes
-// of mind after a killed one, the four commands with the real charts, and all that
+// of mind after a killed one, volumes that grow, the four commands with the real charts, and all that
 // happens to what converts.
 var scenarios = slices.Concat([]scenario{
 	{name: "apply", disturbed: applyOne},
@@ -56,7 +56,7 @@ var scenarios = slices.Concat([]scenario{
 	{name: "upgrade that is taken back", before: [][]string{applyOne}, disturbed: undone, fails: true},
 	{name: "upgrade, then back", before: [][]string{applyOne}, disturbed: applyTwo, again: applyOne, without: [][]string{applyOne}},
 	{name: "upgrade, then destroy", before: [][]string{applyOne}, disturbed: applyTwo, again: destroy, without: [][]string{applyOne, destroy}},
-}, realScenarios(), convertedScenarios())
+}, volumeScenarios(), realScenarios(), convertedScenarios())
 
 var upgrade = scenario{name: "upgrade", before: [][]string{applyOne}, disturbed: applyTwo}
 
@@ -239,7 +239,7 @@ func (h *harness) prepared(ctx context.Context, s scenario) (*fleet, error) {
 			h.forget(ctx, f)
 			return nil, fmt.Errorf("prepare %s: %w\n%s", s.name, err, out)
 		}
-		if err := h.write(ctx, f); err != nil {
+		if err := errors.Join(h.write(ctx, f), h.bind(ctx, f)); err != nil {
 			h.forget(ctx, f)
 			return nil, fmt.Errorf("prepare %s: %w", s.name, err)
 		}
@@ -337,6 +337,9 @@ func (h *harness) recovers(ctx context.Context, f *fleet, s scenario, args []str
 	}
 	if found := differences(want, got); len(found) > 0 {
 		return took, fmt.Errorf("%s: the next run did not end where it should:\n  %s\n%s", where, strings.Join(found, "\n  "), out)
+	}
+	if err := h.samePods(ctx, f); err != nil {
+		return took, fmt.Errorf("%s: %w", where, err)
 	}
 	return took, nil
 }

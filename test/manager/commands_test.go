@@ -37,8 +37,8 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 //	scale NAMESPACE DEPLOYMENT REPLICAS  as an autoscaler does
 //	create FILE [MANAGER]                of any kind, by another program
 //	[!] shows RESOURCE NAMESPACE NAME REGEXP   matches the object as JSON
-//	uids FILE NAMESPACE                  writes the identity of what is in it
-//	same-uids FILE NAMESPACE             all of that is still there
+//	uids FILE NAMESPACE [RESOURCE[/NAME]...]  writes the identity of what is in it
+//	same-uids FILE NAMESPACE [RESOURCE[/NAME]...]  all of that is still there
 //	pending NAMESPACE RELEASE REVISION   what a killed helm leaves behind
 //	versions FILE NAMESPACE...           writes the resource versions of what releases own
 //	[!] same FILE FILE                   compares such files
@@ -46,6 +46,7 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 //	locked NAMESPACE FLEET SECONDS       the lock of a client that has just died
 //	hold NAMESPACE                       deletes it while its ConfigMap "hold" keeps it
 //	release NAMESPACE                    lets it go
+//	bind NAMESPACE CLAIM CLASS yes|no    gives a claim its volume, of a class that allows expansion or not
 //	node NAME POOL                       registers a node on which nothing runs
 //	agents NAMESPACE COUNT               lets so many chrek agents get ready
 func commands() map[string]command {
@@ -53,7 +54,7 @@ func commands() map[string]command {
 		"has": has, "await": await, "delete": remove, "merge": merge, "create": create, "pending": pending, "versions": versions, "same": same,
 		"exec-code": execCode, "locked": locked, "hold": hold, "release": release,
 		"scale": scale, "grant": grant, "private": private, "shows": shows, "uids": uids, "same-uids": sameUIDs,
-		"node": node, "agents": agents,
+		"node": node, "agents": agents, "bind": bind,
 	}
 }
 
@@ -68,6 +69,8 @@ var resources = map[string]schema.GroupVersionResource{
 	"rolebindings":        {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "rolebindings"},
 	"namespaces":          {Version: "v1", Resource: "namespaces"},
 	"claims":              {Version: "v1", Resource: "persistentvolumeclaims"},
+	"pods":                {Version: "v1", Resource: "pods"},
+	"statefulsets":        {Group: "apps", Version: "v1", Resource: "statefulsets"},
 	"daemonsets":          {Group: "apps", Version: "v1", Resource: "daemonsets"},
 	"deployments":         {Group: "apps", Version: "v1", Resource: "deployments"},
 	"clusterroles":        {Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"regexp"
+	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -25,7 +26,7 @@ func shows(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func uids(ts *testscript.TestScript, _ bool, args []string) {
-	data, err := json.MarshalIndent(identities(ts, args[1]), "", " ")
+	data, err := json.MarshalIndent(identities(ts, args[1], args[2:]), "", " ")
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o600))
 }
@@ -36,7 +37,7 @@ func sameUIDs(ts *testscript.TestScript, _ bool, args []string) {
 	if len(before) == 0 {
 		ts.Fatalf("nothing was there before")
 	}
-	now := identities(ts, args[1])
+	now := identities(ts, args[1], args[2:])
 	for object, uid := range before {
 		if now[object] != uid {
 			ts.Fatalf("%s was %s and is %q", object, uid, now[object])
@@ -44,13 +45,19 @@ func sameUIDs(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-func identities(ts *testscript.TestScript, namespace string) map[string]string {
+func identities(ts *testscript.TestScript, namespace string, of []string) map[string]string {
 	out := map[string]string{}
-	for _, resource := range []string{"configmaps", "services", "deployments"} {
+	if len(of) == 0 {
+		of = []string{"configmaps", "services", "deployments"}
+	}
+	for _, resource := range of {
+		resource, only, _ := strings.Cut(resource, "/")
 		list, err := client(ts, resource, namespace).List(context.Background(), metav1.ListOptions{})
 		ts.Check(err)
 		for _, item := range list.Items {
-			out[resource+"/"+item.GetName()] = string(item.GetUID())
+			if only == "" || only == item.GetName() {
+				out[resource+"/"+item.GetName()] = string(item.GetUID())
+			}
 		}
 	}
 	return out

@@ -158,7 +158,7 @@ func (p Previewer) tryUpdate(ctx context.Context, client dynamic.ResourceInterfa
 		change.Action, change.Conflicts = rollout.ChangeConflict, conflict.Fields
 		return change, nil
 	case err != nil:
-		return p.refusal(change, err)
+		return p.replacement(ctx, client, live, wanted, change, c, err)
 	case reflect.DeepEqual(cleaned(live).Object, cleaned(after).Object):
 		return nil, nil
 	}
@@ -299,10 +299,15 @@ func restarts(before, after *unstructured.Unstructured) int {
 	if !found || before.GetKind() == "Job" || !replacesPods(after) || reflect.DeepEqual(old, next) {
 		return 0
 	}
-	if replicas, ok, _ := unstructured.NestedInt64(before.Object, "spec", "replicas"); ok {
+	return podsOf(before)
+}
+
+// podsOf counts the pods that a workload should have.
+func podsOf(workload *unstructured.Unstructured) int {
+	if replicas, ok, _ := unstructured.NestedInt64(workload.Object, "spec", "replicas"); ok {
 		return int(replicas)
 	}
-	scheduled, _, _ := unstructured.NestedInt64(before.Object, "status", "desiredNumberScheduled")
+	scheduled, _, _ := unstructured.NestedInt64(workload.Object, "status", "desiredNumberScheduled")
 	return int(scheduled)
 }
 

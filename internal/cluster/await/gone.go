@@ -19,6 +19,7 @@ var finalizerOwners = []struct{ prefix, owner string }{
 	{"kai.scheduler/", "KAI's operator"},
 	{"kubernetes.io/pvc-protection", "Kubernetes, once no pod uses the claim"},
 	{"kubernetes.io/pv-protection", "Kubernetes, once no claim uses the volume"},
+	{"orphan", "Kubernetes, once what the object owns is let go"},
 	{"foregroundDeletion", "Kubernetes, once what the object owns is gone"},
 	{"customresourcecleanup.apiextensions.k8s.io", "Kubernetes, once all objects of the kind are gone"},
 	{"external-attacher/", "the storage driver"},
