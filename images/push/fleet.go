@@ -17,7 +17,9 @@ var keys = []struct{ chart, image, path string }{
 func fleetLines(to string, all []pushed) string {
 	digests := map[string]string{}
 	for _, each := range all {
-		digests[each.name] = each.digest
+		if each.key == "" { // a chart may have the name of its image
+			digests[each.name] = each.digest
+		}
 	}
 	var text strings.Builder
 	text.WriteString("spec:\n  values:\n")

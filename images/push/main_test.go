@@ -143,6 +143,7 @@ func TestTheLinesAreThoseOfAFleet(t *testing.T) {
 		all = append(all, pushed{name: key.image, digest: digest})
 	}
 	all = append(all, pushed{name: "dynamo-platform", reference: "oci://registry.example.com/team/charts/dynamo-platform:1.0.0", key: "platform"})
+	all = append(all, pushed{name: "dynamo-conversion", reference: "oci://registry.example.com/team/charts/dynamo-conversion:1.0.0", digest: "sha256:of-the-chart", key: "conversion"})
 	lines := fleetLines("registry.example.com/team", all)
 	text := "apiVersion: wheelhouse.dev/v1alpha1\nkind: Fleet\nmetadata: {name: f}\n" + lines + "  platforms: [{namespace: a}]\n"
 	f, err := fleet.Parse("f.yaml", []byte(text))
