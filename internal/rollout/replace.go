@@ -101,7 +101,7 @@ func (p *Plan) Replaced() []string {
 // names, KIND/NAME or KIND/NAMESPACE/NAME.
 func (p *Plan) Unagreed(references []string) (out []Change) {
 	for _, change := range p.replaced() {
-		if !slices.ContainsFunc(references, func(reference string) bool { return change.Named(reference) }) {
+		if !slices.ContainsFunc(references, change.Named) {
 			out = append(out, change)
 		}
 	}

@@ -178,12 +178,11 @@ func (k Keeper) TrustDefinition(ctx context.Context, crd *unstructured.Unstructu
 	if err != nil {
 		return k.session.Explain("read the certificate of "+crd.GetName(), err)
 	}
-	made, err := certs.Parse(secret.Data)
-	if err != nil {
-		return nil // the step that keeps it says so, and makes another
-	}
 	configuration := chart.Object{APIVersion: crd.GetAPIVersion(), Kind: crd.GetKind(), Name: crd.GetName()}
-	return k.trust(ctx, configuration, made.Bundle())
+	if made, err := certs.Parse(secret.Data); err == nil {
+		return k.trust(ctx, configuration, made.Bundle())
+	}
+	return nil // the step that keeps it says what is wrong with it, and makes another
 }
 
 // operation is one of a JSON patch.
