@@ -40,7 +40,6 @@ const (
 	Workloads    Fact = "workloads"
 	Services     Fact = "services"
 	Endpoints    Fact = "endpoints"
-	Quotas       Fact = "quotas"
 	Policies     Fact = "network policies"
 	Leases       Fact = "leases"
 	Releases     Fact = "records of Helm"
@@ -86,7 +85,6 @@ type Snapshot struct {
 	DaemonSets   []appsv1.DaemonSet
 	Services     []corev1.Service
 	Endpoints    []discoveryv1.EndpointSlice
-	Quotas       []corev1.ResourceQuota
 	Policies     []networkingv1.NetworkPolicy
 	// Leases are those of the namespaces and of nodes.
 	Leases   []coordinationv1.Lease

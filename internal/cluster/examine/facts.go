@@ -123,12 +123,6 @@ var ofNamespace = []namespaceFact{
 	{doctor.Endpoints, func(l *look, ctx context.Context, namespace string) error {
 		return l.endpoints(ctx, namespace, metav1.ListOptions{})
 	}},
-	{doctor.Quotas, func(l *look, ctx context.Context, namespace string) error {
-		return take(ctx, l, metav1.ListOptions{}, l.Kube.CoreV1().ResourceQuotas(namespace).List, func(p *corev1.ResourceQuotaList) int {
-			l.found.Quotas = append(l.found.Quotas, p.Items...)
-			return len(p.Items)
-		})
-	}},
 	{doctor.Policies, func(l *look, ctx context.Context, namespace string) error {
 		return take(ctx, l, metav1.ListOptions{}, l.Kube.NetworkingV1().NetworkPolicies(namespace).List, func(p *networkingv1.NetworkPolicyList) int {
 			l.found.Policies = append(l.found.Policies, p.Items...)
