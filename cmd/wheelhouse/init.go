@@ -35,7 +35,7 @@ editors complete its fields. A fleet file that is there is not touched.`,
 
 // writeFleet never overwrites: the file may hold somebody's work.
 func (a *app) writeFleet(dir string) error {
-	path := filepath.Join(dir, "fleet.yaml")
+	path := filepath.Join(dir, usualFile)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make %s: %w", dir, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -19,8 +20,8 @@ func (a *app) newMCP() *cobra.Command {
 		Use:   "mcp",
 		Short: "Answer questions about the fleet over the Model Context Protocol",
 		Long: `Serve the Model Context Protocol on the standard streams, so that an assistant can
-ask about this fleet and its cluster: validate, plan, status, history, images,
-explain, rules. No tool writes, to the cluster or to a file, and none reads
+ask about this fleet and its cluster: validate, plan, status, doctor, history,
+images, explain, rules. No tool writes, to the cluster or to a file, and none reads
 another fleet file, kubeconfig or context than this command was started with.`,
 		Example: `  wheelhouse mcp -f clusters/prod/fleet.yaml --context prod`,
 		Args:    cobra.NoArgs,
@@ -84,6 +85,8 @@ func answers(given []string) *mcp.Server {
 		func(in tenants) []string { return of("plan", in.Namespaces) })
 	ask(server, "status", "Releases, whether they are ready and as the file wants them, and graphs. Exit code 1: something is wrong.",
 		func(in tenants) []string { return of("status", in.Namespaces) })
+	ask(server, "doctor", "What is wrong with the fleet's platforms on the cluster, causes before what they explain. Exit code 1: something is.",
+		func(in tenants) []string { return ofCluster(of("doctor", in.Namespaces)) })
 	ask(server, "history", "The revisions of the fleet, and why some failed.",
 		func(in tenants) []string { return of("history", in.Namespaces) })
 	ask(server, "images", "The container images that the releases use.",
@@ -104,6 +107,16 @@ func answers(given []string) *mcp.Server {
 			return []string{"rules", "--", in.ID}
 		})
 	return server
+}
+
+// ofCluster are the arguments for a command that looks at the cluster, and reads no
+// values: it always gets the fleet file, since it could do without.
+func ofCluster(args []string) []string {
+	args = slices.DeleteFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "--set") })
+	if !slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "--filename=") }) {
+		args = append(args, "--filename="+usualFile)
+	}
+	return args
 }
 
 // ask adds a tool that runs a command of ours which only reads.

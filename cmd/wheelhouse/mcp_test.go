@@ -69,6 +69,7 @@ func TestAnAssistantAsks(t *testing.T) {
 		{"explain", map[string]any{"object": "--filename=/etc/passwd"}, "Error: ", true},
 		{"status", map[string]any{"namespaces": []string{"b"}}, "Error: ", true},
 		{"plan", nil, "Error: ", true}, // there is no cluster
+		{"doctor", nil, "Error: ", true},
 	} {
 		t.Run(tc.tool, func(t *testing.T) {
 			if text, failed := call(t, session, tc.tool, tc.arguments); !strings.Contains(text, tc.says) || failed != tc.failed || strings.Contains(text, "root:") {
@@ -113,7 +114,7 @@ func TestNoToolOfAnAssistantWrites(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reading := map[string]bool{"validate": true, "plan": true, "status": true, "history": true, "images": true, "explain": true, "rules": true}
+	reading := map[string]bool{"validate": true, "plan": true, "status": true, "doctor": true, "history": true, "images": true, "explain": true, "rules": true}
 	for _, tool := range tools.Tools {
 		if !reading[tool.Name] || tool.Annotations == nil || !tool.Annotations.ReadOnlyHint {
 			t.Errorf("tool %s: %+v", tool.Name, tool.Annotations)

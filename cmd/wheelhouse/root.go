@@ -91,9 +91,12 @@ func newRoot(in io.Reader, out, errOut io.Writer, options ...func(*app)) *cobra.
 	return root
 }
 
+// usualFile is the fleet file of commands that are given none.
+const usualFile = "fleet.yaml"
+
 // fleetFlags adds the flags of every command that reads a fleet.
 func (a *app) fleetFlags(c *cobra.Command) {
-	c.Flags().StringVarP(&a.file, "filename", "f", "fleet.yaml", "the fleet file, or - for the standard input")
+	c.Flags().StringVarP(&a.file, "filename", "f", usualFile, "the fleet file, or - for the standard input")
 	c.Flags().StringArrayVar(&a.set.Set, "set", nil, "set a value above all files: CHART.PATH=VALUE (repeatable)")
 	for name, flag := range map[string]*[]string{"set-string": &a.set.Texts, "set-json": &a.set.JSON, "set-file": &a.set.Files} {
 		c.Flags().StringArrayVar(flag, name, nil, "as --set, as Helm has it")
