@@ -59,7 +59,10 @@ func (a *app) doctor(ctx context.Context, namespaces []string, output string) er
 	if err != nil {
 		return err
 	}
+	progress := a.progress()
+	progress.Begin("reading the cluster")
 	snapshot, err := examiner.Look(ctx, request)
+	progress.Close()
 	if err != nil {
 		return err
 	}

@@ -107,7 +107,7 @@ func of(s *Snapshot, check string) (out []Finding) {
 // A check that cannot fail, or that always does, is a defect: each has an example
 // of both.
 func TestEachCheckFindsItsFaultAndNothingElse(t *testing.T) {
-	examples := examples()
+	examples := examples(t)
 	for _, c := range Checks() {
 		e, has := examples[c.ID]
 		if !has {
@@ -193,7 +193,7 @@ func TestCausesComeBeforeWhatTheyExplain(t *testing.T) {
 
 // What tenants write is shown, and steers nothing.
 func TestTextFromOutsideIsOneReadableLine(t *testing.T) {
-	s := read(t, strings.ReplaceAll(examples()["image-not-pulled"].bad, "unauthorized", `un\x1b[31mauthorized\n\u202ereversed`))
+	s := read(t, strings.ReplaceAll(examples(t)["image-not-pulled"].bad, "unauthorized", `un\x1b[31mauthorized\n\u202ereversed`))
 	for _, f := range all(Diagnose(s).Findings) {
 		if strings.ContainsAny(f.Seen+f.Says, "\x1b\n\u202e") {
 			t.Errorf("%q", f.Seen)
@@ -213,5 +213,24 @@ func TestNotBeingPermittedIsSaid(t *testing.T) {
 	s.Unread = append(s.Unread, Unread{Fact: Pods, Namespace: "team", Reason: "you may not"})
 	if d := Diagnose(s); d.Healthy() {
 		t.Errorf("%+v", d)
+	}
+}
+
+// Whoever may write into a namespace may have a pod say that DNS is broken: where it
+// has pods that are ready, that is the pod's word and no more.
+func TestAPodIsNotBelievedAboutTheDNSOfAll(t *testing.T) {
+	const (
+		service = `{apiVersion: v1, kind: Service, metadata: {name: kube-dns, namespace: kube-system}}`
+		answers = `{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: kube-dns-x, namespace: kube-system, labels: {kubernetes.io/service-name: kube-dns}},
+  addressType: IPv4, endpoints: [{addresses: [10.0.0.10], conditions: {ready: true}}]}`
+		pod = `{apiVersion: v1, kind: Pod, metadata: {name: liar, namespace: team},
+  status: {phase: Running, containerStatuses: [{name: main, state: {terminated: {exitCode: 1, message: "lookup nats on 10.0.0.10:53: server misbehaving"}}}]}}`
+	)
+	found := of(read(t, with(service, answers, pod)), "dns-broken")
+	if len(found) != 1 || !strings.Contains(found[0].Says, "pods say") {
+		t.Errorf("found %+v", found)
+	}
+	if found := of(read(t, with(service, pod)), "dns-broken"); len(found) != 1 || !strings.HasPrefix(found[0].Says, "the cluster's DNS does not answer") {
+		t.Errorf("without pods behind it: %+v", found)
 	}
 }

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"testing"
 	"time"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/certs"
@@ -97,7 +98,8 @@ func wants(s *Snapshot) {
 	s.Fleet = &Fleet{Releases: []fleet.Release{{Key: fleet.Key{Namespace: "team", Name: "dynamo-platform"}}}}
 }
 
-func examples() map[string]example {
+func examples(t *testing.T) map[string]example {
+	t.Helper()
 	cluster := check.Operator{Release: fleet.Key{Namespace: "system", Name: "a"}, Scope: fleet.ScopeCluster, Proven: true, Found: "ClusterRole a"}
 	restricted := check.Operator{Release: fleet.Key{Namespace: "team", Name: "b"}, Scope: fleet.ScopeNamespace, Serves: "team", Proven: true, Found: "Role team/b"}
 	elsewhere := check.Operator{Release: fleet.Key{Namespace: "other", Name: "c"}, Scope: fleet.ScopeNamespace, Serves: "other", Proven: true, Found: "Role other/c"}
@@ -194,8 +196,8 @@ func examples() map[string]example {
 		"workload-not-ready": {
 			bad: natsSet, good: operator, at: "StatefulSet team/nats", seen: "0 of 1 ready",
 		},
-		"certificate-expired": {bad: hookConfig, good: hookConfig, worse: serving(-400*24*time.Hour, false), better: serving(0, true), at: "Secret team/webhook-server-cert", seen: "tls.crt expired at"},
-		"certificate-wrong":   {bad: hookConfig, good: hookConfig, worse: serving(0, false), better: serving(0, true), at: "ValidatingWebhookConfiguration op-validating", seen: "does not vouch for tls.crt of Secret team/webhook-server-cert"},
+		"certificate-expired": {bad: hookConfig, good: hookConfig, worse: serving(t, -400*24*time.Hour, false), better: serving(t, 0, true), at: "Secret team/webhook-server-cert", seen: "tls.crt expired at"},
+		"certificate-wrong":   {bad: hookConfig, good: hookConfig, worse: serving(t, 0, false), better: serving(t, 0, true), at: "ValidatingWebhookConfiguration op-validating", seen: "does not vouch for tls.crt of Secret team/webhook-server-cert"},
 		"webhook-unanswered":  {bad: with(hookConfig, hookService), good: with(hookConfig, hookService, hookEndpoints), at: "Service team/op-webhook", seen: "no pod behind it is ready; writes of graphs are refused"},
 		"release-stuck":       {worse: record("pending-upgrade", time.Hour), better: record("pending-upgrade", time.Minute), at: "Release team/dynamo-platform", seen: "revision 3 is pending-upgrade since 2026-11-01 11:00:00"},
 		"release-failed":      {worse: record("failed", time.Hour), better: record("deployed", time.Hour), at: "Release team/dynamo-platform", seen: "revision 3"},
@@ -207,12 +209,13 @@ func examples() map[string]example {
 
 // serving has the webhooks serve a certificate that was issued at another time, and the
 // configuration trust it, or another.
-func serving(since time.Duration, trusted bool) func(*Snapshot) {
+func serving(t *testing.T, since time.Duration, trusted bool) func(*Snapshot) {
+	t.Helper()
 	return func(s *Snapshot) {
 		issue := func(since time.Duration) *certs.Material {
 			m, err := certs.Issue("op-webhook.team.svc", now.Add(since), 365*24*time.Hour, nil)
 			if err != nil {
-				panic(err)
+				t.Fatal(err)
 			}
 			return m
 		}

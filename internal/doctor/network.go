@@ -153,6 +153,10 @@ var dnsBroken = Check{
 			}
 		case len(broken) > 0:
 			f.Seen = fmt.Sprintf("%s says %q", broken[0], said)
+			if exists && s.knows(DNS, "") {
+				// Who may write into the namespace may have a pod say anything.
+				f.Says = "pods say that names are not answered, while the cluster's DNS has pods that are ready: look at a network policy, or at the pod itself"
+			}
 		default:
 			return nil
 		}
