@@ -40,18 +40,23 @@ func Ensure(ctx context.Context, binDir string, sources fs.FS, report *progress.
 		return "", err
 	}
 	dir := filepath.Join(binDir, digest)
+	return dir, once(dir, "the components", report, func() error { return buildInto(ctx, dir, sources, report) })
+}
+
+// once has a folder of programs built, unless it is complete. Of several drydocks one builds, and the others wait.
+func once(dir, what string, report *progress.Printer, build func() error) error {
 	if complete(dir) {
-		return dir, markUsed(dir)
+		return markUsed(dir)
 	}
-	release, err := state.Acquire(dir+".lock", func() { report.Step("waiting for another drydock that builds the components") })
+	release, err := state.Acquire(dir+".lock", func() { report.Step("waiting for another drydock that builds %s", what) })
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer release()
 	if complete(dir) {
-		return dir, nil
+		return nil
 	}
-	return dir, buildInto(ctx, dir, sources, report)
+	return build()
 }
 
 func complete(dir string) bool {

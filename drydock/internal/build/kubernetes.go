@@ -34,18 +34,7 @@ func CheckVersion(version string) error {
 // It builds that first where it is missing.
 func WithKubernetes(ctx context.Context, programs, version string, report *progress.Printer) (string, error) {
 	dir := programs + "-" + version
-	if complete(dir) {
-		return dir, markUsed(dir)
-	}
-	release, err := state.Acquire(dir+".lock", func() { report.Step("waiting for another drydock that builds Kubernetes %s", version) })
-	if err != nil {
-		return "", err
-	}
-	defer release()
-	if complete(dir) {
-		return dir, nil
-	}
-	return dir, buildKubernetes(ctx, dir, programs, version, report)
+	return dir, once(dir, "Kubernetes "+version, report, func() error { return buildKubernetes(ctx, dir, programs, version, report) })
 }
 
 func buildKubernetes(ctx context.Context, dir, programs, version string, report *progress.Printer) error {
