@@ -228,8 +228,8 @@ func (c *client) applyObject(ctx context.Context, object *resource.Info, wanted 
 }
 
 // beginCRD makes a new CRD whose objects a webhook converts, for now with the version
-// alone in which they are stored, and has it trust the webhook. So no version is ever
-// served that cannot be read.
+// alone in which they are stored, and has it trust the webhook, whose certificate is
+// made before. So a run that ends here leaves no version that cannot be read.
 func (c *client) beginCRD(ctx context.Context, object *resource.Info, wanted *unstructured.Unstructured) error {
 	if !apply.Withholds(wanted) {
 		return nil

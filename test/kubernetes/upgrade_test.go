@@ -65,6 +65,7 @@ func TestAClusterIsUpgradedUnderAFleet(t *testing.T) {
 	since := time.Now()
 	stop = l.startOperator()
 	l.settle()
+	time.Sleep(20 * time.Second) // what waits for something looks again every quarter of a minute
 	stop()
 	if wrote := l.wrote(since); len(wrote) > 0 {
 		t.Errorf("the operator wrote after the upgrade: %s", strings.Join(wrote, "; "))
