@@ -7,6 +7,9 @@ arguments: root, plural.
 {{- $definition := $root.Files.Get (printf "definitions/%s.yaml" (index . 1)) -}}
 {{- $version := $root.Files.Get (printf "versions/%s.v1beta1.yaml" (index . 1)) -}}
 {{- if and $version $root.Values.conversion.enabled -}}
+{{- if semverCompare "<1.30.0-0" $root.Capabilities.KubeVersion.Version -}}
+{{- fail (printf "conversion.enabled (spec.crds.conversion in a fleet) needs Kubernetes 1.30 or newer, the cluster has %s: its API server does not accept the rules of nvidia.com/v1beta1; leave it off, and write graphs in nvidia.com/v1alpha1" $root.Capabilities.KubeVersion.Version) -}}
+{{- end -}}
 {{- with include "dynamo-crds.annotations" $root -}}
 {{- $definition = replace "\n  annotations:\n" (printf "\n  annotations:\n    %s\n" (indent 4 . | trim)) $definition -}}
 {{- end -}}
