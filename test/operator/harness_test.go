@@ -291,19 +291,26 @@ func absent(t *testing.T, list client.ObjectList, namespace string) {
 func condition(t *testing.T, namespace, name string, check func(metav1.Condition) bool) metav1.Condition {
 	t.Helper()
 	var found metav1.Condition
-	cluster.Eventually(t, "the status of graph "+name, func() error {
-		dgd := &v1alpha1.DynamoGraphDeployment{}
-		get(t, namespace, name, dgd)
-		ready := meta.FindStatusCondition(dgd.Status.Conditions, v1alpha1.ConditionReady)
-		if ready == nil || ready.ObservedGeneration != dgd.Generation || dgd.Status.ObservedGeneration != dgd.Generation {
-			return fmt.Errorf("generation %d is not reported on: %+v", dgd.Generation, dgd.Status)
-		}
-		if found = *ready; !check(found) {
-			return fmt.Errorf("%s: %s", found.Reason, found.Message)
-		}
-		return nil
+	cluster.Eventually(t, "the status of graph "+name, func() (err error) {
+		found, err = reportedBy(t, namespace, name, check)
+		return err
 	})
 	return found
+}
+
+// reportedBy is a graph's Ready condition, and why it is not yet what is waited for.
+func reportedBy(t *testing.T, namespace, name string, check func(metav1.Condition) bool) (metav1.Condition, error) {
+	t.Helper()
+	dgd := &v1alpha1.DynamoGraphDeployment{}
+	get(t, namespace, name, dgd)
+	ready := meta.FindStatusCondition(dgd.Status.Conditions, v1alpha1.ConditionReady)
+	if ready == nil || ready.ObservedGeneration != dgd.Generation || dgd.Status.ObservedGeneration != dgd.Generation {
+		return metav1.Condition{}, fmt.Errorf("generation %d is not reported on: %+v", dgd.Generation, dgd.Status)
+	}
+	if !check(*ready) {
+		return *ready, fmt.Errorf("%s: %s", ready.Reason, ready.Message)
+	}
+	return *ready, nil
 }
 
 func isReady(c metav1.Condition) bool { return c.Status == metav1.ConditionTrue }
@@ -344,17 +351,26 @@ func podsOf(t *testing.T, namespace, selector string) []corev1.Pod {
 func kubelet(t *testing.T, namespace, component string, status corev1.PodStatus, stopped func() error) {
 	t.Helper()
 	cluster.Eventually(t, "pods of "+component, func() error {
-		for _, pod := range pods(t, namespace, component) {
-			if pod.Status.Phase == status.Phase && len(pod.Status.Conditions) == len(status.Conditions) {
-				continue
-			}
-			pod.Status = status
-			if err := adminClient(t).Status().Update(context.Background(), &pod); client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
-				return err
-			}
+		if err := setPods(t, namespace, component, status); err != nil {
+			return err
 		}
 		return stopped()
 	})
+}
+
+// setPods gives the pods that a component has now a status.
+func setPods(t *testing.T, namespace, component string, status corev1.PodStatus) error {
+	t.Helper()
+	for _, pod := range pods(t, namespace, component) {
+		if pod.Status.Phase == status.Phase && len(pod.Status.Conditions) == len(status.Conditions) {
+			continue
+		}
+		pod.Status = status
+		if err := adminClient(t).Status().Update(context.Background(), &pod); client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 var running = corev1.PodStatus{
@@ -381,7 +397,18 @@ func allRun(t *testing.T, namespace, graph string, components ...string) {
 			return nil
 		})
 	}
-	if graph != "" {
-		condition(t, namespace, graph, isReady)
+	if graph == "" {
+		return
 	}
+	// A component that was available may not have been told yet of the graph's
+	// latest change: its pods to come are made ready, too.
+	cluster.Eventually(t, "graph "+graph+" is ready", func() error {
+		for _, component := range components {
+			if err := setPods(t, namespace, component, running); err != nil {
+				return err
+			}
+		}
+		_, err := reportedBy(t, namespace, graph, isReady)
+		return err
+	})
 }

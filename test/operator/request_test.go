@@ -175,7 +175,7 @@ func TestARequestBecomesAGraph(t *testing.T) {
 		t.Errorf("%+v", r.Status.Deployment)
 	}
 	change(t, graph, func(g *v1alpha1.DynamoGraphDeployment) { g.Spec.Services["Frontend"].Replicas = ptr.To[int32](2) })
-	requestIs(t, ns, v1alpha1.RequestStateDeploying, v1alpha1.ConditionDeploymentReady, "DeploymentDegraded", "chat")
+	requestIs(t, ns, v1alpha1.RequestStateDeploying, v1alpha1.ConditionDeploymentReady, "DeploymentDegraded", "chat is not ready: Frontend: ")
 	allRun(t, ns, "chat", "chat-frontend")
 	requestIs(t, ns, v1alpha1.RequestStateReady, v1alpha1.ConditionDeploymentReady, "DeploymentReady", "chat")
 

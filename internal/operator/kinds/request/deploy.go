@@ -249,11 +249,17 @@ func (l *life) observe(ctx context.Context) error {
 	return nil
 }
 
-// follow believes a graph only about its present spec.
+// follow believes a graph only about its present spec: what is known of an earlier
+// one stays until the graph's report on this one wakes the request.
 func (l *life) follow(graph *v1alpha1.DynamoGraphDeployment) {
 	status := &l.request.Status
+	before := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionDeploymentReady)
+	current := graph.Status.ObservedGeneration == graph.Generation
+	if !current && before != nil {
+		return
+	}
 	status.Deployment.State = string(graph.Status.State)
-	if graph.Status.State == v1alpha1.GraphStateSuccessful && graph.Status.ObservedGeneration == graph.Generation {
+	if current && graph.Status.State == v1alpha1.GraphStateSuccessful {
 		status.State = v1alpha1.RequestStateReady
 		if l.note(v1alpha1.ConditionDeploymentReady, true, "DeploymentReady", "Graph "+graph.Name+" is ready") {
 			l.tell("DeploymentReady", "Graph "+graph.Name+" is ready")
@@ -265,7 +271,7 @@ func (l *life) follow(graph *v1alpha1.DynamoGraphDeployment) {
 		message += ": " + ready.Message
 	}
 	reason := "DeploymentCreated"
-	if before := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionDeploymentReady); before != nil && (before.Status == metav1.ConditionTrue || before.Reason == "DeploymentDegraded") {
+	if before != nil && (before.Status == metav1.ConditionTrue || before.Reason == "DeploymentDegraded") {
 		reason = "DeploymentDegraded"
 	}
 	status.State = v1alpha1.RequestStateDeploying
