@@ -11,6 +11,8 @@ import (
 	"os/signal"
 	"syscall"
 
+	"k8s.io/klog/v2"
+
 	_ "github.com/wheelhouse-dev/wheelhouse/internal/garbage" // first of all
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
@@ -20,6 +22,9 @@ func main() {
 }
 
 func run() int {
+	// What the client library logs is in the errors that it returns, too.
+	klog.LogToStderr(false)
+	klog.SetOutput(io.Discard)
 	ctx, stop := context.WithCancelCause(context.Background())
 	defer stop(nil)
 	signals := make(chan os.Signal, 1)

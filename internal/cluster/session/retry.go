@@ -52,6 +52,8 @@ type retries struct {
 	answered atomic.Bool
 	// well is when the server last did what it was asked to, in Unix nanoseconds.
 	well atomic.Int64
+	// silent are the paths of versions that others serve and did not answer for.
+	silent sync.Map
 
 	mutex  sync.Mutex
 	broken chan struct{}
@@ -201,7 +203,7 @@ func (r *retries) judge(t *try, response *http.Response, err error) (pause time.
 	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		t.doubt = true
 		r.say(t, "the API server answers with errors ("+response.Status+"); trying again")
-		if !t.repeatable() || t.count >= errorAttempts && t.others(response, r.well.Load()) {
+		if !t.repeatable() || r.others(t, response) {
 			return 0, false
 		}
 		return max(min(retryAfter(response), longestPause), t.backoff()), r.persists(t, Patience, "answers with errors ("+response.Status+")")
@@ -211,12 +213,21 @@ func (r *retries) judge(t *try, response *http.Response, err error) (pause time.
 	}
 }
 
-// others tells errors that are not the API server's own: those of webhooks, and of
-// the servers behind it that serve some of the kinds, while it does what others
-// ask.
-func (t *try) others(response *http.Response, well int64) bool {
-	if strings.HasPrefix(t.request.URL.Path, "/apis/") && strings.Count(t.request.URL.Path, "/") == 3 && well > t.began.UnixNano() {
+// others tells errors, once they have lasted, that are not the API server's own: those
+// of webhooks, and of the servers behind it that serve some of the kinds, while it does
+// what others ask.
+func (r *retries) others(t *try, response *http.Response) bool {
+	path := t.request.URL.Path
+	if strings.HasPrefix(path, "/apis/") && strings.Count(path, "/") == 3 { // what one version of a group serves
+		_, known := r.silent.Load(path)
+		if !known && (t.count < errorAttempts || r.well.Load() <= t.began.UnixNano() && !r.answers(t.request)) {
+			return false
+		}
+		r.silent.Store(path, true)
 		return true
+	}
+	if t.count < errorAttempts {
+		return false
 	}
 	data, err := io.ReadAll(response.Body)
 	if err != nil {
@@ -224,6 +235,18 @@ func (t *try) others(response *http.Response, well int64) bool {
 	}
 	response.Body = io.NopCloser(bytes.NewReader(data))
 	return bytes.Contains(data, []byte("webhook"))
+}
+
+// answers asks the API server for what nobody else answers.
+func (r *retries) answers(beside *http.Request) bool {
+	request := beside.Clone(beside.Context())
+	request.URL.Path, request.URL.RawQuery = "/version", ""
+	response, err := r.next.RoundTrip(request)
+	if err != nil {
+		return false
+	}
+	defer response.Body.Close()
+	return response.StatusCode == http.StatusOK
 }
 
 // judgeError judges a request that got no answer.

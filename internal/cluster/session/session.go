@@ -17,7 +17,6 @@ import (
 	"helm.sh/helm/v4/pkg/action"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
@@ -266,15 +265,15 @@ func (s *Session) VersionOf(apiVersion, kind string) (string, error) {
 	return m.GroupVersionKind.GroupVersion().String(), nil
 }
 
-// answers reports an API version that is registered and does not answer. Of one
-// that does not, discovery lists the group alone.
+// answers reports an API version that is registered and does not answer. Of one that
+// does not, discovery lists the group alone, and before Kubernetes 1.30 the version too.
 func (s *Session) answers(gv schema.GroupVersion) error {
 	groups, err := s.Discovery.ServerGroups()
 	if err != nil {
 		return s.Explain("list the cluster's APIs", err)
 	}
 	for _, group := range groups.Groups {
-		if group.Name == gv.Group && !slices.ContainsFunc(group.Versions, func(v metav1.GroupVersionForDiscovery) bool { return v.Version == gv.Version }) {
+		if group.Name == gv.Group {
 			_, err = s.Discovery.ServerResourcesForGroupVersion(gv.String())
 		}
 	}

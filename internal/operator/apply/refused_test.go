@@ -27,6 +27,7 @@ func TestRefused(t *testing.T) {
 		"denied without a reason":  {status(http.StatusBadRequest, "", denial), true},
 		"a right that is missing":  {apierrors.NewForbidden(sets, "b", errors.New("cannot patch")), false},
 		"a quota that is used up":  {apierrors.NewForbidden(sets, "b", errors.New("exceeded quota")), false},
+		"a field that it has not":  {status(http.StatusInternalServerError, "", `failed to create typed patch object (a/b; apps/v1, Kind=Deployment): .spec.template.spec.x: field not declared in schema`), true},
 		"a webhook that is absent": {status(http.StatusInternalServerError, metav1.StatusReasonInternalError, `failed calling webhook "x.example.com"`), false},
 		"words of somebody else":   {errors.New(denial), false},
 	} {

@@ -99,6 +99,10 @@ type Visit struct {
 // LookAgain asks for another look after a while, for what nothing wakes up.
 func (v *Visit) LookAgain(after time.Duration) { v.again = after }
 
+// AfterRefusal is when to look again at what the API server refused: the policy or the
+// Kubernetes that did may be another one by then, and nothing tells.
+const AfterRefusal = 10 * time.Minute
+
 // WriteNow has the status written at once, for what a further look would not
 // find again.
 func (v *Visit) WriteNow() { v.urgent = true }

@@ -152,9 +152,10 @@ func TestWhoeverMovesTheServerMovesItsPort(t *testing.T) {
 func TestWhatTheServerRefusesIsSaidInTheAuthorsWords(t *testing.T) {
 	objects := renderService(t, "services: {S: {componentType: worker, extraPodSpec: {containers: [{name: side, image: a}]}}}")
 	for said, want := range map[string]string{
-		`apply Deployment ns/g-s: Deployment.apps "g-s" is invalid: spec.template.spec.containers[1].env[0].name: Invalid value: "="`:            `extraPodSpec.mainContainer.env[0].name: Invalid value: "="`,
-		`Deployment.apps "g-s" is invalid: [spec.template.spec.containers[0].image: Required value, spec.template.spec.hostname: Invalid value]`: `[extraPodSpec.containers[0].image: Required value, extraPodSpec.hostname: Invalid value]`,
-		`Deployment.apps "g-s" is invalid: spec.template.metadata.annotations: Invalid value`:                                                    `extraPodMetadata.annotations: Invalid value`,
+		`apply Deployment ns/g-s: Deployment.apps "g-s" is invalid: spec.template.spec.containers[1].env[0].name: Invalid value: "="`:                                                   `extraPodSpec.mainContainer.env[0].name: Invalid value: "="`,
+		`Deployment.apps "g-s" is invalid: [spec.template.spec.containers[0].image: Required value, spec.template.spec.hostname: Invalid value]`:                                        `[extraPodSpec.containers[0].image: Required value, extraPodSpec.hostname: Invalid value]`,
+		`Deployment.apps "g-s" is invalid: spec.template.metadata.annotations: Invalid value`:                                                                                           `extraPodMetadata.annotations: Invalid value`,
+		`apply Deployment ns/g-s: failed to create typed patch object (ns/g-s; apps/v1, Kind=Deployment): .spec.template.spec.resourceClaims[name="a"].x: field not declared in schema`: `extraPodSpec.resourceClaims[name="a"].x: this version of Kubernetes has no such field`,
 	} {
 		if got := objects.AuthorsWords(errors.New(said)); got != want {
 			t.Errorf("got %s, want %s", got, want)

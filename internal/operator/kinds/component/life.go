@@ -76,6 +76,7 @@ func (l *life) run(ctx context.Context) error {
 	}
 	err = l.Apply.Sync(ctx, l.dcd, wanted, replaceable(l.Cluster)...)
 	if apply.Refused(err) {
+		l.LookAgain(lifecycle.AfterRefusal)
 		return lifecycle.Refuse(v1alpha1.ReasonValidationFailed, objects.AuthorsWords(err))
 	}
 	return err

@@ -129,6 +129,7 @@ func (l *life) run(ctx context.Context) error {
 	}
 	err = l.Apply.Sync(ctx, l.dgd, l.runs, kinds...)
 	if apply.Refused(err) {
+		l.LookAgain(lifecycle.AfterRefusal)
 		return lifecycle.Refuse(v1alpha1.ReasonValidationFailed, err.Error())
 	}
 	if err == nil && l.Cluster.Grove {
