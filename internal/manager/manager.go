@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/user"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
@@ -75,9 +76,19 @@ func (m *Manager) Live(ctx context.Context, object chart.Object, key fleet.Key) 
 	return m.cluster.Live(ctx, object, key)
 }
 
-// Status compares the cluster with the fleet, without any write.
+// Status compares the cluster with the fleet, without any write. Whoever may not read
+// all that the fleet wants is told what the records say.
 func (m *Manager) Status(ctx context.Context) (*rollout.Status, error) {
-	return rollout.ReadStatus(ctx, m.Identity, m.desired, m.store, m.cluster)
+	status, err := rollout.ReadStatus(ctx, m.Identity, m.desired, m.store, m.cluster)
+	if !apierrors.IsForbidden(err) || m.desired == nil {
+		return status, err
+	}
+	status, failed := rollout.ReadStatus(ctx, m.Identity, nil, m.store, m.cluster)
+	if failed != nil {
+		return nil, err
+	}
+	status.FileUnread, status.Unread = false, err.Error()
+	return status, nil
 }
 
 // History lists the revisions of the set, oldest first.

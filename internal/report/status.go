@@ -84,7 +84,7 @@ func statusVerdict(s *rollout.Status) string {
 	add(differing, "is not as the file wants it", "are not as the file wants them")
 	if n := len(s.Releases) - missing - waiting - differing; len(parts) == 0 && n > 0 {
 		parts = append(parts, "all is ready")
-		if !s.FileUnread {
+		if s.Compared() {
 			parts[0] += " and as the file wants it"
 		}
 	}
@@ -94,6 +94,9 @@ func statusVerdict(s *rollout.Status) string {
 	text := fmt.Sprintf("Fleet %s on %s: %s.", s.Fleet, s.Cluster, strings.Join(parts, ", "))
 	if s.FileUnread {
 		text += " The fleet file has problems, so nothing is said of what it wants."
+	}
+	if s.Unread != "" {
+		text += " Nothing is said of what the file wants: " + s.Unread + "."
 	}
 	return text
 }
@@ -205,7 +208,7 @@ func readyCell(r rollout.ReleaseStatus) string {
 
 func fileCell(s *rollout.Status, r rollout.ReleaseStatus) string {
 	switch {
-	case s.FileUnread:
+	case !s.Compared():
 		return "-"
 	case r.Differs != "":
 		return "differs"

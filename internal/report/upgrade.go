@@ -37,9 +37,27 @@ func kindLines(w io.Writer, step rollout.Step) {
 	for _, definition := range step.Definitions {
 		definitionLines(w, definition)
 	}
+	if len(step.Concerns) > 0 {
+		fmt.Fprintln(w, "    concerns the objects of", concerns(step.Concerns))
+	}
 	if step.Downgrade != "" {
 		fmt.Fprintln(w, "    downgrade:", step.Downgrade)
 	}
+}
+
+// shownFleets is how many fleets a line names; JSON has all.
+const shownFleets = 10
+
+// concerns names fleets, and where each has its releases.
+func concerns(fleets []rollout.OtherFleet) string {
+	var names []string
+	for _, f := range fleets[:min(len(fleets), shownFleets)] {
+		names = append(names, fmt.Sprintf("%s (in %s)", f.Name, strings.Join(f.Namespaces, " and ")))
+	}
+	if more := len(fleets) - shownFleets; more > 0 {
+		names = append(names, count(more, "more fleet"))
+	}
+	return count(len(fleets), "other fleet") + ": " + strings.Join(names, ", ")
 }
 
 // effect sums up what costs something: objects that go, pods that restart.

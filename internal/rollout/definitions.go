@@ -87,6 +87,27 @@ func definitions(ctx context.Context, cluster Definitions, changes []Change, wan
 	return ReviewDefinitions(ctx, cluster, pick(wanted, false), pick(gone, true))
 }
 
+// OtherFleet is a fleet beside this one, and where its releases are, as they say
+// themselves.
+type OtherFleet struct {
+	Name       string   `json:"name"`
+	Namespaces []string `json:"namespaces"`
+}
+
+// otherFleets groups releases, which are sorted by fleet and namespace.
+func otherFleets(releases []Record) (out []OtherFleet) {
+	for _, r := range releases {
+		if len(out) == 0 || out[len(out)-1].Name != r.Fleet {
+			out = append(out, OtherFleet{Name: r.Fleet})
+		}
+		last := &out[len(out)-1]
+		if !slices.Contains(last.Namespaces, r.Namespace) {
+			last.Namespaces = append(last.Namespaces, r.Namespace)
+		}
+	}
+	return out
+}
+
 // downgrade says that definitions would go back to an older chart that knows
 // less; empty if they do not.
 func downgrade(stored *Stored, target Target, reports []*crdsafety.Report) string {

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/check/crdsafety"
+	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
 
 func TestWhatCRDChangesForbid(t *testing.T) {
@@ -89,5 +90,22 @@ func TestCRDsGoBackInTheRightOrder(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", class, diff)
 		}
+	}
+}
+
+func TestOtherFleetsAreNamedOnceWithTheirNamespaces(t *testing.T) {
+	release := func(fleetName, namespace, name string) Record {
+		return Record{Key: fleet.Key{Namespace: namespace, Name: name}, Fleet: fleetName, Status: HelmDeployed}
+	}
+	records := map[fleet.Key]Record{}
+	for _, r := range []Record{
+		release("b", "b-2", "dynamo-platform"), release("b", "b-1", "dynamo-platform"), release("b", "b-1", "chrek"),
+		release("a", "a", "dynamo-platform"), release("own", "own", "dynamo-platform"), release("", "stranger", "x"),
+	} {
+		records[r.Key] = r
+	}
+	want := []OtherFleet{{Name: "a", Namespaces: []string{"a"}}, {Name: "b", Namespaces: []string{"b-1", "b-2"}}}
+	if diff := cmp.Diff(want, otherFleets(ofOthers("own", records))); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }

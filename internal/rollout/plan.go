@@ -76,6 +76,7 @@ func NewPlan(d *Desired, s *Snapshot) (*Plan, error) {
 		release.Left = s.left(target.Release)
 		gate := gateOn(gateID(target.Key), target, release.ID)
 		if target.Chart == fleet.ChartCRDs {
+			release.others = otherFleets(ofOthers(d.Set.Name, s.Records))
 			crdGates = append(crdGates, gate.ID)
 		} else {
 			release.Needs = append(release.Needs, crdGates...)

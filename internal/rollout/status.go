@@ -21,9 +21,12 @@ type Status struct {
 	Cluster string `json:"cluster"`
 	// FileUnread says that the fleet file cannot be read as a whole, so that
 	// nothing is said of what it wants.
-	FileUnread bool            `json:"fileUnread,omitempty"`
-	Releases   []ReleaseStatus `json:"releases"`
-	Graphs     []Graph         `json:"graphs"`
+	FileUnread bool `json:"fileUnread,omitempty"`
+	// Unread says what of the cluster the user may not read, so that nothing is said
+	// of what the file wants.
+	Unread   string          `json:"unread,omitempty"`
+	Releases []ReleaseStatus `json:"releases"`
+	Graphs   []Graph         `json:"graphs"`
 	// Orphans are releases of this fleet that the file no longer names.
 	Orphans []Record `json:"orphans,omitempty"`
 	// Unproven are releases that say so, and that the journal does not know.
@@ -55,11 +58,14 @@ type ReleaseStatus struct {
 // StatusMissing is the status of a release that is not installed.
 const StatusMissing HelmStatus = "missing"
 
+// Compared reports whether the cluster was held against the file.
+func (s *Status) Compared() bool { return !s.FileUnread && s.Unread == "" }
+
 // Healthy reports whether everything that the manager answers for is so: each
 // release is installed, as wanted, and ready. Graphs are their owners': one of
 // them that is not ready does not make a platform unhealthy.
 func (s *Status) Healthy() bool {
-	return !s.FileUnread && !slices.ContainsFunc(s.Releases, func(r ReleaseStatus) bool { return !r.Healthy() })
+	return s.Compared() && !slices.ContainsFunc(s.Releases, func(r ReleaseStatus) bool { return !r.Healthy() })
 }
 
 // Healthy reports whether the release is installed, as wanted, and ready.

@@ -76,6 +76,8 @@ type Step struct {
 	// Definitions says what the step does to live objects by changing their
 	// CRDs, after Preview.
 	Definitions []*crdsafety.Report `json:"definitions,omitempty"`
+	// Concerns lists the other fleets whose objects are of these CRDs' kinds.
+	Concerns []OtherFleet `json:"concerns,omitempty"`
 	// Downgrade says that CRDs would go back to an older chart that knows less.
 	Downgrade string `json:"downgrade,omitempty"`
 	// Defaults lists what an upgrade changes in the chart's defaults.
@@ -90,6 +92,8 @@ type Step struct {
 	RecordSize *RecordSize `json:"recordSize,omitempty"`
 
 	target Target
+	// others are the fleets that a change of CRDs would concern.
+	others []OtherFleet
 	last   Record
 	// gone are the objects that the release had and no longer has.
 	gone []chart.Object

@@ -84,6 +84,9 @@ func (releaseKind) preview(ctx context.Context, step *Step, p *previewing) error
 	if step.Definitions, err = definitions(ctx, p.cluster, changes, wanted, step.gone); err != nil {
 		return fmt.Errorf("release %s: %w", step.Key, err)
 	}
+	if len(step.Definitions) > 0 {
+		step.Concerns = step.others
+	}
 	if step.Action == ActionUpgrade {
 		step.Values = step.target.shownChanges(stored)
 	}

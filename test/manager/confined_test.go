@@ -3,8 +3,11 @@ package manager
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/wheelhouse-dev/wheelhouse/charts"
 	"github.com/wheelhouse-dev/wheelhouse/test/cluster"
 )
 
@@ -53,6 +57,9 @@ func TestATeamKeepsToItsNamespace(t *testing.T) {
 	if out, err := wheelhouse(t, c, "status", "-f", definitions); err != nil || !strings.Contains(oneLine(out), "team team dynamo-platform dynamo-platform-") {
 		t.Errorf("the administrator's status does not list the team's release: %v\n%s", err, out)
 	}
+	if out, _ := wheelhouse(t, c, "plan", "-f", changedDefinitions(t)); !strings.Contains(oneLine(out), "concerns the objects of 1 other fleet: team (in team)") {
+		t.Errorf("an upgrade of the CRDs does not say whose objects it concerns:\n%s", out)
+	}
 	for _, role := range []string{"edit", "view"} {
 		team.runs(role, fleet, 0, "is valid", "validate")
 		for _, args := range [][]string{
@@ -66,7 +73,7 @@ func TestATeamKeepsToItsNamespace(t *testing.T) {
 	}
 	team.runs("edit", fleet, 0, "rollback to 1", "history")
 	team.runs("view", fleet, 1, "ask an administrator for this permission", "history")
-	team.runs("edit", fleet, 1, "ask an administrator for this permission", "status")
+	team.runs("edit", fleet, 1, "Nothing is said of what the file wants: cannot read", "status")
 	team.runs("view", fleet, 1, "ask for list on secrets", "status")
 	team.runs("admin", fleet, 0, "Done. Nothing was kept", "destroy", "--yes")
 
@@ -81,6 +88,29 @@ func TestATeamKeepsToItsNamespace(t *testing.T) {
 		team.helm(command...)
 	}
 	team.audits()
+}
+
+// changedDefinitions is the fleet of the CRDs, one of which reads differently.
+func changedDefinitions(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	chart, err := fs.Sub(charts.FS(), "crds")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(dir, chart); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "definitions", "dynamographdeployments.yaml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.Replace(string(text), "description: Spec is the desired", "description: Spec is now the desired", 1)
+	if err := os.WriteFile(file, []byte(changed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return writeFleet(t, "metadata: {name: central}\nspec: {charts: {crds: "+dir+"}, platforms: []}\n")
 }
 
 // team are users with a role each in one namespace.
