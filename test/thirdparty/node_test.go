@@ -37,6 +37,7 @@ func TestNode(t *testing.T) {
 		{"the platform is applied", site.apply},
 		{"pods register and talk", site.talk},
 		{"messages and keys survive a restart", site.restart},
+		{"volumes grow under servers that go on", site.grow},
 		{"the platform is removed", site.destroy},
 		{"stock Helm installs the package with fixtures", site.stockHelm},
 		{"stock Helm keeps a restricted set", func(t *testing.T) { site.lifecycle(t, "namespace") }},
@@ -176,6 +177,38 @@ func (s *site) restart(t *testing.T) {
 	s.ask(t, "second")
 	if s.last[0] <= before[0] || s.last[1] <= before[1] {
 		t.Errorf("message and revision were %v, after the restart they are %v", before, s.last)
+	}
+}
+
+// grow makes the volumes of both servers bigger: their StatefulSets are replaced, and
+// their pods, and what they know, stay.
+func (s *site) grow(t *testing.T) {
+	bigger := []string{"-f", s.fleet, "--set", "platform.nats.config.jetstream.fileStore.pvc.size=12Gi", "--set", "platform.etcd.persistence.size=3Gi"}
+	out, err := command(append([]string{"wheelhouse", "plan"}, bigger...)...)
+	if err == nil || !strings.Contains(out, "storage class standard does not allow expansion") {
+		t.Errorf("the plan does not say that the class keeps volumes as they are: %v\n%s", err, out)
+	}
+	run(t, "kubectl", "patch", "storageclass", "standard", "-p", `{"allowVolumeExpansion": true}`)
+	pods := func() string {
+		return run(t, "kubectl", "get", "pods", "-n", namespace, "dynamo-platform-nats-0", "dynamo-platform-etcd-0", "-o",
+			`jsonpath={range .items[*]}{.metadata.uid} {.status.containerStatuses[*].restartCount} {.status.containerStatuses[*].containerID}{"\n"}{end}`)
+	}
+	before, last := pods(), s.last
+	run(t, append([]string{"wheelhouse", "apply", "--yes", "--recreate", "StatefulSet/dynamo-platform-nats", "--recreate", "StatefulSet/dynamo-platform-etcd"}, bigger...)...)
+	if after := pods(); after != before {
+		t.Errorf("pods were\n%sand are\n%s", before, after)
+	}
+	sizes := run(t, "kubectl", "get", "pvc", "-n", namespace, "-o", `jsonpath={range .items[*]}{.metadata.name} {.spec.resources.requests.storage}{"\n"}{end}`)
+	for _, want := range []string{"dynamo-platform-nats-js-dynamo-platform-nats-0 12Gi\n", "data-dynamo-platform-etcd-0 3Gi\n"} {
+		if !strings.Contains(sizes, want) {
+			t.Errorf("%q is missing from the claims:\n%s", want, sizes)
+		}
+	}
+	if s.ask(t, "grown"); s.last[0] <= last[0] || s.last[1] <= last[1] {
+		t.Errorf("message and revision were %v, and are %v after the volumes grew", last, s.last)
+	}
+	if out := run(t, append([]string{"wheelhouse", "plan", "--drift"}, bigger...)...); !strings.Contains(out, "No changes") {
+		t.Errorf("a second plan is not empty:\n%s", out)
 	}
 }
 
