@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/check"
+	"github.com/wheelhouse-dev/wheelhouse/internal/manager"
 	"github.com/wheelhouse-dev/wheelhouse/internal/report"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
@@ -84,7 +85,7 @@ func (a *app) status(ctx context.Context, flags statusFlags) error {
 	var status *rollout.Status
 	if flags.watch {
 		status, err = a.watch(ctx, look, flags.output == "json")
-	} else if status, err = look(); err == nil {
+	} else if status, err = a.lookOnce(m, look); err == nil {
 		err = a.printStatus(status, flags.output)
 	}
 	if err == nil && flags.page != "" {
@@ -96,6 +97,15 @@ func (a *app) status(ctx context.Context, flags statusFlags) error {
 		return quietError(1)
 	}
 	return err
+}
+
+// lookOnce shows that it goes on, and what the cluster's trouble is, if it takes a while.
+func (a *app) lookOnce(m *manager.Manager, look func() (*rollout.Status, error)) (*rollout.Status, error) {
+	progress := a.progress()
+	defer progress.Close()
+	progress.Begin("reading the cluster")
+	m.Say = func(message string) { progress.Say("%s", message) }
+	return look()
 }
 
 // says is what reading the file told.
