@@ -24,6 +24,8 @@ type applyFlags struct {
 	yes     bool
 	// recreate consents to replacing what cannot change in place.
 	recreate []string
+	// moves consents to writing all objects of these CRDs once more.
+	moves []string
 	// adopt consents to taking over what exists without this fleet.
 	adopt bool
 	// plan is a saved plan to execute; saved is what it says.
@@ -77,10 +79,11 @@ What is up to date is left alone; what is half-done or damaged is repaired.`,
 	flags.add(c)
 	c.Flags().BoolVar(&flags.AcceptBreakage, "accept-crd-breakage", false, "change CRDs although that breaks live objects")
 	c.Flags().StringVar(&flags.onFailure, "on-failure", onFailureKeep, "what becomes of what this apply changed if a step fails: keep, or rollback (take it back, in reverse)")
-	c.Flags().StringArrayVar(&flags.recreate, "recreate", nil, "replace an object whose change cannot be made in place: KIND/NAME (repeatable)")
+	c.Flags().StringArrayVar(&flags.recreate, "recreate", nil, "replace `KIND/NAME`, which cannot change in place (repeatable)")
+	c.Flags().StringArrayVar(&flags.moves, "migrate-storage", nil, "write the objects of a `CRD` once more, so that a version may end")
 	c.Flags().BoolVar(&flags.adopt, "adopt", false, "take over releases and objects of others, as they are")
 	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do not ask before objects are deleted or values lose their effect")
-	for _, decided := range []string{"take-field", "force-conflicts", "accept-crd-breakage", "adopt", "recreate", "yes", "no-wait", "prune", "wave", "drift", "namespace", "keep-going"} {
+	for _, decided := range []string{"take-field", "force-conflicts", "accept-crd-breakage", "adopt", "recreate", "migrate-storage", "yes", "no-wait", "prune", "wave", "drift", "namespace", "keep-going"} {
 		c.MarkFlagsMutuallyExclusive("plan", decided)
 	}
 	return c

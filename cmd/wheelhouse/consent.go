@@ -44,6 +44,12 @@ func questions(plan *rollout.Plan, flags applyFlags) []question {
 	if replaced := plan.Unagreed(flags.recreate); len(replaced) > 0 {
 		out = append(out, question{about: fmt.Sprintf("%d objects that cannot change in place are replaced", len(replaced)), flag: recreating(replaced)})
 	}
+	if crds, objects := plan.Unmoved(flags.moves); len(crds) > 0 {
+		out = append(out, question{
+			about: fmt.Sprintf("%d objects of %s are written once more, so that versions of it may end", objects, strings.Join(crds, ", ")),
+			flag:  "--migrate-storage " + strings.Join(crds, " --migrate-storage "),
+		})
+	}
 	if n := len(plan.Adoptions()); n > 0 {
 		out = append(out, question{about: fmt.Sprintf("%d releases or objects that exist already are taken over", n), flag: "--adopt", given: flags.adopt})
 	}

@@ -45,7 +45,7 @@ func (m *Manager) Plan(ctx context.Context, options rollout.PreviewOptions) (*ro
 	switch {
 	case options.Undo:
 		err = plan.PermitUndo(ctx, m.Identity, m.cluster, !options.NoWait)
-	case plan.Deletions() > 0 || len(plan.Replaced()) > 0:
+	case plan.Deletions() > 0 || len(plan.Replaced()) > 0 || len(plan.Moves()) > 0:
 		err = plan.Permit(ctx, m.Identity, m.cluster, !options.NoWait)
 	}
 	if err != nil {

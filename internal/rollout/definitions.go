@@ -24,6 +24,10 @@ type Definitions interface {
 // the cluster, and what the deletion of the gone ones does. CRDs that do not
 // exist yet are left out. The order of the answer is that of the arguments.
 func ReviewDefinitions(ctx context.Context, cluster Definitions, wanted, gone []chart.Object) ([]*crdsafety.Report, error) {
+	return reviewEach(ctx, cluster, wanted, gone, crdsafety.Review)
+}
+
+func reviewEach(ctx context.Context, cluster Definitions, wanted, gone []chart.Object, how reviewing) ([]*crdsafety.Report, error) {
 	reports := make([]*crdsafety.Report, len(wanted)+len(gone))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(inMemory)
@@ -33,13 +37,13 @@ func ReviewDefinitions(ctx context.Context, cluster Definitions, wanted, gone []
 			if err != nil {
 				return fmt.Errorf("%s: %w", object, err)
 			}
-			reports[i], err = review(ctx, cluster, object.Name, next)
+			reports[i], err = review(ctx, cluster, object.Name, next, how)
 			return err
 		})
 	}
 	for i, object := range gone {
 		group.Go(func() (err error) {
-			reports[len(wanted)+i], err = review(ctx, cluster, object.Name, nil)
+			reports[len(wanted)+i], err = review(ctx, cluster, object.Name, nil, how)
 			return err
 		})
 	}
@@ -55,18 +59,18 @@ func ReviewDefinitions(ctx context.Context, cluster Definitions, wanted, gone []
 	return out, nil
 }
 
-func review(ctx context.Context, cluster Definitions, name string, wanted *crdsafety.Definition) (*crdsafety.Report, error) {
+func review(ctx context.Context, cluster Definitions, name string, wanted *crdsafety.Definition, how reviewing) (*crdsafety.Report, error) {
 	live, err := cluster.Definition(ctx, name)
 	if err != nil || live == nil {
 		return nil, err
 	}
-	return crdsafety.Review(ctx, live, wanted, func(ctx context.Context, version string, page func([]map[string]any) error) error {
+	return how(ctx, live, wanted, func(ctx context.Context, version string, page func([]map[string]any) error) error {
 		return cluster.Pages(ctx, live, version, page)
 	})
 }
 
 // definitions reviews the CRDs that the changes of a step are about.
-func definitions(ctx context.Context, cluster Definitions, changes []Change, wanted, gone []chart.Object) ([]*crdsafety.Report, error) {
+func definitions(ctx context.Context, cluster Definitions, changes []Change, wanted, gone []chart.Object, how reviewing) ([]*crdsafety.Report, error) {
 	touched := map[string]ChangeAction{}
 	for _, change := range changes {
 		if change.Kind == kindCRD && change.Action != ChangeCreate {
@@ -84,7 +88,7 @@ func definitions(ctx context.Context, cluster Definitions, changes []Change, wan
 	if len(touched) == 0 {
 		return nil, nil
 	}
-	return ReviewDefinitions(ctx, cluster, pick(wanted, false), pick(gone, true))
+	return reviewEach(ctx, cluster, pick(wanted, false), pick(gone, true), how)
 }
 
 // OtherFleet is a fleet beside this one, and where its releases are, as they say

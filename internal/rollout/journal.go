@@ -70,7 +70,7 @@ func Begin(ctx context.Context, ledger Ledger, plan *Plan, intent Intent) (Revis
 		}
 	}
 	r.Number++
-	r.CRDs = crdCharts(last.CRDs, plan.Steps)
+	r.CRDs, r.Moves = crdCharts(last.CRDs, plan.Steps), plan.Moves()
 	for _, step := range plan.Steps {
 		if step.Kind == StepRelease {
 			r.Releases = append(r.Releases, releaseAt(step, step.last))

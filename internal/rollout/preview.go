@@ -48,6 +48,9 @@ type Change struct {
 	Pods int `json:"pods,omitempty"`
 	// Replacement is what cannot change in place; nil if all can.
 	Replacement *Replacement `json:"replacement,omitempty"`
+	// Stored says that a definition is refused only because objects may be stored in a
+	// version that ends.
+	Stored bool `json:"-"`
 	// Digest identifies the object as it is, this very one, and as it would be.
 	Digest string `json:"digest,omitempty"`
 	// Before and After are YAML without bookkeeping and with secrets masked.
@@ -177,6 +180,7 @@ func Preview(ctx context.Context, plan *Plan, releases Forecaster, cluster Previ
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	plan.addMoves(options.Fields)
 	if options.KeepGoing {
 		plan.leaveRefused()
 	}

@@ -52,6 +52,9 @@ type Revision struct {
 	Orphans []fleet.Key `json:"orphans,omitempty"`
 	// CRDs are the dependencies whose CRDs were applied, with their versions.
 	CRDs []string `json:"crds,omitempty"`
+	// Moves are the CRDs whose objects were to be written once more, so that a version
+	// may end. Whether they were is in the status of the CRD.
+	Moves []string `json:"moves,omitempty"`
 	// Promise is what is still owed if the run does not get to its end; nil if
 	// nothing is.
 	Promise *Promise `json:"promise,omitempty"`

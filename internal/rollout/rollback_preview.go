@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/check/crdsafety"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
 
@@ -153,7 +154,7 @@ func previewRollback(ctx context.Context, step *Step, cluster Comparer, fields F
 		return fmt.Errorf("release %s: %w", step.Key, err)
 	}
 	step.Changes = append(step.Changes, changes...)
-	step.Definitions, err = definitions(ctx, cluster, step.Changes, wanted, step.gone)
+	step.Definitions, err = definitions(ctx, cluster, step.Changes, wanted, step.gone, crdsafety.Review)
 	if err != nil {
 		return fmt.Errorf("release %s: %w", step.Key, err)
 	}

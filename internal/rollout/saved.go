@@ -114,6 +114,9 @@ func (p *Plan) Apply() string {
 	for _, object := range p.Replaced() {
 		command += " --recreate " + object
 	}
+	for _, crd := range p.Moves() {
+		command += " --migrate-storage " + crd
+	}
 	for _, ref := range p.options.Fields.Take {
 		command += " --take-field '" + ref.String() + "'"
 	}

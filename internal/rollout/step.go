@@ -24,6 +24,8 @@ const (
 	ActionUninstall Action = "uninstall"
 	ActionDelete    Action = "delete"
 	ActionRollback  Action = "rollback"
+	// ActionRewrite writes objects as they are.
+	ActionRewrite Action = "rewrite"
 	// ActionLater leaves a release for another run.
 	ActionLater Action = "later"
 )
@@ -42,6 +44,8 @@ const (
 	StepGraph     StepKind = "graph"
 	StepClaims    StepKind = "claims"
 	StepCRDs      StepKind = "crds"
+	// StepStorage gets the objects of a definition out of versions that end.
+	StepStorage StepKind = "storage"
 	// StepCertificate makes, renews or has trusted the certificate of webhooks.
 	StepCertificate StepKind = "certificate"
 	// StepWave stands between two waves.
@@ -116,6 +120,8 @@ type Step struct {
 	// vanished says that the record from before names kinds that the cluster does not
 	// serve any more, so that nothing can go back to it.
 	vanished bool
+	// move is the work of a storage step.
+	move *Relocation
 	// awaited marks gates that are waited for whatever the options say.
 	awaited bool
 }
@@ -139,6 +145,7 @@ var kinds = map[StepKind]kind{
 	StepGraph:       graphKind{},
 	StepClaims:      claimsKind{},
 	StepCRDs:        crdsKind{},
+	StepStorage:     storageKind{},
 	StepCertificate: certificateKind{},
 	StepWave:        waveKind{},
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/check/crdsafety"
 	"github.com/wheelhouse-dev/wheelhouse/internal/marks"
 )
 
@@ -44,7 +45,7 @@ func (crdsKind) preview(ctx context.Context, step *Step, p *previewing) error {
 		return fmt.Errorf("%s: %w", step.ID, err)
 	}
 	step.Changes = changes
-	if step.Definitions, err = definitions(ctx, p.cluster, changes, wanted, nil); err != nil {
+	if step.Definitions, err = definitions(ctx, p.cluster, changes, wanted, nil, crdsafety.Review); err != nil {
 		return fmt.Errorf("%s: %w", step.ID, err)
 	}
 	if step.newer != "" {

@@ -81,7 +81,7 @@ func (releaseKind) preview(ctx context.Context, step *Step, p *previewing) error
 			return err
 		}
 	}
-	if step.Definitions, err = definitions(ctx, p.cluster, changes, wanted, step.gone); err != nil {
+	if step.Definitions, err = definitions(ctx, p.cluster, changes, wanted, step.gone, step.target.reviewing()); err != nil {
 		return fmt.Errorf("release %s: %w", step.Key, err)
 	}
 	if len(step.Definitions) > 0 {

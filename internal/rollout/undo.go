@@ -23,6 +23,9 @@ func Undo(plan *Plan, result *Result, promise *Promise) *RollbackPlan {
 		if o.Step.Kind == StepCRDs && o.Step.Action.Changes() && o.State != StateSkipped {
 			undo.Lost = append(undo.Lost, o.Step.ID+": they belong to no release, and others may use them")
 		}
+		if o.Step.Kind == StepStorage && o.State == StateDone {
+			undo.Lost = append(undo.Lost, o.Step.ID+": objects stay stored in "+o.Step.move.To)
+		}
 		if o.Step.Kind != StepRelease {
 			continue
 		}

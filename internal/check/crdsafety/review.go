@@ -29,6 +29,8 @@ type Report struct {
 	Objects int  `json:"objects"`
 	// Harms are what live objects would lose, by namespace and name.
 	Harms []Harm `json:"harms,omitempty"`
+	// Move is what has to be done to the objects first; nil if nothing.
+	Move *Move `json:"move,omitempty"`
 	// Unjudged says what becomes of objects and cannot be told beforehand.
 	Unjudged []string `json:"unjudged,omitempty"`
 
@@ -145,6 +147,9 @@ type trial struct {
 	read    string
 	now     *judge
 	against []*judge
+	// dropped leaves out all but fields that are lost: what else an object lacks
+	// may be there in the version in which it is stored.
+	dropped bool
 }
 
 // trialsOf says which versions to read and what to hold them against: each
@@ -240,7 +245,7 @@ func (t *trial) worse(ctx context.Context, object map[string]any) []fault {
 	}
 	already := t.now.faults(ctx, object)
 	return slices.DeleteFunc(out, func(f fault) bool {
-		return slices.ContainsFunc(already, func(a fault) bool { return a == f || a.sameField(f) })
+		return t.dropped && !f.dropped || slices.ContainsFunc(already, func(a fault) bool { return a == f || a.sameField(f) })
 	})
 }
 

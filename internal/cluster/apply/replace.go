@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -26,6 +27,9 @@ import (
 // another one may take its place.
 func (p Previewer) replacement(ctx context.Context, client dynamic.ResourceInterface, live, wanted *unstructured.Unstructured, change *rollout.Change, c rollout.Comparison, refusal error) (*rollout.Change, error) {
 	if !apierrors.IsInvalid(refusal) || live.GetKind() == "CustomResourceDefinition" {
+		if change.Stored = storedRefusal(refusal); change.Stored {
+			change.Digest = identityDigest(live, wanted)
+		}
 		return p.refusal(change, refusal)
 	}
 	switch err := tryNew(ctx, client, wanted); {
@@ -70,6 +74,13 @@ func (p Previewer) rest(ctx context.Context, client dynamic.ResourceInterface, l
 		change.Reason = "its pods run on until their template, which changes too, replaces one after the other"
 	}
 	return change, nil
+}
+
+// storedRefusal reports whether a definition is refused for nothing but the versions
+// in which objects may be stored.
+func storedRefusal(refusal error) bool {
+	fields := invalidFields(refusal)
+	return len(fields) > 0 && !slices.ContainsFunc(fields, func(field string) bool { return !strings.HasPrefix(field, "status.storedVersions") })
 }
 
 // tryNew asks whether an object would be accepted if there were none of its name. An
