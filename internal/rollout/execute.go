@@ -110,7 +110,7 @@ type Executor interface {
 	// MoveStorage has all objects of a definition written once more and tells the API
 	// server that none is stored in the versions that end. It may be begun anew
 	// wherever it ended. The note says how it was done.
-	MoveStorage(ctx context.Context, move Relocation, patience time.Duration, report func(string)) (note string, err error)
+	MoveStorage(ctx context.Context, move Relocation, report func(string)) (note string, err error)
 	// DeleteGraph deletes a graph and waits until it is gone.
 	DeleteGraph(ctx context.Context, g Graph, patience time.Duration, report func(string)) error
 	// DeleteClaims removes volume claims, and with them their data.

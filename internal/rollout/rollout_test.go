@@ -203,7 +203,7 @@ func (w *world) ApplyCRDs(ctx context.Context, crds []chart.Object, _ Fields) er
 func (w *world) DeleteCRDs(ctx context.Context, crds []string, _ time.Duration, _ func(string)) error {
 	return w.do(ctx, "delete crds "+strings.Join(crds, ","))
 }
-func (w *world) MoveStorage(ctx context.Context, move Relocation, _ time.Duration, _ func(string)) (string, error) {
+func (w *world) MoveStorage(ctx context.Context, move Relocation, _ func(string)) (string, error) {
 	return "all are stored in " + move.To, w.do(ctx, "move "+move.CRD)
 }
 func (w *world) DeleteGraph(ctx context.Context, g Graph, _ time.Duration, _ func(string)) error {

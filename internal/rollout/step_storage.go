@@ -33,7 +33,7 @@ func (storageKind) needs(s *Step, _ bool) []Need {
 }
 
 func (storageKind) do(ctx context.Context, s Step, e *execution, progress func(string)) (done, error) {
-	note, err := e.cluster.MoveStorage(ctx, *s.move, e.Patience, progress)
+	note, err := e.cluster.MoveStorage(ctx, *s.move, progress)
 	return done{note: note}, err
 }
 

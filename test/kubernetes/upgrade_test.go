@@ -9,11 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/Masterminds/semver/v3"
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -44,10 +46,13 @@ server:
   healthProbe: {bindAddress: "0"}
 `
 
-// The cluster of DRYDOCK_KUBERNETES gets the version that drydock carries while a
-// fleet and its graphs are there: the next plan is empty, nothing has drifted, and
-// the operator, started anew, writes nothing.
+// A cluster is upgraded while a fleet and its graphs are there, from the version of
+// DRYDOCK_KUBERNETES to that which drydock carries, or to it if it is the newer one:
+// the next plan is empty, nothing has drifted, and the operator, started anew, writes
+// nothing.
 func TestAClusterIsUpgradedUnderAFleet(t *testing.T) {
+	older, newer := versions(t)
+	t.Setenv("DRYDOCK_KUBERNETES", older)
 	l := begin(t)
 	l.wheelhouse("apply", "-f", l.fleet, "--no-wait")
 	l.createGraphs()
@@ -56,7 +61,7 @@ func TestAClusterIsUpgradedUnderAFleet(t *testing.T) {
 	stop()
 	l.nothingToDo()
 
-	if err := l.c.ChangeKubernetes(""); err != nil {
+	if err := l.c.ChangeKubernetes(newer); err != nil {
 		t.Fatal(err)
 	}
 	l.settle() // the controllers of the new version take over
@@ -74,6 +79,24 @@ func TestAClusterIsUpgradedUnderAFleet(t *testing.T) {
 	l.wheelhouse("apply", "-f", l.fleet, "--no-wait")
 	l.wheelhouse("rollback", "-f", l.fleet, "--yes", "--no-wait")
 	l.wheelhouse("destroy", "-f", l.fleet, "--yes", "--with-graphs")
+}
+
+// versions are that of DRYDOCK_KUBERNETES and, as "", drydock's own, the older one first.
+func versions(t *testing.T) (older, newer string) {
+	t.Helper()
+	module, err := os.ReadFile("../../drydock/go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := regexp.MustCompile(`k8s\.io/kubernetes v(\S+)`).FindSubmatch(module)
+	if own == nil {
+		t.Fatal("drydock/go.mod requires no Kubernetes")
+	}
+	other := os.Getenv("DRYDOCK_KUBERNETES")
+	if semver.MustParse(other).GreaterThan(semver.MustParse(string(own[1]))) {
+		return "", other
+	}
+	return other, ""
 }
 
 // live is a fleet that runs, with the programs that look after it.

@@ -38,7 +38,7 @@ const shownRefusals = 10
 // MoveStorage implements rollout.Executor. An object that is stored in the right
 // version already is not changed by being written as it is, so a run that died
 // costs the next one nothing but requests.
-func (d Definitions) MoveStorage(ctx context.Context, move rollout.Relocation, _ time.Duration, report func(string)) (string, error) {
+func (d Definitions) MoveStorage(ctx context.Context, move rollout.Relocation, report func(string)) (string, error) {
 	if move.Begins {
 		if err := d.begin(ctx, move); err != nil {
 			return "", d.session.Explain("let CRD "+move.CRD+" store objects in "+move.To, err)
