@@ -124,7 +124,7 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 		return a.refused(plan, err)
 	}
 	done()
-	a.warn(plan.Findings)
+	a.warn(plan.Findings.Warnings())
 	if err := report.Warnings(a.err, plan); err != nil {
 		return err
 	}

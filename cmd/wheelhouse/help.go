@@ -36,19 +36,20 @@ Exit codes: {{exitCodes .}}
 // exits says what a command's exit codes mean, where it has more to tell than
 // success and failure.
 var exits = map[string]string{
-	"plan":     "0 nothing would change, 2 something would, 1 it could not be told or is refused",
-	"status":   "0 all is well, 1 it is not",
-	"doctor":   "0 nothing was found to be wrong, 1 something was, or an error",
-	"validate": "0 valid, 1 not",
-	"values":   "0 done, 1 an error; with --unused also 1 if a value has no effect",
-	"explain":  "0 done, 1 nothing renders the object, or another error",
-	"verify":   "0 all are what was stored, 1 some are damaged, or another error",
-	"diff":     "0 they are alike, 2 they differ, 1 an error",
-	"apply":    "0 all is applied and ready, 1 not, or refused",
+	"plan":          "0 nothing would change, 2 something would, 1 it could not be told or is refused",
+	"status":        "0 all is well, 1 it is not",
+	"upgrade-check": "0 all is safe or stays as it is, 2 something is not, 1 it could not be told",
+	"doctor":        "0 nothing was found to be wrong, 1 something was, or an error",
+	"validate":      "0 valid, 1 not",
+	"values":        "0 done, 1 an error; with --unused also 1 if a value has no effect",
+	"explain":       "0 done, 1 nothing renders the object, or another error",
+	"verify":        "0 all are what was stored, 1 some are damaged, or another error",
+	"diff":          "0 they are alike, 2 they differ, 1 an error",
+	"apply":         "0 all is applied and ready, 1 not, or refused",
 }
 
 // online are the commands that talk to a cluster.
-var online = map[string]bool{"explain": true, "plan": true, "apply": true, "status": true, "doctor": true, "history": true, "rollback": true, "destroy": true,
+var online = map[string]bool{"explain": true, "plan": true, "apply": true, "status": true, "doctor": true, "upgrade-check": true, "history": true, "rollback": true, "destroy": true,
 	"ls": true, "inspect": true, "verify": true, "diff": true, "rm": true}
 
 // dressHelp gives every command the same help, and answers to misspelt names.

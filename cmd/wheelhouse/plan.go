@@ -73,7 +73,7 @@ func (a *app) plan(ctx context.Context, flags planFlags) error {
 	if err != nil {
 		return a.refused(plan, err)
 	}
-	a.warn(plan.Findings)
+	a.warn(plan.Findings.Warnings())
 	if err := a.printPlan(plan, flags.output); err != nil {
 		return err
 	}

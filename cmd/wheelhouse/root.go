@@ -83,7 +83,7 @@ func newRoot(in io.Reader, out, errOut io.Writer, options ...func(*app)) *cobra.
 	root.PersistentFlags().StringVar(a.kube.Context, "kube-context", "", "as --context")
 	root.PersistentFlags().VisitAll(hideRareFlags)
 	root.AddCommand(
-		a.newInit(), a.newSchema(), a.newValidate(), a.newConvert(), a.newRules(), a.newValues(), a.newExplain(), a.newRender(), a.newImages(), a.newPlan(), a.newGraph(), a.newApply(), a.newStatus(), a.newDoctor(), a.newHistory(), a.newRollback(), a.newDestroy(), a.newCheckpoint(),
+		a.newInit(), a.newSchema(), a.newValidate(), a.newConvert(), a.newRules(), a.newValues(), a.newExplain(), a.newRender(), a.newImages(), a.newUpgradeCheck(), a.newPlan(), a.newGraph(), a.newApply(), a.newStatus(), a.newDoctor(), a.newHistory(), a.newRollback(), a.newDestroy(), a.newCheckpoint(),
 		a.newDeps(), a.newBundle(), a.newExport(), a.newMCP(), a.newVersion(), a.newMan(),
 	)
 	dressHelp(root)

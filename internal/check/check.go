@@ -135,7 +135,7 @@ func Live(in Input) Findings {
 	in.decoded = newDecoder()
 	var out Findings
 	hidden := map[string][]string{}
-	for _, rule := range Rules() {
+	for _, rule := range asking() {
 		if rule.Live == nil || !rule.applies(in.Set) {
 			continue
 		}

@@ -32,6 +32,8 @@ const (
 	FactGraphs          Fact = "graphs"
 	FactDomain          Fact = "domain"
 	FactSchemas         Fact = "schemas"
+	// FactUpgrades is not asked of the cluster by itself: see Upgrades.
+	FactUpgrades Fact = "upgrades"
 )
 
 func (f Fact) named() bool { return f == FactSecrets || f == FactServices || f == FactClaims }
@@ -67,6 +69,8 @@ type Cluster struct {
 	// Schemas are those of our kinds that the cluster serves, by kind, as its
 	// OpenAPI document has them.
 	Schemas map[string]map[string]any `json:"schemas,omitempty"`
+	// Upgrades are the charts of releases that are to be of other versions.
+	Upgrades []Upgrade `json:"upgrades,omitempty"`
 	// Unknown says why a fact could not be read.
 	Unknown map[Fact]string `json:"unknown,omitempty"`
 }

@@ -104,6 +104,7 @@ var (
 		agentsAreAskedThroughKubernetes,
 		runtimesKnowTheirFiles,
 		claimsOutliveTheirRelease, enginesLiveApart,
+		versionsGoTogether,
 	}
 	// objectRules look at rendered objects.
 	objectRules = []Rule{
@@ -147,10 +148,19 @@ var (
 		severalNodesShareTheClaim,
 		nodesFitTheAgent,
 	}
+	// upgradeRules look at what releases go from and to, which is read last: it
+	// stands in their records, and most releases stay as they are.
+	upgradeRules = []Rule{
+		upgradesAreNotBlocked,
+		upgradesAreKnown,
+	}
 )
 
 // Rules lists every rule.
-func Rules() []Rule { return slices.Concat(valueRules, objectRules, registryRules, liveRules) }
+func Rules() []Rule { return append(asking(), upgradeRules...) }
+
+// asking lists the rules whose facts are asked of the cluster.
+func asking() []Rule { return slices.Concat(valueRules, objectRules, registryRules, liveRules) }
 
 // Wanted is what the live rules want to know of a cluster, for one fleet.
 type Wanted struct {
@@ -178,7 +188,7 @@ func Wants(set *fleet.Set) Wanted {
 			namespaces[namespace] = true
 		}
 	}
-	for _, rule := range Rules() {
+	for _, rule := range asking() {
 		if rule.Live == nil || !rule.applies(set) {
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 	helmrelease "helm.sh/helm/v4/pkg/release/v1"
 	"helm.sh/helm/v4/pkg/storage/driver"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
@@ -56,6 +57,7 @@ func (s *Store) Stored(ctx context.Context, key fleet.Key, revision int) (*rollo
 	}
 	if rel.Chart != nil && rel.Chart.Metadata != nil {
 		out.Chart, out.Version, out.Defaults = rel.Chart.Metadata.Name, rel.Chart.Metadata.Version, rel.Chart.Values
+		out.Parts = chart.RecordedParts(rel.Chart)
 	}
 	return out, nil
 }

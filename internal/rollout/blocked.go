@@ -12,7 +12,7 @@ const listed = 10
 
 // Blocked says why the plan cannot be carried out as things are; nil if it can.
 func (p *Plan) Blocked() error {
-	problems := slices.Concat(p.foreign(), p.oversized(), p.harmLines(), p.conflicts(), p.refused())
+	problems := slices.Concat(p.foreign(), p.oversized(), p.noWay(), p.harmLines(), p.conflicts(), p.refused())
 	if len(problems) == 0 {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/transition"
 )
 
 // Who keeps going leaves the releases that cannot go, each with its reason, and does
@@ -40,8 +41,8 @@ func waitForNamespace(name string) string {
 	return fmt.Sprintf("namespace %s is being deleted; wait until it is gone (`kubectl get namespace %s -o yaml` shows what holds it)", name, name)
 }
 
-// leaveRefused leaves the releases of which the server does not accept an object. The
-// CRDs are not left: all others need them.
+// leaveRefused leaves the releases of which the server does not accept an object, and
+// those whose way is blocked. The CRDs are not left: all others need them.
 func (p *Plan) leaveRefused() {
 	for i := range p.Steps {
 		step := &p.Steps[i]
@@ -52,6 +53,11 @@ func (p *Plan) leaveRefused() {
 		for _, change := range step.Changes {
 			if change.Action == ChangeRefused {
 				why = append(why, fmt.Sprintf("%s %s: %s", change.Action, change, change.Reason))
+			}
+		}
+		for _, u := range step.Upgrades {
+			if j := u.Judge(); j.Verdict == transition.Blocked {
+				why = append(why, fmt.Sprintf("%s is blocked: %s", u, j.Because))
 			}
 		}
 		if len(why) > 0 {

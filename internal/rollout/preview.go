@@ -184,6 +184,7 @@ func Preview(ctx context.Context, plan *Plan, releases Forecaster, cluster Previ
 	if options.KeepGoing {
 		plan.leaveRefused()
 	}
+	plan.judgeUpgrades()
 	if !options.Prune {
 		return nil
 	}

@@ -44,6 +44,8 @@ type Stored struct {
 	Vanished []chart.Object
 	// Chart and Version name the chart; empty in a damaged record.
 	Chart, Version string
+	// Parts are the dependencies that were on.
+	Parts []chart.Part
 	// Defaults are the values that the chart and the sub-charts that were on
 	// brought along.
 	Defaults map[string]any

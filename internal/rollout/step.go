@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/check"
 	"github.com/wheelhouse-dev/wheelhouse/internal/check/crdsafety"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
@@ -84,6 +85,9 @@ type Step struct {
 	Concerns []OtherFleet `json:"concerns,omitempty"`
 	// Downgrade says that CRDs would go back to an older chart that knows less.
 	Downgrade string `json:"downgrade,omitempty"`
+	// Upgrades are the charts that get another version, the release's own and those of
+	// its dependencies, after Preview.
+	Upgrades []check.Upgrade `json:"upgrades,omitempty"`
 	// Defaults lists what an upgrade changes in the chart's defaults.
 	Defaults *DefaultChanges `json:"defaults,omitempty"`
 	// Values are those that an upgrade changes, after Preview; a saved plan has no

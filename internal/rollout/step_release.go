@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/check"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
 
@@ -90,6 +91,7 @@ func (releaseKind) preview(ctx context.Context, step *Step, p *previewing) error
 	if step.Action == ActionUpgrade {
 		step.Values = step.target.shownChanges(stored)
 	}
+	step.Upgrades = slices.DeleteFunc(upgrades(stored, step.target.Release, step.target.Source), check.Upgrade.Stays)
 	step.Downgrade = downgrade(stored, step.target, step.Definitions)
 	if step.Defaults, err = changedDefaults(ctx, p.cluster, stored, step); err != nil {
 		return fmt.Errorf("release %s: %w", step.Key, err)

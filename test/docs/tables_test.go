@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/transition"
 )
 
 var (
@@ -49,6 +51,18 @@ func TestTablesNameTestsThatExist(t *testing.T) {
 		for _, row := range rows {
 			if !found[row] {
 				t.Errorf("%s has no row %s", file, row)
+			}
+		}
+	}
+}
+
+// A way is called safe by a test that exists.
+func TestWhatIsSafeWasTested(t *testing.T) {
+	known := tests(t)
+	for chart, record := range transition.Embedded() {
+		for _, way := range record.Transitions {
+			if way.Verdict == transition.Safe && !known[way.Test] {
+				t.Errorf("internal/transition/records/%s.yaml: %s to %s is safe by %s, which does not exist", chart, way.From, way.To, way.Test)
 			}
 		}
 	}
