@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -133,12 +134,16 @@ func TestUpgradesAreJudgedInAPlan(t *testing.T) {
 type filed struct {
 	records map[fleet.Key]Record
 	stored  map[fleet.Key]*Stored
-	read    []fleet.Key
+
+	mutex sync.Mutex
+	read  []fleet.Key
 }
 
 func (f *filed) Inventory(context.Context) (map[fleet.Key]Record, error) { return f.records, nil }
 
 func (f *filed) Stored(_ context.Context, key fleet.Key, _ int) (*Stored, error) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
 	f.read = append(f.read, key)
 	return f.stored[key], nil
 }
