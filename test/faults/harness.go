@@ -238,10 +238,14 @@ const patience = 10 * time.Minute
 
 // run runs wheelhouse to its end, or kills it when ctx ends.
 func (f *fleet) run(ctx context.Context, kubeconfig string, args []string) (string, error) {
+	return f.runBy(ctx, f.binary, kubeconfig, args)
+}
+
+func (f *fleet) runBy(ctx context.Context, binary, kubeconfig string, args []string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var out bytes.Buffer
-	command := exec.CommandContext(ctx, f.binary, args...)
+	command := exec.CommandContext(ctx, binary, args...)
 	command.Dir = f.dir
 	command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "HOME="+f.dir)
 	command.Stdout, command.Stderr = &out, &out

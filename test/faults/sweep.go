@@ -230,12 +230,17 @@ func (h *harness) prepared(ctx context.Context, s scenario) (*fleet, error) {
 	if charts == nil {
 		charts = smallCharts
 	}
+	// What only prepares has the lock of every day, for which no machine is too busy.
+	everyday, err := h.unhurried()
+	if err != nil {
+		return nil, err
+	}
 	f, err := h.newFleet(charts)
 	if err != nil {
 		return nil, err
 	}
 	for _, args := range s.before {
-		if out, err := f.run(ctx, h.cluster.Kubeconfig, args); s.unexpected(args, err) {
+		if out, err := f.runBy(ctx, everyday, h.cluster.Kubeconfig, args); s.unexpected(args, err) {
 			h.forget(ctx, f)
 			return nil, fmt.Errorf("prepare %s: %w\n%s", s.name, err, out)
 		}
