@@ -113,7 +113,7 @@ func (s *starter) startNodeComponents(ctx context.Context, runtime config.Runtim
 	if err := s.startControlPlane(ctx); err != nil {
 		return err
 	}
-	if err := s.waitUntil(ctx, "containerd", time.Minute, socketAnswers); err != nil {
+	if err := s.waitUntil(ctx, "containerd", socketAnswers); err != nil {
 		return err
 	}
 	if err := importPause(ctx, s.programs, found); err != nil {
@@ -128,11 +128,11 @@ func (s *starter) startNodeComponents(ctx context.Context, runtime config.Runtim
 	if err != nil {
 		return err
 	}
-	if err := s.waitUntil(ctx, "the node", 2*time.Minute, nodeReady(client, s.params, begin)); err != nil {
+	if err := s.waitUntil(ctx, "the node", nodeReady(client, s.params, begin)); err != nil {
 		return err
 	}
 	s.report.Step("node %s ready", s.params.NodeName())
-	if err := s.waitUntil(ctx, "the cluster's DNS", time.Minute, nameResolves(s.params)); err != nil {
+	if err := s.waitUntil(ctx, "the cluster's DNS", nameResolves(s.params)); err != nil {
 		return err
 	}
 	s.report.Step("Services and DNS ready")

@@ -48,9 +48,13 @@ func (s *starter) start(component config.Component) error {
 	return nil
 }
 
+// patience is how long a program may take until it is ready: a machine that is busy with other things starts it slowly,
+// and one that ended is noticed at once.
+const patience = 3 * time.Minute
+
 // waitUntil asks again and again until ready returns nil. It fails when a component ends or the time is over.
-func (s *starter) waitUntil(ctx context.Context, what string, timeout time.Duration, ready func(context.Context) error) error {
-	waiting, cancel := context.WithTimeout(ctx, timeout)
+func (s *starter) waitUntil(ctx context.Context, what string, ready func(context.Context) error) error {
+	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var last, ended error
 	succeeded := poll(waiting, 50*time.Millisecond, func() bool {
@@ -69,7 +73,7 @@ func (s *starter) waitUntil(ctx context.Context, what string, timeout time.Durat
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	return fmt.Errorf("%s was not ready within %s (%w); see the logs in %s", what, timeout, last, filepath.Dir(s.cluster.Log("x")))
+	return fmt.Errorf("%s was not ready within %s (%w); see the logs in %s", what, patience, last, filepath.Dir(s.cluster.Log("x")))
 }
 
 func (s *starter) firstEnded() error {
@@ -104,7 +108,7 @@ func (s *starter) startControlPlane(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.waitUntil(ctx, "the API server", time.Minute, client.Ready); err != nil {
+	if err := s.waitUntil(ctx, "the API server", client.Ready); err != nil {
 		return err
 	}
 	s.report.Step("API server ready at %s", s.params.Server())
@@ -115,7 +119,7 @@ func (s *starter) startControlPlane(ctx context.Context) error {
 		return err
 	}
 	// A namespace is usable once the controller manager has given it its service account and certificate.
-	if err := s.waitUntil(ctx, "the controller manager", time.Minute, namespaceServed(client)); err != nil {
+	if err := s.waitUntil(ctx, "the controller manager", namespaceServed(client)); err != nil {
 		return err
 	}
 	s.report.Step("controller manager ready")
