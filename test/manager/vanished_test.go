@@ -101,21 +101,32 @@ func TestAnAPIThatDoesNotAnswerHasNotVanished(t *testing.T) {
 	monitored, plain := monitorFleets(t, "silent")
 	life := operation{t: t, c: c}
 	life.loses(monitored)
-	life.create("apiregistration.k8s.io/v1", "apiservices", map[string]any{
-		"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": map[string]any{"name": "v1.monitoring.coreos.com"},
-		"spec": map[string]any{
-			"group": "monitoring.coreos.com", "version": "v1", "groupPriorityMinimum": int64(1000), "versionPriority": int64(10),
-			"service": map[string]any{"namespace": "silent", "name": "nobody"}, "insecureSkipTLSVerify": true,
-		},
-	})
 	client := discovery.NewDiscoveryClientForConfigOrDie(c.Config)
-	life.until(func() bool {
-		groups, err := client.ServerGroups()
-		return err == nil && slices.ContainsFunc(groups.Groups, func(g metav1.APIGroup) bool { return g.Name == "monitoring.coreos.com" })
-	})
-	out := life.says(1, "apply", "-f", plain, "--no-wait", "--yes")
-	if want := "monitoring.coreos.com/v1 is registered and does not answer"; !strings.Contains(oneLine(out), want) {
-		t.Errorf("it does not say %q:\n%s", want, out)
+	awaitGroup := func(there bool) {
+		life.until(func() bool {
+			groups, err := client.ServerGroups()
+			return err == nil && there == slices.ContainsFunc(groups.Groups, func(g metav1.APIGroup) bool { return g.Name == "monitoring.coreos.com" })
+		})
+	}
+	const api, kind = "apiregistration.k8s.io/v1", "apiservices"
+	for _, version := range []string{"v1", "v2"} { // that of the record, and one in which the kind may live on
+		name := version + ".monitoring.coreos.com"
+		life.create(api, kind, map[string]any{
+			"apiVersion": api, "kind": "APIService", "metadata": map[string]any{"name": name},
+			"spec": map[string]any{
+				"group": "monitoring.coreos.com", "version": version, "groupPriorityMinimum": int64(1000), "versionPriority": int64(10),
+				"service": map[string]any{"namespace": "silent", "name": "nobody"}, "insecureSkipTLSVerify": true,
+			},
+		})
+		awaitGroup(true)
+		out := life.says(1, "apply", "-f", plain, "--no-wait", "--yes")
+		if want := "monitoring.coreos.com/" + version + " is registered and does not answer"; !strings.Contains(oneLine(out), want) {
+			t.Errorf("it does not say %q:\n%s", want, out)
+		}
+		if err := life.resource(api, kind).Delete(t.Context(), name, metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		awaitGroup(false)
 	}
 }
 

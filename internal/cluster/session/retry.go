@@ -218,9 +218,10 @@ func (r *retries) judge(t *try, response *http.Response, err error) (pause time.
 // what others ask.
 func (r *retries) others(t *try, response *http.Response) bool {
 	path := t.request.URL.Path
-	if strings.HasPrefix(path, "/apis/") && strings.Count(path, "/") == 3 { // what one version of a group serves
+	server, version, found := strings.Cut(path, "/apis/") // some API servers are behind a path of their own
+	if found && strings.Count(version, "/") == 1 {        // what one version of a group serves
 		_, known := r.silent.Load(path)
-		if !known && (t.count < errorAttempts || r.well.Load() <= t.began.UnixNano() && !r.answers(t.request)) {
+		if !known && (t.count < errorAttempts || r.well.Load() <= t.began.UnixNano() && !r.answers(t.request, server)) {
 			return false
 		}
 		r.silent.Store(path, true)
@@ -238,9 +239,9 @@ func (r *retries) others(t *try, response *http.Response) bool {
 }
 
 // answers asks the API server for what nobody else answers.
-func (r *retries) answers(beside *http.Request) bool {
+func (r *retries) answers(beside *http.Request, server string) bool {
 	request := beside.Clone(beside.Context())
-	request.URL.Path, request.URL.RawQuery = "/version", ""
+	request.URL.Path, request.URL.RawQuery = server+"/version", ""
 	response, err := r.next.RoundTrip(request)
 	if err != nil {
 		return false

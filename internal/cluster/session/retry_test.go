@@ -176,35 +176,8 @@ func TestRepeatingHasAnEnd(t *testing.T) {
 		r, _, _, err := ask(t, &script{answers: []string{"503"}}, http.MethodPut, "/s", jsonType, "{}", true)
 		givenUp(t, r, err, "the API server answers with errors (503 Service Unavailable), for 1m")
 	})
-	t.Run("a server behind it", func(t *testing.T) {
-		r, asked := newRetries(nil), 0
-		now := time.Unix(1, 0)
-		r.now = func() time.Time { return now }
-		r.sleep = func(_ context.Context, d time.Duration) bool {
-			now = now.Add(d)
-			return true
-		}
-		r.next = roundTripper(func(request *http.Request) (*http.Response, error) {
-			code := http.StatusServiceUnavailable
-			if request.URL.Path == "/version" {
-				code = http.StatusOK
-			} else {
-				asked++
-			}
-			return &http.Response{StatusCode: code, Header: http.Header{}, Body: http.NoBody, Request: request}, nil
-		})
-		for _, want := range []int{errorAttempts, errorAttempts + 1} { // once it is known, nobody waits for it again
-			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://cluster/apis/metrics.k8s.io/v1beta1", http.NoBody)
-			if err != nil {
-				t.Fatal(err)
-			}
-			response, err := r.RoundTrip(request)
-			if err != nil || response.StatusCode != http.StatusServiceUnavailable || asked != want {
-				t.Fatalf("%v, asked %d times, want %d", err, asked, want)
-			}
-			_ = response.Body.Close()
-		}
-	})
+	t.Run("a server behind it", func(t *testing.T) { behind(t, "") })
+	t.Run("a server behind one behind a path", func(t *testing.T) { behind(t, "/k8s/clusters/c-x") })
 	t.Run("a busy server", func(t *testing.T) {
 		s := &script{answers: []string{"429"}}
 		r, _, _, err := ask(t, s, http.MethodGet, "/s", jsonType, "", true)
@@ -278,5 +251,37 @@ func TestAPersonHearsOfTroubleThatLasts(t *testing.T) {
 	// Four pauses of seven seconds: once after the first, once more later.
 	if diff := cmp.Diff([]string{"the API server is busy (429); slowing down", "the API server is busy (429); slowing down"}, said); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// behind asks for what another server serves, through an API server at a path.
+func behind(t *testing.T, at string) {
+	t.Helper()
+	r, asked := newRetries(nil), 0
+	now := time.Unix(1, 0)
+	r.now = func() time.Time { return now }
+	r.sleep = func(_ context.Context, d time.Duration) bool {
+		now = now.Add(d)
+		return true
+	}
+	r.next = roundTripper(func(request *http.Request) (*http.Response, error) {
+		code := http.StatusServiceUnavailable
+		if request.URL.Path == at+"/version" {
+			code = http.StatusOK
+		} else {
+			asked++
+		}
+		return &http.Response{StatusCode: code, Header: http.Header{}, Body: http.NoBody, Request: request}, nil
+	})
+	for _, want := range []int{errorAttempts, errorAttempts + 1} { // once it is known, nobody waits for it again
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://cluster"+at+"/apis/metrics.k8s.io/v1beta1", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := r.RoundTrip(request)
+		if err != nil || response.StatusCode != http.StatusServiceUnavailable || asked != want {
+			t.Fatalf("%v, asked %d times, want %d", err, asked, want)
+		}
+		_ = response.Body.Close()
 	}
 }

@@ -4,7 +4,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -18,7 +17,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
@@ -258,29 +256,27 @@ func (s *Session) VersionOf(apiVersion, kind string) (string, error) {
 	}
 	switch {
 	case meta.IsNoMatchError(err):
-		return "", s.answers(gvk.GroupVersion())
+		return "", s.answers(gvk.Group)
 	case err != nil:
 		return "", fmt.Errorf("find the resource of %s %s: %w", apiVersion, kind, err)
 	}
 	return m.GroupVersionKind.GroupVersion().String(), nil
 }
 
-// answers reports an API version that is registered and does not answer. Of one that
-// does not, discovery lists the group alone, and before Kubernetes 1.30 the version too.
-func (s *Session) answers(gv schema.GroupVersion) error {
-	groups, err := s.Discovery.ServerGroups()
-	if err != nil {
+// answers reports a version of a group that is registered and does not answer: a kind
+// that is nowhere else may be in it.
+func (s *Session) answers(group string) error {
+	_, _, err := s.Discovery.ServerGroupsAndResources()
+	silent, partly := discovery.GroupDiscoveryFailedErrorGroups(err)
+	if err != nil && !partly {
 		return s.Explain("list the cluster's APIs", err)
 	}
-	for _, group := range groups.Groups {
-		if group.Name == gv.Group {
-			_, err = s.Discovery.ServerResourcesForGroupVersion(gv.String())
+	for gv, why := range silent {
+		if gv.Group == group && !apierrors.IsNotFound(why) {
+			return fmt.Errorf("the API %s is registered and does not answer, so that nobody can tell what of it there is: %w; see `kubectl get apiservices`", gv, why)
 		}
 	}
-	if err == nil || errors.Is(err, memory.ErrCacheNotFound) || apierrors.IsNotFound(err) {
-		return nil
-	}
-	return fmt.Errorf("the API %s is registered and does not answer, so that nobody can tell what of it there is: %w; see `kubectl get apiservices`", gv, err)
+	return nil
 }
 
 // Mapping finds the resource of a kind.
