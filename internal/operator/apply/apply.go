@@ -54,17 +54,18 @@ func (e *NotOursError) Error() string {
 		e.Kind, e.Namespace, e.Name, e.Owner)
 }
 
-// Refused reports whether the API server found an object invalid, has no field of
-// that name (which it calls an internal error), or somebody's webhook denied it: a
-// change of the spec helps, and wakes its controller up. A right that is missing is
-// another matter.
+// Refused reports whether the API server found an object invalid, cannot fit it into
+// its kind's schema (which it calls an internal error), or somebody's webhook denied
+// it: a change of the spec helps, and wakes its controller up. A right that is missing
+// is another matter.
 func Refused(err error) bool {
 	var answer apierrors.APIStatus
 	if !errors.As(err, &answer) {
 		return false
 	}
 	said := answer.Status().Message
-	return apierrors.IsInvalid(err) || strings.HasPrefix(said, "failed to create typed patch object") && strings.HasSuffix(said, render.NoSuchField) || strings.HasPrefix(said, "admission webhook ") && strings.Contains(said, " denied the request")
+	return apierrors.IsInvalid(err) || strings.HasPrefix(said, "failed to create typed patch object ") ||
+		strings.HasPrefix(said, "admission webhook ") && strings.Contains(said, " denied the request")
 }
 
 // Lasting keeps a controller from trying again what was Refused.

@@ -28,6 +28,8 @@ func TestRefused(t *testing.T) {
 		"a right that is missing":  {apierrors.NewForbidden(sets, "b", errors.New("cannot patch")), false},
 		"a quota that is used up":  {apierrors.NewForbidden(sets, "b", errors.New("exceeded quota")), false},
 		"a field that it has not":  {status(http.StatusInternalServerError, "", `failed to create typed patch object (a/b; apps/v1, Kind=Deployment): .spec.template.spec.x: field not declared in schema`), true},
+		"one key twice":            {status(http.StatusInternalServerError, "", `failed to create typed patch object (a/b; apps/v1, Kind=Deployment): .spec.template.spec.volumes: duplicate entries for key [name="x"]`), true},
+		"a live object of others":  {status(http.StatusInternalServerError, "", `failed to create typed live object: .metadata.x: field not declared in schema`), false},
 		"a webhook that is absent": {status(http.StatusInternalServerError, metav1.StatusReasonInternalError, `failed calling webhook "x.example.com"`), false},
 		"words of somebody else":   {errors.New(denial), false},
 	} {

@@ -8,9 +8,6 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/api/v1alpha1"
 )
 
-// NoSuchField is what an API server says of a field of a later Kubernetes.
-const NoSuchField = "field not declared in schema"
-
 var (
 	refusedObject    = regexp.MustCompile(`^.*?\b[A-Z]\w*(\.[\w.]+)? "[^"]*" is invalid: |^.*?failed to create typed patch object \([^)]*\): (?:errors:\s*)?\.?`)
 	renderedTemplate = regexp.MustCompile(`\bspec\.(?:template|leaderWorkerTemplate\.(?:leader|worker)Template)\.(spec|metadata)\b(\.containers\[(\d+)\])?`)
@@ -20,7 +17,7 @@ var (
 // component with the paths of what its author wrote.
 func (o *ComponentObjects) AuthorsWords(err error) string {
 	message := refusedObject.ReplaceAllString(err.Error(), "")
-	message = strings.ReplaceAll(message, NoSuchField, "this version of Kubernetes has no such field")
+	message = strings.ReplaceAll(message, "field not declared in schema", "this version of Kubernetes has no such field")
 	return renderedTemplate.ReplaceAllStringFunc(message, func(path string) string {
 		parts := renderedTemplate.FindStringSubmatch(path)
 		if parts[1] == "metadata" {
