@@ -59,8 +59,7 @@ func (a *app) doctor(ctx context.Context, namespaces []string, output string) er
 	if err != nil {
 		return err
 	}
-	progress := a.progress()
-	progress.Begin("reading the cluster")
+	progress := a.reading()
 	snapshot, err := examiner.Look(ctx, request)
 	progress.Close()
 	if err != nil {

@@ -24,6 +24,13 @@ func (a *app) progress() *report.Progress {
 	return progress
 }
 
+// reading shows that the cluster is being read, if that takes a while, until it is closed.
+func (a *app) reading() *report.Progress {
+	progress := a.progress()
+	progress.Begin("reading the cluster")
+	return progress
+}
+
 // output makes the output of a format: table, json or events. People get lines
 // of progress with each.
 func (a *app) output(format string, progress *report.Progress) output {

@@ -101,9 +101,8 @@ func (a *app) status(ctx context.Context, flags statusFlags) error {
 
 // lookOnce shows that it goes on, and what the cluster's trouble is, if it takes a while.
 func (a *app) lookOnce(m *manager.Manager, look func() (*rollout.Status, error)) (*rollout.Status, error) {
-	progress := a.progress()
+	progress := a.reading()
 	defer progress.Close()
-	progress.Begin("reading the cluster")
 	m.Say = func(message string) { progress.Say("%s", message) }
 	return look()
 }

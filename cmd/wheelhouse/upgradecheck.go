@@ -79,17 +79,21 @@ func (a *app) ways(ctx context.Context, plan string) (*rollout.Ways, error) {
 		if err != nil {
 			return nil, err
 		}
+		progress := a.reading()
+		defer progress.Close()
 		m, err := a.open(ctx, desired)
 		if err != nil {
 			return nil, err
 		}
 		defer m.Close()
+		m.Say = func(message string) { progress.Say("%s", message) }
 		return m.Ways(ctx)
 	default:
 		ours, err := ownCharts()
 		if err != nil {
 			return nil, err
 		}
+		defer a.reading().Close()
 		return manager.WaysToCharts(ctx, a.kube, ours, a.logHandler())
 	}
 }

@@ -22,7 +22,7 @@ type Upgrade struct {
 
 // Judge says what the records know of it.
 func (u Upgrade) Judge() transition.Judgement {
-	return transition.Embedded().Judge(u.Chart, u.From, u.To)
+	return transition.Judge(u.Chart, u.From, u.To)
 }
 
 // Stays reports whether the version stays what it is.
@@ -42,7 +42,12 @@ func (u Upgrade) Next(verdict transition.Verdict) string {
 	}
 }
 
-func (u Upgrade) String() string { return u.Chart + " from " + u.From + " to " + u.To }
+func (u Upgrade) String() string {
+	if u.From == "" {
+		return u.Chart + " of release " + u.Release.String()
+	}
+	return u.Chart + " from " + u.From + " to " + u.To
+}
 
 // Upgrades runs the rules on what releases go from and to, once that has been
 // read.

@@ -21,7 +21,7 @@ func UpgradeCheck(w io.Writer, ways *rollout.Ways) error {
 	rows := wayRows(ways)
 	cells := make([][]string, len(rows))
 	for i, row := range rows {
-		cells[i] = []string{row.Chart, few(row.releases), row.From, row.To, string(row.Verdict)}
+		cells[i] = []string{row.Chart, few(row.releases), orDash(row.From), orDash(row.To), string(row.Verdict)}
 	}
 	if len(rows) > 0 {
 		if err := Table(w, []string{"CHART", "RELEASES", "FROM", "TO", "VERDICT"}, cells); err != nil {
@@ -61,9 +61,13 @@ func (p *printer) way(w io.Writer, row wayRow) {
 }
 
 func wayRows(ways *rollout.Ways) (rows []wayRow) {
-	at := map[check.Upgrade]int{}
+	type shown struct {
+		check.Upgrade
+		because string
+	}
+	at := map[shown]int{}
 	for _, way := range ways.Ways {
-		same := way.Upgrade
+		same := shown{way.Upgrade, way.Because}
 		same.Release.Namespace, same.Release.Name = "", ""
 		i, seen := at[same]
 		if !seen {

@@ -83,17 +83,23 @@ func (w *Ways) Fine() bool {
 	return !slices.ContainsFunc(w.Ways, func(way Way) bool { return !way.Verdict.Fine() })
 }
 
-func (w *Ways) add(upgrades []check.Upgrade) {
+func waysOf(upgrades []check.Upgrade) (out []Way) {
 	for _, u := range upgrades {
-		w.Ways = append(w.Ways, Way{Upgrade: u, Judgement: u.Judge()})
+		out = append(out, Way{Upgrade: u, Judgement: u.Judge()})
 	}
+	return out
+}
+
+// unread is the way of a release whose record cannot be read, or believed. Whoever may
+// write into its namespace made it so, which keeps nobody from hearing of the others.
+func unread(key fleet.Key, chart string, err error) []Way {
+	because := "what is installed cannot be told: " + err.Error()
+	return []Way{{Upgrade: check.Upgrade{Release: key, Chart: chart}, Judgement: transition.Judgement{Verdict: transition.Unknown, Because: because}}}
 }
 
 // Ways judges the ways of a saved plan: of releases that change.
 func (s *SavedPlan) Ways() *Ways {
-	out := &Ways{Ways: []Way{}}
-	out.add(s.Plan.upgrades())
-	return out
+	return &Ways{Ways: slices.Concat([]Way{}, waysOf(s.Plan.upgrades()))}
 }
 
 // Recorded reads what Helm recorded of all releases.
@@ -109,7 +115,7 @@ func WaysTo(ctx context.Context, d *Desired, releases Recorded) (*Ways, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, found := &Ways{Ways: []Way{}}, make([][]check.Upgrade, len(d.Set.Releases))
+	out, found := &Ways{Ways: []Way{}}, make([][]Way, len(d.Set.Releases))
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(inMemory)
 	for i, rel := range d.Set.Releases {
@@ -121,19 +127,23 @@ func WaysTo(ctx context.Context, d *Desired, releases Recorded) (*Ways, error) {
 		wanted := d.Charts[rel.Chart]
 		if record.Digest.Chart != "" && record.Digest.Chart == wanted.DigestFor(rel.Values.PlainMap()) {
 			same := &Stored{Chart: wanted.Name(), Version: wanted.Version(), Parts: wanted.Parts(rel.Values.PlainMap())}
-			found[i] = upgrades(same, rel, wanted)
+			found[i] = waysOf(upgrades(same, rel, wanted))
 			continue
 		}
 		group.Go(func() error {
 			stored, err := releases.Stored(gctx, rel.Key, 0)
-			found[i] = upgrades(stored, rel, wanted)
-			return err
+			if err != nil {
+				found[i] = unread(rel.Key, wanted.Name(), err)
+				return gctx.Err()
+			}
+			found[i] = waysOf(upgrades(stored, rel, wanted))
+			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	out.add(slices.Concat(found...))
+	out.Ways = append(out.Ways, slices.Concat(found...)...)
 	return out, nil
 }
 
@@ -145,7 +155,7 @@ func WaysToCharts(ctx context.Context, charts map[string]*chart.Chart, releases 
 		return nil, err
 	}
 	keys := slices.SortedFunc(maps.Keys(records), func(a, b fleet.Key) int { return cmp.Compare(a.String(), b.String()) })
-	found := make([][]check.Upgrade, len(keys))
+	found := make([][]Way, len(keys))
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(inMemory)
 	for i, key := range keys {
@@ -157,18 +167,20 @@ func WaysToCharts(ctx context.Context, charts map[string]*chart.Chart, releases 
 		}
 		group.Go(func() error {
 			stored, err := releases.Stored(gctx, key, 0)
-			if err != nil || stored == nil || charts[stored.Chart] == nil {
-				return err
+			switch {
+			case err != nil:
+				found[i] = unread(key, cmp.Or(record.Chart, "a chart without a name"), err)
+				return gctx.Err()
+			case stored == nil || charts[stored.Chart] == nil:
+				return nil
 			}
 			wanted := charts[stored.Chart]
-			found[i] = between(key, stored, wanted.Name(), wanted.Version(), wanted.Pins())
+			found[i] = waysOf(between(key, stored, wanted.Name(), wanted.Version(), wanted.Pins()))
 			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	out := &Ways{Ways: []Way{}}
-	out.add(slices.Concat(found...))
-	return out, nil
+	return &Ways{Ways: slices.Concat([]Way{}, slices.Concat(found...))}, nil
 }

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -134,6 +135,8 @@ func TestUpgradesAreJudgedInAPlan(t *testing.T) {
 type filed struct {
 	records map[fleet.Key]Record
 	stored  map[fleet.Key]*Stored
+	// broken are records that cannot be read.
+	broken map[fleet.Key]error
 
 	mutex sync.Mutex
 	read  []fleet.Key
@@ -145,7 +148,7 @@ func (f *filed) Stored(_ context.Context, key fleet.Key, _ int) (*Stored, error)
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	f.read = append(f.read, key)
-	return f.stored[key], nil
+	return f.stored[key], f.broken[key]
 }
 
 func TestWaysOfAFleetAndOfACluster(t *testing.T) {
@@ -188,5 +191,19 @@ func TestWaysOfAFleetAndOfACluster(t *testing.T) {
 	}
 	if ways, err = WaysToCharts(t.Context(), map[string]*chart.Chart{"dynamo-platform": wanted}, cluster); err != nil || len(ways.Ways) != 4 || ways.Ways[0].Verdict != transition.Manual {
 		t.Errorf("of the cluster: %+v, %v", ways, err)
+	}
+
+	// Whoever breaks a record in a namespace keeps nobody from hearing of the others.
+	cluster.broken = map[fleet.Key]error{key("a"): errors.New("it was altered")}
+	for name, read := range map[string]func() (*Ways, error){
+		"the fleet": func() (*Ways, error) { return WaysTo(t.Context(), d, cluster) },
+		"the cluster": func() (*Ways, error) {
+			return WaysToCharts(t.Context(), map[string]*chart.Chart{"dynamo-platform": wanted}, cluster)
+		},
+	} {
+		ways, err := read()
+		if err != nil || len(ways.Ways) != 3 || ways.Fine() || ways.Ways[0].Verdict != transition.Unknown || !strings.Contains(ways.Ways[0].Because, "it was altered") || ways.Ways[1].Verdict != transition.Unchanged {
+			t.Errorf("%s: %+v, %v", name, ways, err)
+		}
 	}
 }

@@ -45,13 +45,7 @@ var embedded embed.FS
 
 // Embedded are the records of this program. A file that is wrong is a bug, which a
 // test finds.
-var Embedded = sync.OnceValue(func() Records {
-	records, err := Read(embedded, "records")
-	if err != nil {
-		panic(err)
-	}
-	return records
-})
+var Embedded = sync.OnceValues(func() (Records, error) { return Read(embedded, "records") })
 
 // Read reads the records in a folder.
 func Read(fsys fs.FS, folder string) (Records, error) {

@@ -49,6 +49,16 @@ type Judgement struct {
 	Test string `json:"test,omitempty"`
 }
 
+// Judge says what the records of this program know of taking a chart from one version
+// to another.
+func Judge(chart, from, to string) Judgement {
+	records, err := Embedded()
+	if err != nil {
+		return unknown("%s", unreadable(err))
+	}
+	return records.Judge(chart, from, to)
+}
+
 // Judge says what the records know of taking a chart from one version to another.
 // The first transition of its record that fits decides.
 func (r Records) Judge(chart, from, to string) Judgement {

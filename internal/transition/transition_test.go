@@ -102,7 +102,7 @@ func TestVersionsOfTheWindow(t *testing.T) {
 			t.Errorf("%s with %s %s: %q, want %q", test.platform, test.chart, test.version, got, test.says)
 		}
 	}
-	for version, fits := range map[string]bool{"0.7.1": false, "0.8.0": true, "1.0.0": true, "1.1.2": true, "1.2.0": false, "my-own-tag": true, "": true} {
+	for version, fits := range map[string]bool{"0.7.1": false, "0.8.0": true, "1.0.0": true, "1.1.2": true, "1.2.0": false, "0.8.0-cuda13": true, "1.2.0-rc.1": false, "my-own-tag": true, "": true} {
 		if got := OutsideRuntime("1.0.0", version); (got == "") != fits {
 			t.Errorf("runtime %q: %q", version, got)
 		}

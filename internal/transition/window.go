@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/Masterminds/semver/v3"
@@ -29,14 +30,8 @@ type Window struct {
 //go:embed window.yaml
 var window []byte
 
-// Windows are those of this program.
-var Windows = sync.OnceValue(func() []Window {
-	windows, err := parseWindows(window)
-	if err != nil {
-		panic(err)
-	}
-	return windows
-})
+// Windows are those of this program. A file that is wrong is a bug, which a test finds.
+var Windows = sync.OnceValues(func() ([]Window, error) { return parseWindows(window) })
 
 func parseWindows(data []byte) (windows []Window, err error) {
 	if err := yaml.UnmarshalStrict(data, &windows); err != nil {
@@ -63,10 +58,14 @@ func parseWindows(data []byte) (windows []Window, err error) {
 // Outside says why a dependency does not belong to a version of the platform;
 // empty if it does, or if no window is about such a chart.
 func Outside(platform, chart, version string) string {
-	if !slices.ContainsFunc(Windows(), func(w Window) bool { return w.Charts[chart] != "" }) {
+	windows, err := Windows()
+	if err != nil {
+		return unreadable(err)
+	}
+	if !slices.ContainsFunc(windows, func(w Window) bool { return w.Charts[chart] != "" }) {
 		return ""
 	}
-	w, known := windowOf(platform)
+	w, known := windowOf(windows, platform)
 	fits, said := w.charts[chart]
 	switch {
 	case !known || !said:
@@ -78,21 +77,31 @@ func Outside(platform, chart, version string) string {
 }
 
 // OutsideRuntime says why a version of the runtime does not belong to one of the
-// platform; empty if it does, or if it is no version.
+// platform; empty if it does, or if it is no version. What follows a dash, as in
+// 1.0.0-cuda13, is a flavour of that version.
 func OutsideRuntime(platform, version string) string {
-	w, known := windowOf(platform)
-	if _, err := semver.NewVersion(version); err != nil || !known || within(w.runtime, version) {
+	windows, err := Windows()
+	if err != nil {
+		return unreadable(err)
+	}
+	w, known := windowOf(windows, platform)
+	plain, _, _ := strings.Cut(version, "-")
+	if _, err := semver.NewVersion(version); err != nil || !known || within(w.runtime, plain) {
 		return ""
 	}
 	return fmt.Sprintf("the runtime is of version %s, and version %s of the platform goes with %s: %s", version, platform, w.Runtime, w.Because)
 }
 
-func windowOf(platform string) (Window, bool) {
-	i := slices.IndexFunc(Windows(), func(w Window) bool { return w.Platform == platform })
+func unreadable(err error) string {
+	return fmt.Sprintf("what this program knows of versions cannot be read: %v", err)
+}
+
+func windowOf(windows []Window, platform string) (Window, bool) {
+	i := slices.IndexFunc(windows, func(w Window) bool { return w.Platform == platform })
 	if i < 0 {
 		return Window{}, false
 	}
-	return Windows()[i], true
+	return windows[i], true
 }
 
 func within(c *semver.Constraints, version string) bool {

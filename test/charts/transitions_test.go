@@ -14,7 +14,10 @@ import (
 // Who raises a version, ours or one that the platform pins, says in the record of
 // that chart what is known of the ways there. So does who pins another chart.
 func TestEveryPinHasARecord(t *testing.T) {
-	records := transition.Embedded()
+	records, err := transition.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
 	pins := map[string]string{}
 	for _, key := range fleet.ChartKeys {
 		c, err := chart.OpenFS(charts.FS(), key)

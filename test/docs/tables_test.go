@@ -59,7 +59,11 @@ func TestTablesNameTestsThatExist(t *testing.T) {
 // A way is called safe by a test that exists.
 func TestWhatIsSafeWasTested(t *testing.T) {
 	known := tests(t)
-	for chart, record := range transition.Embedded() {
+	records, err := transition.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for chart, record := range records {
 		for _, way := range record.Transitions {
 			if way.Verdict == transition.Safe && !known[way.Test] {
 				t.Errorf("internal/transition/records/%s.yaml: %s to %s is safe by %s, which does not exist", chart, way.From, way.To, way.Test)
