@@ -25,8 +25,7 @@ func (b *bench) fresh(ctx context.Context, tenants, rounds int) error {
 				return err
 			}
 			fmt.Printf("==> round %d of %d: %s, %d tenants\n", round+1, rounds, c.name, tenants)
-			began := time.Now()
-			r, err := c.install(ctx, b, names(fmt.Sprintf("r%d-%d", round, i), tenants))
+			r, began, err := b.install(ctx, c, fmt.Sprintf("r%d-%d", round, i), tenants)
 			if err != nil {
 				return err
 			}
@@ -40,6 +39,23 @@ func (b *bench) fresh(ctx context.Context, tenants, rounds int) error {
 	}
 	return b.printFresh(tenants, walls, requests)
 }
+
+// install has a contender install new tenants, and again if it fails: once more is
+// no fault of a contender's, and counted.
+func (b *bench) install(ctx context.Context, c contender, prefix string, tenants int) (r Run, began time.Time, err error) {
+	for attempt := range attempts {
+		began = time.Now()
+		if r, err = c.install(ctx, b, names(fmt.Sprintf("%s-%d", prefix, attempt), tenants)); err == nil || ctx.Err() != nil {
+			return r, began, err
+		}
+		b.failed[c.name]++
+		fmt.Printf("    it failed, once more: %v\n", err)
+	}
+	return r, began, err
+}
+
+// attempts is how often a contender may try a round.
+const attempts = 3
 
 // settle waits, a minute at most, until the controllers have done with what the
 // contender before has made: their work would be counted against the next.
@@ -63,15 +79,15 @@ func (b *bench) printFresh(tenants int, walls [][]time.Duration, requests []floa
 	}
 	fmt.Printf("\nFresh install of %d tenants, %d objects each and a namespace, not waiting for pods\n", tenants, objects)
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "CONTENDER\tMEDIAN\t× FLOOR (median of rounds)\tREQUESTS PER RELEASE")
+	fmt.Fprintln(table, "CONTENDER\tMEDIAN\t× FLOOR (median of rounds)\tREQUESTS PER RELEASE\tFAILED ROUNDS")
 	for i, c := range contenders {
-		fmt.Fprintf(table, "%s\t%.2f s\t%.2f\t%.1f\n", c.name, median(walls[i]).Seconds(), median(ratios(walls[i], walls[0])), requests[i])
+		fmt.Fprintf(table, "%s\t%.2f s\t%.2f\t%.1f\t%d\n", c.name, median(walls[i]).Seconds(), median(ratios(walls[i], walls[0])), requests[i], b.failed[c.name])
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	fmt.Printf("the least a release can take: %d requests (its namespace, its objects, 2 for its record)\n", objects+3)
-	b.verdicts.AtMost("wheelhouse, × floor", median(ratios(walls[1], walls[0])), 1.5)
+	b.verdicts.AtMost("wheelhouse, × floor", median(ratios(walls[1], walls[0])), 1.25)
 	// A release costs the API server at least 2 requests more than the floor's,
 	// whoever asks: of helm's 6.9 × floor no client of this chart can make more than 6.
 	b.verdicts.AtLeast("helm ×8, × wheelhouse", median(ratios(walls[2], walls[1])), 5)

@@ -21,10 +21,11 @@ import (
 func main() {
 	tenants := flag.Int("tenants", 50, "tenants of a fresh install")
 	rounds := flag.Int("rounds", 3, "rounds of fresh installs")
-	large := flag.Int("large", 200, "tenants of the large fleet")
+	small := flag.Int("small", 200, "tenants of the fleet that the large one is held against")
+	large := flag.Int("large", 1000, "tenants of the large fleet")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *tenants, *rounds, *large)
+	err := run(ctx, *tenants, *rounds, []int{*small, *large})
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -39,10 +40,12 @@ type bench struct {
 	bin                string
 	helm, floor, chart string
 	verdicts           verdict.Verdicts
+	// failed counts, by contender, the rounds that were begun once more.
+	failed map[string]int
 }
 
-func run(ctx context.Context, tenants, rounds, large int) (err error) {
-	b := &bench{}
+func run(ctx context.Context, tenants, rounds int, sizes []int) (err error) {
+	b := &bench{failed: map[string]int{}}
 	if b.dir, err = os.MkdirTemp("", "bench-fleet-"); err != nil {
 		return err
 	}
@@ -62,7 +65,7 @@ func run(ctx context.Context, tenants, rounds, large int) (err error) {
 	if err := b.fresh(ctx, tenants, rounds); err != nil {
 		return err
 	}
-	if err := b.steady(ctx, large); err != nil {
+	if err := b.steady(ctx, sizes); err != nil {
 		return err
 	}
 	return b.verdicts.Print(os.Stdout)

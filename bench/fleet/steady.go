@@ -3,82 +3,127 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
+	"text/tabwriter"
 	"time"
 )
 
-// steady measures what a large fleet costs when nothing or little changes.
-func (b *bench) steady(ctx context.Context, tenants int) error {
-	namespaces := names("large", tenants)
-	file, err := b.writeFleet("large", namespaces, "")
-	if err != nil {
-		return err
-	}
-	fmt.Printf("\n==> %d tenants: first apply\n", tenants)
-	first, err := b.wheelhouse(ctx, "apply", "--no-wait", "--yes", "-f", file)
-	if err != nil {
-		return err
-	}
-	peak := first.Peak
-	if err := b.settle(ctx); err != nil {
-		return err
-	}
-	for _, m := range []struct {
-		what  string
-		args  []string
-		limit float64
-	}{
-		{"no-change apply", []string{"apply", "--no-wait", "--yes", "-f", file}, 3},
-		{"no-change plan", []string{"plan", "-f", file}, 3},
-		{"validate", []string{"validate", "-f", file}, 2},
-	} {
-		fmt.Printf("==> %d tenants: %s\n", tenants, m.what)
-		run, writes, err := b.repeat(ctx, m.args...)
+// repeats is how often each command is run on a fleet in which nothing changes.
+const repeats = 5
+
+// steadily are the commands on a fleet in which nothing changes, against which
+// validate is held in the same round: their walls in validates, and their peaks.
+var steadily = []struct {
+	name   string
+	args   []string
+	atMost float64
+}{
+	{"validate", []string{"validate"}, 1},
+	{"plan", []string{"plan"}, 0.4},
+	{"apply", []string{"apply", "--no-wait", "--yes"}, 0.4},
+	{"status", []string{"status"}, 1},
+}
+
+// peakAtMost bounds the memory of plan, apply and status, in MiB.
+const peakAtMost = 300
+
+// cost is what a command took on a fleet of some size.
+type cost struct {
+	walls []time.Duration
+	// ratios are the walls in validates of the same round.
+	ratios []float64
+	// peak is in MiB, writes are those of all runs.
+	peak   float64
+	writes int
+}
+
+// steady measures what fleets cost when nothing or little changes: the last size
+// has the bounds.
+func (b *bench) steady(ctx context.Context, sizes []int) error {
+	costs := make([][]cost, len(sizes))
+	for i, tenants := range sizes {
+		namespaces := names("large", tenants)
+		file, err := b.writeFleet("large", namespaces, "")
 		if err != nil {
 			return err
 		}
-		peak = max(peak, run.Peak)
-		b.verdicts.AtMost(fmt.Sprintf("%s of %d tenants, s", m.what, tenants), run.Wall.Seconds(), m.limit)
-		b.verdicts.AtMost(fmt.Sprintf("%s of %d tenants, writes", m.what, tenants), float64(writes), 0)
+		fmt.Printf("\n==> %d tenants: first apply\n", tenants)
+		if _, err := b.wheelhouse(ctx, "apply", "--no-wait", "--yes", "-f", file); err != nil {
+			return err
+		}
+		if err := b.settle(ctx); err != nil {
+			return err
+		}
+		if costs[i], err = b.unchanged(ctx, tenants, file); err != nil {
+			return err
+		}
+		if err := b.oneChanged(ctx, namespaces, median(costs[i][0].walls)); err != nil {
+			return err
+		}
 	}
-	b.verdicts.AtMost(fmt.Sprintf("peak memory for %d tenants, MiB", tenants), float64(peak)/(1<<20), 300)
-	if err := b.oneChanged(ctx, namespaces); err != nil {
-		return err
+	printGrowth(sizes, costs)
+	for i, s := range steadily {
+		last := costs[len(sizes)-1][i]
+		what := fmt.Sprintf("%s of %d unchanged tenants", s.name, sizes[len(sizes)-1])
+		if i > 0 {
+			b.verdicts.AtMost(what+", × validate", median(last.ratios), s.atMost)
+			b.verdicts.AtMost(what+", peak MiB", last.peak, peakAtMost)
+		}
+		b.verdicts.AtMost(what+", writes", float64(last.writes), 0)
 	}
 	return b.start(ctx)
 }
 
-// repeat runs a command three times and returns the median run and the writes
-// of all of them.
-func (b *bench) repeat(ctx context.Context, args ...string) (Run, int, error) {
-	began := time.Now()
-	var walls []time.Duration
-	var last Run
-	for range 3 {
-		run, err := b.wheelhouse(ctx, args...)
-		if err != nil {
-			return run, 0, err
+// unchanged runs every command in rounds on a fleet that is as its file wants it.
+func (b *bench) unchanged(ctx context.Context, tenants int, file string) ([]cost, error) {
+	costs := make([]cost, len(steadily))
+	for round := range repeats {
+		fmt.Printf("==> %d tenants, nothing changed: round %d of %d\n", tenants, round+1, repeats)
+		for i, s := range steadily {
+			began := time.Now()
+			run, err := b.wheelhouse(ctx, append(slices.Clone(s.args), "-f", file)...)
+			if err != nil {
+				return nil, err
+			}
+			asked, err := b.cluster.Requests("wheelhouse/", began)
+			if err != nil {
+				return nil, err
+			}
+			c := &costs[i]
+			c.walls = append(c.walls, run.Wall)
+			c.ratios = append(c.ratios, float64(run.Wall)/float64(costs[0].walls[round]))
+			c.peak = max(c.peak, float64(run.Peak)/(1<<20))
+			for _, r := range asked {
+				if r.Writes() {
+					c.writes++
+				}
+			}
 		}
-		walls = append(walls, run.Wall)
-		last.Peak = max(last.Peak, run.Peak)
 	}
-	last.Wall = median(walls)
-	asked, err := b.cluster.Requests("wheelhouse/", began)
-	if err != nil {
-		return last, 0, err
-	}
-	writes := 0
-	for _, r := range asked {
-		if r.Writes() {
-			writes++
+	return costs, nil
+}
+
+// printGrowth shows each command on fleets of all sizes.
+func printGrowth(sizes []int, costs [][]cost) {
+	fmt.Println("\nNothing changed: medians, and what a command takes when the fleet grows")
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(table, "COMMAND\tTENANTS\tTIME\t× VALIDATE\tPEAK\t× TIME OF THE SIZE BEFORE")
+	for i, s := range steadily {
+		for j, tenants := range sizes {
+			c, growth := costs[j][i], ""
+			if j > 0 {
+				growth = fmt.Sprintf("%.1f", float64(median(c.walls))/float64(median(costs[j-1][i].walls)))
+			}
+			fmt.Fprintf(table, "%s\t%d\t%.2f s\t%.2f\t%.0f MiB\t%s\n", s.name, tenants, median(c.walls).Seconds(), median(c.ratios), c.peak, growth)
 		}
 	}
-	return last, writes, nil
+	_ = table.Flush()
 }
 
 // oneChanged changes one tenant and counts what is written to others or to the
 // cluster. The lock and the history of the set have a namespace of their own.
-func (b *bench) oneChanged(ctx context.Context, namespaces []string) error {
+func (b *bench) oneChanged(ctx context.Context, namespaces []string, validate time.Duration) error {
 	fmt.Printf("==> %d tenants: one changed\n", len(namespaces))
 	changed := namespaces[len(namespaces)-1]
 	file, err := b.writeFleet("large", namespaces, "{dynamo-operator: {controllerManager: {logLevel: debug}}}")
@@ -104,8 +149,9 @@ func (b *bench) oneChanged(ctx context.Context, namespaces []string) error {
 			elsewhere++
 		}
 	}
-	b.verdicts.AtMost(fmt.Sprintf("one of %d tenants changed, s", len(namespaces)), run.Wall.Seconds(), 6)
-	b.verdicts.AtMost(fmt.Sprintf("one of %d tenants changed: writes to other tenants (to its own: %d)", len(namespaces), own), float64(elsewhere), 0)
+	what := fmt.Sprintf("one of %d tenants changed", len(namespaces))
+	b.verdicts.AtMost(what+", × validate", float64(run.Wall)/float64(validate), 0.5)
+	b.verdicts.AtMost(fmt.Sprintf("%s: writes to other tenants (to its own: %d)", what, own), float64(elsewhere), 0)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -56,6 +57,42 @@ func (c *Chart) traits() traits {
 	})
 	knownTraits.Store(c.digest, t)
 	return t
+}
+
+// Settled reports whether the chart renders the same from the same values and
+// capabilities, whatever is in the cluster.
+func (c *Chart) Settled() bool {
+	t := c.traits()
+	return !t.random && !t.looksUp
+}
+
+// AsksKinds reports whether a template asks which APIs the cluster serves.
+func (c *Chart) AsksKinds() bool {
+	asks := false
+	walk(c.helm, nil, func(sub *helmchart.Chart, _ []string) {
+		for _, file := range sub.Templates {
+			asks = asks || bytes.Contains(file.Data, []byte("APIVersions"))
+		}
+	})
+	return asks
+}
+
+// DefinedGroups are the API groups that the crds/ folders of the chart and of its
+// dependencies define.
+func (c *Chart) DefinedGroups() ([]string, error) {
+	var out []string
+	for _, crd := range c.helm.CRDObjects() {
+		objects, err := ParseManifest(string(crd.File.Data))
+		if err != nil {
+			return nil, fmt.Errorf("chart %s: %s: %w", c, crd.Name, err)
+		}
+		for _, o := range objects {
+			if _, group, named := strings.Cut(o.Name, "."); named && !slices.Contains(out, group) {
+				out = append(out, group)
+			}
+		}
+	}
+	return out, nil
 }
 
 // Source is the chart as Helm records it: with the values of the sub-charts

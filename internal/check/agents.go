@@ -257,7 +257,7 @@ var agentsHaveTheirOwnNetwork = Rule{
 	When:     isAgent,
 	Find: func(in Input) (problems []fleet.Problem) {
 		for _, rel := range agents(in.Set) {
-			for _, o := range in.Rendered[rel.Key].Objects {
+			for _, o := range objectsOf(in, rel) {
 				if o.Kind == "DaemonSet" && strings.Contains(o.Content, "hostNetwork: true") {
 					problems = append(problems, problem(rel.Origin, "agent %s renders %s on the node's network", rel.Key, o))
 				}

@@ -38,7 +38,8 @@ type Input struct {
 	// Unfetched is why third-party charts that are not at hand could not be
 	// fetched; nil if nobody tried.
 	Unfetched error
-	// Rendered is empty until values have passed their rules.
+	// Rendered is empty until values have passed their rules. It lacks releases that
+	// were judged before and are as they were.
 	Rendered map[fleet.Key]*chart.Rendered
 	// KubeVersion is the Kubernetes version that objects are rendered for, such
 	// as v1.36.0.

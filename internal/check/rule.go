@@ -173,6 +173,9 @@ type Wanted struct {
 	Namespaces []string
 }
 
+// OwnGroup is the API group of the kinds that the fleet brings along.
+const OwnGroup = "nvidia.com"
+
 // ourCRDs are the kinds that operators write, and so what they could fight over.
 var ourCRDs = []string{"dynamographdeployments.nvidia.com", "dynamocomponentdeployments.nvidia.com"}
 

@@ -5,15 +5,43 @@ package garbage
 
 import (
 	"os"
+	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 )
 
-// percent trades memory, of which a short run has enough, for processor time,
-// which a local API server may need more. GOGC has precedence.
-const percent = 300
+// A short run has enough memory for what it does not need any more, and a local API
+// server may need the processor more. That ends where the run gets large: a fleet of
+// a thousand tenants fits into most.
+const (
+	rarely = 300
+	often  = 100
+	most   = 224 << 20
+)
 
+// init leaves it to GOGC, if that is set.
 func init() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(percent)
+		debug.SetGCPercent(rarely)
+		runtime.SetFinalizer(&collection{}, after)
 	}
+}
+
+// collection is garbage, so that its finalizer runs after each collection.
+type collection struct{ next *collection }
+
+func after(*collection) {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	debug.SetGCPercent(percent(sample[0].Value.Uint64()))
+	runtime.SetFinalizer(&collection{}, after)
+}
+
+// percent is how much may be added to what lives before the next collection, so that
+// both stay below most as long as that is reasonable.
+func percent(live uint64) int {
+	if live >= most/2 {
+		return often
+	}
+	return int(min(rarely, (most-live)*100/max(live, 1)))
 }

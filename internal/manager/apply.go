@@ -17,7 +17,7 @@ func (m *Manager) Plan(ctx context.Context, options rollout.PreviewOptions) (*ro
 	if err != nil {
 		return nil, err
 	}
-	snapshot, err := rollout.Observe(ctx, m.desired, m.store, m.cluster)
+	snapshot, err := rollout.Observe(ctx, m.desired, m.store, m.cluster, options.Drift)
 	if apierrors.IsForbidden(err) {
 		if denied := rollout.PermitAll(ctx, m.desired, m.cluster); denied != nil {
 			err = denied

@@ -58,7 +58,7 @@ func (s *Store) Inventory(ctx context.Context) (map[fleet.Key]rollout.Record, er
 	})
 	err := group.Wait()
 	for key, record := range out {
-		record.Known, record.Manifest = s.manifests.Knows(key), s.manifests.Digest(key, record.Revision)
+		record.Known, record.Manifest, record.Outline = s.manifests.Knows(key), s.manifests.Digest(key, record.Revision), s.manifests.Outline(key, record.Revision)
 		out[key] = record
 	}
 	return out, err

@@ -190,6 +190,11 @@ type Target struct {
 	// Replaces are the objects that cannot change in place, as Change.String writes
 	// them.
 	Replaces map[string]*Replacement
+	// outline is what the journal is to remember of the release.
+	outline Outline
+	// outlined says that the release was not rendered, because all is as it was: its
+	// objects are those in the cluster, without their content.
+	outlined bool
 }
 
 // Targets renders every release, in parallel, and runs the rules on the
@@ -204,6 +209,8 @@ type surroundings struct {
 	// lookup is nil offline: then nothing is found, and all releases are new.
 	lookup  chart.Lookup
 	records map[fleet.Key]Record
+	// outlined are the releases that need not be rendered.
+	outlined map[fleet.Key]Target
 }
 
 // render renders a release as the next write to it would.
@@ -220,6 +227,10 @@ func (d *Desired) targetsIn(ctx context.Context, around surroundings) ([]Target,
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, rel := range d.Set.Releases {
+		if outlined, known := around.outlined[rel.Key]; known {
+			targets[i] = outlined
+			continue
+		}
 		group.Go(func() error {
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -250,10 +261,13 @@ func (t Target) Shown() (*chart.Rendered, error) {
 	return shown, nil
 }
 
+// renderedOf is what rules look at. What was not rendered was judged when it was.
 func renderedOf(targets []Target) map[fleet.Key]*chart.Rendered {
 	rendered := make(map[fleet.Key]*chart.Rendered, len(targets))
 	for _, target := range targets {
-		rendered[target.Key] = target.Rendered
+		if !target.outlined {
+			rendered[target.Key] = target.Rendered
+		}
 	}
 	return rendered
 }
@@ -263,14 +277,20 @@ func newTarget(fleetName string, rel fleet.Release, c *chart.Chart, around surro
 	if err != nil {
 		return Target{}, fmt.Errorf("%srelease %s: %w", place(rel), rel.Key, rel.Hide(err))
 	}
+	digest, err := digestFor(rel, c)
+	if err != nil {
+		return Target{}, err
+	}
+	return Target{Release: rel, Source: c, Rendered: rendered, FleetName: fleetName, Digest: digest}, nil
+}
+
+// digestFor identifies what a release is to be made from.
+func digestFor(rel fleet.Release, c *chart.Chart) (Digest, error) {
 	values, err := valuesDigest(rel.Overrides.Locked())
 	if err != nil {
-		return Target{}, fmt.Errorf("%srelease %s: %w", place(rel), rel.Key, err)
+		return Digest{}, fmt.Errorf("%srelease %s: %w", place(rel), rel.Key, err)
 	}
-	return Target{
-		Release: rel, Source: c, Rendered: rendered, FleetName: fleetName,
-		Digest: Digest{Chart: c.DigestFor(rel.Values.PlainMap()), Values: values},
-	}, nil
+	return Digest{Chart: c.DigestFor(rel.Values.PlainMap()), Values: values}, nil
 }
 
 // place is where the file asks for a release, if it does.

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 )
@@ -121,7 +122,14 @@ func Finish(ctx context.Context, ledger Ledger, r Revision, result *Result) (Rev
 		if o.State == StateSkipped {
 			record = o.Step.last
 		}
-		r.Releases = append(r.Releases, releaseAt(o.Step, record))
+		at := releaseAt(o.Step, record)
+		if outline := o.Step.target.outline; o.State == StateDone && at.Digest == o.Step.target.Digest {
+			at.Outline = outline.Digest
+			r.Resources = append(r.Resources, outline.Resources...)
+		}
+		r.Releases = append(r.Releases, at)
 	}
+	slices.Sort(r.Resources)
+	r.Resources = slices.Compact(r.Resources)
 	return r, ledger.Save(ctx, r)
 }

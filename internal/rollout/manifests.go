@@ -50,6 +50,7 @@ type Manifests struct {
 	// a person was shown is what is done.
 	seen     map[revisionOf]string
 	releases map[fleet.Key]bool
+	outlines map[revisionOf]Outline
 }
 
 type revisionOf struct {
@@ -62,7 +63,7 @@ type revisionOf struct {
 func (m *Manifests) Learn(revisions []Revision) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	m.written, m.meant, m.releases = map[revisionOf]string{}, map[revisionOf]string{}, map[fleet.Key]bool{}
+	m.written, m.meant, m.releases, m.outlines = map[revisionOf]string{}, map[revisionOf]string{}, map[fleet.Key]bool{}, map[revisionOf]Outline{}
 	for _, r := range revisions {
 		if r.Imported || r.Damage != "" {
 			continue
@@ -73,9 +74,13 @@ func (m *Manifests) Learn(revisions []Revision) {
 			at := revisionOf{intent.Key, intent.Revision}
 			m.meant[at] = intent.Digest
 			delete(m.written, at)
+			delete(m.outlines, at)
 		}
 		for _, release := range r.Releases {
 			m.releases[release.Key] = true
+			if release.Outline != "" {
+				m.outlines[revisionOf{release.Key, release.Revision}] = Outline{Digest: release.Outline, Resources: r.Resources}
+			}
 			switch {
 			case release.Action == ActionUninstall && release.Status == HelmUninstalled:
 				m.forget(release.Key)
@@ -95,6 +100,14 @@ func (m *Manifests) forget(key fleet.Key) {
 	of := func(at revisionOf, _ string) bool { return at.Key == key }
 	maps.DeleteFunc(m.written, of)
 	maps.DeleteFunc(m.meant, of)
+	maps.DeleteFunc(m.outlines, func(at revisionOf, _ Outline) bool { return at.Key == key })
+}
+
+// Outline is what the journal remembers of how a Helm revision was rendered.
+func (m *Manifests) Outline(key fleet.Key, revision int) Outline {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return m.outlines[revisionOf{key, revision}]
 }
 
 // Wrote notes a revision that this run has written.

@@ -29,9 +29,13 @@ type Observer interface {
 	Lookup(ctx context.Context) chart.Lookup
 	// Namespaces tells the state of each named namespace.
 	Namespaces(ctx context.Context, names []string) (map[string]NamespaceState, error)
+	// Marked lists the objects of some resources that carry the marks of a release.
+	// Resources that the cluster does not serve, or the user may not list, have none.
+	Marked(ctx context.Context, resources []string) (*Marked, error)
 	// Find looks at the metadata of every object that the releases want, in the
-	// order of the objects. Nothing exists in an absent namespace.
-	Find(ctx context.Context, wanted map[fleet.Key][]chart.Object, absentNamespaces map[string]bool) (map[fleet.Key][]Found, error)
+	// order of the objects. Nothing exists in an absent namespace. What was seen
+	// before is not asked for again; nil: nothing.
+	Find(ctx context.Context, wanted map[fleet.Key][]chart.Object, absentNamespaces map[string]bool, before *Marked) (map[fleet.Key][]Found, error)
 	// Facts reads what the rules want to know of the cluster.
 	Facts(ctx context.Context, wanted check.Wanted) (*check.Cluster, error)
 	// AuthorityDue says why the certificate of webhooks must be made, renewed or
@@ -66,10 +70,15 @@ type Snapshot struct {
 	KubeVersion string
 	// KeepGoing leaves out releases that cannot go, instead of everything.
 	KeepGoing bool
+
+	around surroundings
+	// marked is what carries the marks of releases, as far as that was asked for.
+	marked *Marked
 }
 
-// Observe reads the cluster, in parallel and without any write.
-func Observe(ctx context.Context, d *Desired, releases Inventory, cluster Observer) (*Snapshot, error) {
+// Observe reads the cluster, in parallel and without any write. If the whole is
+// asked for, every release is rendered, else those that may have changed.
+func Observe(ctx context.Context, d *Desired, releases Inventory, cluster Observer, whole bool) (*Snapshot, error) {
 	s := &Snapshot{}
 	group, gctx := errgroup.WithContext(ctx)
 	recorded := make(chan struct{})
@@ -92,12 +101,17 @@ func Observe(ctx context.Context, d *Desired, releases Inventory, cluster Observ
 			return err
 		}
 		s.KubeVersion = caps.KubeVersion.Version
-		around := surroundings{caps: caps}
+		<-recorded
+		s.around = surroundings{caps: caps, records: s.Records}
 		if !d.pure() {
-			<-recorded
-			around.lookup, around.records = cluster.Lookup(gctx), s.Records
+			s.around.lookup = cluster.Lookup(gctx)
 		}
-		s.Targets, err = d.targetsIn(gctx, around)
+		if !whole {
+			if s.around.outlined, s.marked, err = d.outlined(gctx, cluster, s.around); err != nil {
+				return err
+			}
+		}
+		s.Targets, err = d.targetsIn(gctx, s.around)
 		return err
 	})
 	if err := group.Wait(); err != nil {
@@ -106,7 +120,7 @@ func Observe(ctx context.Context, d *Desired, releases Inventory, cluster Observ
 	if err := s.observeAuthorities(ctx, cluster); err != nil {
 		return nil, err
 	}
-	return s, s.observeOwnership(ctx, cluster)
+	return s, s.observeOwnership(ctx, d, cluster)
 }
 
 // pure reports whether no chart of the fleet depends on what is in the cluster.
@@ -120,10 +134,12 @@ func (d *Desired) pure() bool {
 }
 
 // observeOwnership looks at everything that the releases want.
-func (s *Snapshot) observeOwnership(ctx context.Context, cluster Observer) error {
+func (s *Snapshot) observeOwnership(ctx context.Context, d *Desired, cluster Observer) error {
 	wanted, absent := make(map[fleet.Key][]chart.Object, len(s.Targets)), map[string]bool{}
 	for _, target := range s.Targets {
-		wanted[target.Key] = target.Rendered.Objects
+		if !target.outlined {
+			wanted[target.Key] = target.Rendered.Objects
+		}
 	}
 	for name, state := range s.Namespaces {
 		absent[name] = state == NamespaceAbsent
@@ -135,13 +151,20 @@ func (s *Snapshot) observeOwnership(ctx context.Context, cluster Observer) error
 	for _, set := range s.crds {
 		wanted[set.foundUnder()] = set.Objects
 	}
-	seen, err := cluster.Find(ctx, wanted, absent)
+	seen, err := cluster.Find(ctx, wanted, absent, s.marked)
 	if err != nil {
 		return err
 	}
 	s.Ownership = make(map[fleet.Key][]Ownership, len(s.Targets))
 	for _, target := range s.Targets {
-		s.Ownership[target.Key] = ownershipOf(target, s.Records, seen[target.Key])
+		found := seen[target.Key]
+		if target.outlined {
+			found = s.marked.found(target.Key)
+		}
+		s.Ownership[target.Key] = ownershipOf(target, s.Records, found)
+	}
+	if err := s.remember(d, seen); err != nil {
+		return err
 	}
 	for i := range s.crds {
 		if err := s.crds[i].observe(ctx, cluster, seen[s.crds[i].foundUnder()]); err != nil {

@@ -31,6 +31,8 @@ type Record struct {
 	// Manifest is the digest of what we wrote as this revision; empty if that
 	// is not known.
 	Manifest string `json:"-"`
+	// Outline is what the journal remembers of how it was rendered.
+	Outline Outline `json:"-"`
 	// Left is what an operation should have deleted and did not, and why.
 	Left    []string  `json:"left,omitempty"`
 	Updated time.Time `json:"updated"`

@@ -58,6 +58,8 @@ type Revision struct {
 	// Promise is what is still owed if the run does not get to its end; nil if
 	// nothing is.
 	Promise *Promise `json:"promise,omitempty"`
+	// Resources are those of the objects of all releases that have an outline.
+	Resources []string `json:"resources,omitempty"`
 	// Imported says that the record comes from a place where others may have
 	// written it. It is history, and proves nothing.
 	Imported bool `json:"imported,omitempty"`
@@ -166,4 +168,7 @@ type ReleaseAt struct {
 	// Manifest is the digest of what we wrote as the Helm revision; empty if
 	// somebody else wrote it.
 	Manifest string `json:"manifest,omitempty"`
+	// Outline is the digest of an Outline; empty if the release is to be rendered
+	// whenever it is looked at.
+	Outline string `json:"outline,omitempty"`
 }

@@ -110,7 +110,7 @@ func vanishedNames(objects []chart.Object) (out []string) {
 type RollbackPreviewer interface {
 	Comparer
 	// Find looks at the metadata of objects, as for an Observer.
-	Find(ctx context.Context, wanted map[fleet.Key][]chart.Object, absentNamespaces map[string]bool) (map[fleet.Key][]Found, error)
+	Find(ctx context.Context, wanted map[fleet.Key][]chart.Object, absentNamespaces map[string]bool, before *Marked) (map[fleet.Key][]Found, error)
 }
 
 // PreviewRollback fills in what going back changes, by server-side dry run. CRDs
@@ -182,7 +182,7 @@ func (r *RollbackPlan) ownership(ctx context.Context, cluster RollbackPreviewer)
 			wanted[step.Key] = step.target.Rendered.Objects
 		}
 	}
-	seen, err := cluster.Find(ctx, wanted, nil)
+	seen, err := cluster.Find(ctx, wanted, nil, nil)
 	if err != nil {
 		return err
 	}

@@ -197,6 +197,8 @@ func (p *Plan) seen() map[string]string {
 		if step.target.Rendered != nil {
 			out["chart of "+step.ID] = step.target.Digest.Chart
 			out["values of "+step.ID] = step.target.Digest.Values
+		}
+		if step.target.Rendered != nil && step.Action.Changes() {
 			out["objects of "+step.ID] = objectsDigest(step.target)
 		}
 	}

@@ -116,7 +116,7 @@ func ReadStatus(ctx context.Context, id Identity, d *Desired, releases Installed
 // compare tells of each release that the file wants how it is, and which others
 // there are.
 func (s *Status) compare(ctx context.Context, d *Desired, releases Installed, cluster StatusReader) error {
-	snapshot, err := Observe(ctx, d, releases, cluster)
+	snapshot, err := Observe(ctx, d, releases, cluster, false)
 	if err != nil {
 		return err
 	}

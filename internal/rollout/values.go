@@ -148,19 +148,18 @@ type Ask struct {
 func (d *Desired) StillAsked(ctx context.Context, releases Records, records map[fleet.Key]Record) ([]Ask, error) {
 	var out []Ask
 	for _, rel := range d.Set.Releases {
-		values, err := valuesDigest(rel.Overrides.Locked())
+		wanted, err := digestFor(rel, d.Charts[rel.Chart])
 		if err != nil {
 			return nil, err
 		}
 		record, installed := records[rel.Key]
-		wanted := Digest{Chart: d.Charts[rel.Chart].DigestFor(rel.Values.PlainMap()), Values: values}
 		if installed && record.Digest == wanted {
 			continue
 		}
 		ask := Ask{Key: rel.Key}
 		if !installed {
 			ask.At = append(ask.At, rel.Origin)
-		} else if record.Digest.Values != values {
+		} else if record.Digest.Values != wanted.Values {
 			stored, err := releases.Stored(ctx, rel.Key, 0)
 			if err != nil {
 				return nil, err

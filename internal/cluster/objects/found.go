@@ -4,6 +4,7 @@ package objects
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 
@@ -40,12 +41,14 @@ const perKind = 1000
 // Find looks at everything that releases want. What Helm releases own is
 // found with one metadata-only list per kind, however many releases there are;
 // only what is not among it is asked for by name.
-func (o *Objects) Find(ctx context.Context, releases map[fleet.Key][]chart.Object, absentNamespaces map[string]bool) (map[fleet.Key][]rollout.Found, error) {
+func (o *Objects) Find(ctx context.Context, releases map[fleet.Key][]chart.Object, absentNamespaces map[string]bool, before *rollout.Marked) (map[fleet.Key][]rollout.Found, error) {
 	wanted, err := o.identify(releases)
 	if err != nil {
 		return nil, err
 	}
-	owned, err := o.owned(ctx, kindsOf(wanted, absentNamespaces))
+	kinds := kindsOf(wanted, absentNamespaces)
+	maps.DeleteFunc(kinds, func(gvr schema.GroupVersionResource, _ bool) bool { return before.Looked(gvr.GroupResource().String()) })
+	owned, err := o.owned(ctx, kinds)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +59,11 @@ func (o *Objects) Find(ctx context.Context, releases map[fleet.Key][]chart.Objec
 		out[key] = seen
 		for i, at := range objects {
 			seen[i] = rollout.Found{Kind: at.Kind, Namespace: at.ID.Namespace, Name: at.Name, Resource: at.ID.GroupResource.String()}
-			if live := owned[at.ID]; live != nil || !at.Served || absentNamespaces[at.ID.Namespace] {
+			live := owned[at.ID]
+			if live == nil {
+				live = before.Of(key, seen[i])
+			}
+			if live != nil || !at.Served || absentNamespaces[at.ID.Namespace] {
 				seen[i].Live = live
 				continue
 			}
@@ -136,19 +143,57 @@ func kindsOf(wanted map[fleet.Key][]session.Located, absentNamespaces map[string
 	return kinds
 }
 
-// owned lists the objects of the given kinds that Helm releases own. Kinds that
-// may not be listed have none: their objects are then asked for by name.
+// owned lists the objects of the given kinds that Helm releases own.
 func (o *Objects) owned(ctx context.Context, kinds map[schema.GroupVersionResource]bool) (map[session.Identity]*rollout.Metadata, error) {
+	owned := map[session.Identity]*rollout.Metadata{}
+	err := o.eachOwned(ctx, slices.Collect(maps.Keys(kinds)), func(gvr schema.GroupVersionResource, m *metav1.PartialObjectMetadata) {
+		owned[session.Identity{GroupResource: gvr.GroupResource(), Namespace: m.Namespace, Name: m.Name}] = metadataOf(m)
+	})
+	return owned, err
+}
+
+// Marked lists the objects of some resources that carry the marks of a release.
+func (o *Objects) Marked(ctx context.Context, resources []string) (*rollout.Marked, error) {
+	out := &rollout.Marked{Resources: map[string]bool{}, Objects: map[fleet.Key][]rollout.MarkedObject{}}
+	kinds := map[schema.GroupVersionResource]schema.GroupVersionKind{}
+	for _, resource := range resources {
+		kind, err := o.session.Mapper.KindFor(schema.ParseGroupResource(resource).WithVersion(""))
+		if meta.IsNoMatchError(err) {
+			continue
+		}
+		if err != nil {
+			return nil, o.session.Explain("look up "+resource, err)
+		}
+		m, err := o.session.Mapper.RESTMapping(kind.GroupKind(), kind.Version)
+		if err != nil {
+			return nil, o.session.Explain("look up "+resource, err)
+		}
+		kinds[m.Resource], out.Resources[resource] = kind, true
+	}
+	return out, o.eachOwned(ctx, slices.Collect(maps.Keys(kinds)), func(gvr schema.GroupVersionResource, m *metav1.PartialObjectMetadata) {
+		key, kind := marks.ReleaseIn(m.Annotations), kinds[gvr]
+		if key.Name == "" {
+			return
+		}
+		out.Objects[key] = append(out.Objects[key], rollout.MarkedObject{
+			APIVersion: kind.GroupVersion().String(),
+			Found:      rollout.Found{Kind: kind.Kind, Namespace: m.Namespace, Name: m.Name, Resource: gvr.GroupResource().String(), Live: metadataOf(m)},
+		})
+	})
+}
+
+// eachOwned visits the objects that Helm releases own, one at a time. Kinds that
+// may not be listed have none: their objects are then asked for by name.
+func (o *Objects) eachOwned(ctx context.Context, kinds []schema.GroupVersionResource, visit func(schema.GroupVersionResource, *metav1.PartialObjectMetadata)) error {
 	helms := metav1.ListOptions{LabelSelector: marks.ManagedBy + "=" + marks.ManagedByHelm, Limit: perKind}
 	var mutex sync.Mutex
-	owned := map[session.Identity]*rollout.Metadata{}
 	group, ctx := errgroup.WithContext(ctx)
-	for gvr := range kinds {
+	for _, gvr := range kinds {
 		group.Go(func() error {
 			err := o.session.EachMetadata(ctx, gvr, "", helms, func(m *metav1.PartialObjectMetadata) {
 				mutex.Lock()
 				defer mutex.Unlock()
-				owned[session.Identity{GroupResource: gvr.GroupResource(), Namespace: m.Namespace, Name: m.Name}] = metadataOf(m)
+				visit(gvr, m)
 			})
 			if apierrors.IsForbidden(err) {
 				return nil
@@ -156,5 +201,5 @@ func (o *Objects) owned(ctx context.Context, kinds map[schema.GroupVersionResour
 			return o.session.Explain("list "+gvr.Resource, err)
 		})
 	}
-	return owned, group.Wait()
+	return group.Wait()
 }
