@@ -161,7 +161,7 @@ lock beside the fleet file. Afterwards plan and apply need no network.`,
 		RunE: func(_ *cobra.Command, args []string) error { return a.bundleLoad(args[0], flags) },
 	}
 	a.fleetFlags(c)
-	c.Flags().StringVar(&flags.digest, "digest", "", "refuse a bundle with another digest than `bundle create` printed")
+	c.Flags().StringVar(&flags.digest, "digest", "", "refuse a bundle with another `DIGEST` than bundle create printed")
 	c.Flags().StringVar(&flags.extract, "extract", "", "also write every file of the bundle into this folder")
 	return c
 }

@@ -53,7 +53,7 @@ encrypted in their file.`, tool, objects),
 		RunE: func(c *cobra.Command, _ []string) error { return a.export(c.Context(), as, flags) },
 	}
 	a.fleetFlags(c)
-	c.Flags().StringVar(&flags.charts, "charts", "", "where the charts are: oci://HOST/PATH, as `make push` prints it (required)")
+	c.Flags().StringVar(&flags.charts, "charts", "", "the `ADDRESS` of the charts, oci://HOST/PATH, as make push prints it (required)")
 	c.Flags().StringVarP(&flags.output, "output", "o", "", "write files into this new folder, and the charts' packages; default: print the objects")
 	return c
 }

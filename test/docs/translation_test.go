@@ -2,6 +2,7 @@ package docs
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,8 +18,8 @@ var (
 	code      = regexp.MustCompile("`[^`\n]+`")
 )
 
-// The README in Chinese has the commands, the output and the links of the English
-// one, so that what is tested of that holds for both.
+// A page in Chinese has the commands, the output and the links of the English one,
+// so that what is tested of that holds for both.
 func TestTranslationsShowTheSameCommands(t *testing.T) {
 	read := func(name, other string) (blocks, links, spans []string) {
 		text, err := os.ReadFile("../../" + name)
@@ -43,15 +44,18 @@ func TestTranslationsShowTheSameCommands(t *testing.T) {
 		slices.Sort(spans)
 		return blocks, links, slices.Compact(spans)
 	}
-	blocks, links, spans := read("README.md", "README.zh-CN.md")
-	zhBlocks, zhLinks, zhSpans := read("README.zh-CN.md", "README.md")
-	if diff := cmp.Diff(blocks, zhBlocks); diff != "" {
-		t.Errorf("commands and output (-English +Chinese):\n%s", diff)
-	}
-	if diff := cmp.Diff(links, zhLinks); diff != "" {
-		t.Errorf("links (-English +Chinese):\n%s", diff)
-	}
-	if diff := cmp.Diff(spans, zhSpans); diff != "" {
-		t.Errorf("names in the text (-English +Chinese):\n%s", diff)
+	for _, page := range []string{"README", "docs/guides/tasks"} {
+		english, chinese := page+".md", page+".zh-CN.md"
+		blocks, links, spans := read(english, filepath.Base(chinese))
+		zhBlocks, zhLinks, zhSpans := read(chinese, filepath.Base(english))
+		if diff := cmp.Diff(blocks, zhBlocks); diff != "" {
+			t.Errorf("%s: commands and output (-English +Chinese):\n%s", chinese, diff)
+		}
+		if diff := cmp.Diff(links, zhLinks); diff != "" {
+			t.Errorf("%s: links (-English +Chinese):\n%s", chinese, diff)
+		}
+		if diff := cmp.Diff(spans, zhSpans); diff != "" {
+			t.Errorf("%s: names in the text (-English +Chinese):\n%s", chinese, diff)
+		}
 	}
 }
