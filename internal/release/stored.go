@@ -35,13 +35,14 @@ func (s *Store) Stored(ctx context.Context, key fleet.Key, revision int) (*rollo
 	if !ok {
 		return nil, fmt.Errorf("read release %s: unexpected record %T", key, found)
 	}
-	recorded, err := served(rel.Manifest, s.session.VersionOf)
-	if err != nil {
-		return nil, fmt.Errorf("read release %s: %w", key, err)
-	}
+	// First of all: what was altered may be anything.
 	verdict, err := op.records.verdict(rel)
 	if err != nil {
 		return nil, err
+	}
+	recorded, err := served(rel.Manifest, s.session.VersionOf)
+	if err != nil {
+		return nil, fmt.Errorf("read release %s: %w", key, err)
 	}
 	out := &rollout.Stored{
 		Objects: recorded.objects, Vanished: recorded.vanished, Values: rel.Config, Manifest: digestOf(rel),

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/wheelhouse-dev/wheelhouse/internal/check"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
@@ -16,8 +18,20 @@ type Facts interface {
 // Stale reports whether a release has changed since the plan was made, or an
 // operator of somebody else has come or gone.
 func Stale(ctx context.Context, plan *Plan, releases Inventory, cluster Facts) (bool, error) {
-	records, err := releases.Inventory(ctx)
-	if err != nil {
+	var records map[fleet.Key]Record
+	var facts *check.Cluster
+	group, gctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		records, err = releases.Inventory(gctx)
+		return err
+	})
+	if plan.judged != nil {
+		group.Go(func() (err error) {
+			facts, err = cluster.Facts(gctx, plan.judged.wanted)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
 		return false, err
 	}
 	for _, step := range plan.Steps {
@@ -28,14 +42,7 @@ func Stale(ctx context.Context, plan *Plan, releases Inventory, cluster Facts) (
 			return true, nil
 		}
 	}
-	if plan.judged == nil {
-		return false, nil
-	}
-	facts, err := cluster.Facts(ctx, plan.judged.wanted)
-	if err != nil {
-		return false, err
-	}
-	return !slices.Equal(plan.judged.operators, operatorsBeside(plan.judged.set, facts)), nil
+	return facts != nil && !slices.Equal(plan.judged.operators, operatorsBeside(plan.judged.set, facts)), nil
 }
 
 // judged is what the rules were told of the operators in the cluster.

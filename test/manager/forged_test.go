@@ -113,6 +113,12 @@ func (m *tenancy) run(verb, file string, flags ...string) (string, error) {
 // revision to of a release.
 func (m *tenancy) forge(to int, release string) {
 	m.Helper()
+	m.write(to, release, strings.ReplaceAll(loot, "NAME", m.name))
+}
+
+// write is forge with something else than loot.
+func (m *tenancy) write(to int, release, added string) {
+	m.Helper()
 	name := func(release string, revision int) string {
 		return fmt.Sprintf("sh.helm.release.v1.%s.v%d", release, revision)
 	}
@@ -123,7 +129,7 @@ func (m *tenancy) forge(to int, release string) {
 	m.must(nil, err)
 	info, _ := record["info"].(map[string]any)
 	info["status"], record["version"], record["name"] = "deployed", to, release
-	record["manifest"] = fmt.Sprint(record["manifest"]) + strings.ReplaceAll(loot, "NAME", m.name)
+	record["manifest"] = fmt.Sprint(record["manifest"]) + added
 	data, err := encodeRecord(record)
 	m.must(nil, err)
 	forged := &corev1.Secret{
@@ -193,7 +199,11 @@ func TestAlteredRecordsAreRefused(t *testing.T) {
 		m.says(verb, out, named, "kubectl -n NAME-a delete secret sh.helm.release.v1.dynamo-platform.v1")
 		m.untouched(verb, out)
 	}
-	out, _ := m.run("apply", changed, "--yes", "--on-failure=rollback")
+	m.write(1, "dynamo-platform", "\n---\n{]: this is no YAML\n")
+	out, _ := m.run("plan", changed)
+	m.says("plan of what cannot be read", out, named)
+	m.forge(1, "dynamo-platform")
+	out, _ = m.run("apply", changed, "--yes", "--on-failure=rollback")
 	m.says("apply --on-failure", out, named)
 	m.untouched("apply --on-failure", out)
 

@@ -81,7 +81,7 @@ func TestAnObjectThatAWebhookRefusesIsNamed(t *testing.T) {
 	})
 	out := oneLine(s.says(1, "apply", "-f", last, "--no-wait", "--migrate-storage", s.crd))
 	for _, want := range []string{
-		"1 objects of " + s.crd + " cannot be written as they are, so it still counts as stored in v1beta1:", s.name + "/thing-1: ", `"refuses.example.com" denied the request: it is sacred`,
+		"1 object of " + s.crd + " cannot be written without a change, so v1beta1 still counts as stored:", s.name + "/thing-1: ", `"refuses.example.com" denied the request: it is sacred`,
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("it does not say %q:\n%s", want, out)

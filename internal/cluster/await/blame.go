@@ -102,23 +102,41 @@ func podReason(pod *corev1.Pod) string {
 // lastEvent is the newest event of the named objects, warnings first.
 func (w *Waiter) lastEvent(ctx context.Context, namespace string, names []string) string {
 	var best *corev1.Event
-	for _, name := range names {
-		list, err := w.session.Kube.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{
-			FieldSelector: fields.OneTermEqualSelector("involvedObject.name", name).String(), Limit: 100,
-		})
-		if err != nil {
-			return ""
-		}
-		for i := range list.Items {
-			if e := &list.Items[i]; best == nil || worse(e, best) {
-				best = e
-			}
+	for _, e := range w.events(ctx, namespace, names) {
+		if slices.Contains(names, e.InvolvedObject.Name) && (best == nil || worse(&e, best)) {
+			best = &e
 		}
 	}
 	if best == nil {
 		return ""
 	}
 	return fmt.Sprintf("%s: %s", best.Reason, best.Message)
+}
+
+// mostEvents is how many events of a namespace are read at once. To select those of
+// one object costs the API server as much as to list them all.
+const mostEvents = 500
+
+// events lists those of a namespace or, where there are many, of the named objects.
+// What cannot be read is left out: they only explain.
+func (w *Waiter) events(ctx context.Context, namespace string, names []string) []corev1.Event {
+	client := w.session.Kube.CoreV1().Events(namespace)
+	all, err := client.List(ctx, metav1.ListOptions{Limit: mostEvents})
+	if err != nil {
+		return nil
+	}
+	if all.Continue == "" {
+		return all.Items
+	}
+	var out []corev1.Event
+	for _, name := range names {
+		list, err := client.List(ctx, metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("involvedObject.name", name).String(), Limit: mostEvents})
+		if err != nil {
+			return nil
+		}
+		out = append(out, list.Items...)
+	}
+	return out
 }
 
 func worse(a, b *corev1.Event) bool {

@@ -67,7 +67,7 @@ func (d Definitions) MoveStorage(ctx context.Context, move rollout.Relocation, r
 	if err := d.narrow(ctx, move, live.Generation); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d objects written once more, all are stored in %s", w.done, move.To), nil
+	return fmt.Sprintf("%s written once more, all are stored in %s", count(w.done), move.To), nil
 }
 
 // begin makes the API server store objects in another version, before it forgets
@@ -161,7 +161,7 @@ func (w *writing) page(ctx context.Context, page *metav1.PartialObjectMetadataLi
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	w.report(fmt.Sprintf("%d of %d objects written", w.done, max(w.of, w.done)))
+	w.report(fmt.Sprintf("%d of %s written", w.done, count(max(w.of, w.done))))
 	return nil
 }
 
@@ -206,7 +206,7 @@ func (w *writing) refusals(move rollout.Relocation) error {
 	if len(w.refused) == 0 {
 		return nil
 	}
-	lines := []string{fmt.Sprintf("%d objects of %s cannot be written as they are, so it still counts as stored in %s:", len(w.refused), move.CRD, strings.Join(move.From, ", "))}
+	lines := []string{fmt.Sprintf("%s of %s cannot be written without a change, so %s still counts as stored:", count(len(w.refused)), move.CRD, strings.Join(move.From, ", "))}
 	for i, name := range slices.Sorted(maps.Keys(w.refused)) {
 		if i == shownRefusals {
 			lines = append(lines, fmt.Sprintf("  and %d more", len(w.refused)-shownRefusals))
@@ -215,4 +215,11 @@ func (w *writing) refusals(move rollout.Relocation) error {
 		lines = append(lines, "  "+name+": "+session.Forbidden(w.refused[name]))
 	}
 	return errors.New(strings.Join(append(lines, "change these objects, or ask who looks after what refuses them; then run the same command once more"), "\n"))
+}
+
+func count(objects int) string {
+	if objects == 1 {
+		return "1 object"
+	}
+	return fmt.Sprintf("%d objects", objects)
 }

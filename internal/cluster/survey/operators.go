@@ -6,7 +6,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,7 +25,7 @@ import (
 // older published charts only the chart's name.
 const (
 	partOfOperator = marks.PartOf + "=" + marks.PartOfOperator
-	namedOperator  = "app.kubernetes.io/name=dynamo-operator"
+	namedOperator  = "app.kubernetes.io/name=dynamo-operator," + marks.PartOf + "!=" + marks.PartOfOperator
 )
 
 var deployments = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
@@ -34,72 +36,105 @@ var deployments = schema.GroupVersionResource{Group: "apps", Version: "v1", Reso
 // written by whoever may edit their namespace, so they are claims, about that
 // namespace only.
 func (v *survey) operators(ctx context.Context) error {
-	found := operatorsFound{}
-	for _, selector := range []string{partOfOperator, namedOperator} {
+	selectors := []string{partOfOperator, namedOperator}
+	clusterRoles, roles := make([][]rbacv1.ClusterRole, len(selectors)), make([][]rbacv1.Role, len(selectors))
+	claims := make([][]*metav1.PartialObjectMetadata, len(selectors))
+	var leases []coordinationv1.Lease
+	var asks []func() error
+	for i, selector := range selectors {
 		options := metav1.ListOptions{LabelSelector: selector}
-		roles, err := v.Kube.RbacV1().ClusterRoles().List(ctx, options)
-		if err != nil {
-			return err
-		}
-		for _, role := range roles.Items {
-			if writesGraphs(role.Rules) {
-				found.proven(&role, fleet.ScopeCluster, "ClusterRole "+role.Name)
+		asks = append(asks, func() error {
+			list, err := v.Kube.RbacV1().ClusterRoles().List(ctx, options)
+			if err == nil {
+				clusterRoles[i] = list.Items
 			}
-		}
-		if err := v.restricted(ctx, options, found); err != nil {
 			return err
-		}
-	}
-	for _, selector := range []string{partOfOperator, namedOperator} {
-		options := metav1.ListOptions{LabelSelector: selector}
-		if err := v.each(ctx, deployments, options, found.deployment); err != nil {
+		}, func() (err error) {
+			roles[i], err = v.roles(ctx, options)
 			return err
-		}
+		}, func() error {
+			return v.each(ctx, deployments, options, func(m *metav1.PartialObjectMetadata) { claims[i] = append(claims[i], m) })
+		})
 	}
-	if err := v.leased(ctx, found); err != nil {
+	asks = append(asks, func() error {
+		list, err := v.Kube.CoordinationV1().Leases("").List(ctx, withName(v1alpha1.NamespaceScopeLease))
+		if err == nil {
+			leases = list.Items
+		}
+		return err
+	})
+	if err := together(asks); err != nil {
 		return err
 	}
+	found := operatorsFound{}
+	for i := range selectors {
+		found.roles(clusterRoles[i], roles[i])
+	}
+	for _, m := range slices.Concat(claims...) {
+		found.deployment(m)
+	}
+	found.leased(leases)
 	v.found.Operators = slices.SortedFunc(maps.Values(found), func(a, b check.Operator) int {
 		return cmp.Or(strings.Compare(a.Release.String(), b.Release.String()), strings.Compare(a.Serves, b.Serves))
 	})
 	return nil
 }
 
-// restricted finds the Roles of restricted operators. Who may not list them has
-// no proof.
-func (v *survey) restricted(ctx context.Context, options metav1.ListOptions, found operatorsFound) error {
-	roles, err := v.Kube.RbacV1().Roles("").List(ctx, options)
-	if apierrors.IsForbidden(err) {
-		return nil
+// together asks all at once. Of several errors, the first ask's counts, so that the
+// same is said each time.
+func together(asks []func() error) error {
+	errs := make([]error, len(asks))
+	var group sync.WaitGroup
+	for i, ask := range asks {
+		group.Go(func() { errs[i] = ask() })
 	}
-	if err != nil {
-		return err
-	}
-	for _, role := range roles.Items {
-		if writesGraphs(role.Rules) {
-			found.proven(&role, fleet.ScopeNamespace, "Role "+role.Namespace+"/"+role.Name)
+	group.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// leased adds what a marker Lease claims of a namespace of which nothing else
-// tells. How long it is valid does not matter: it is looked at by people.
-func (v *survey) leased(ctx context.Context, found operatorsFound) error {
-	leases, err := v.Kube.CoordinationV1().Leases("").List(ctx, withName(v1alpha1.NamespaceScopeLease))
+// roles are those of restricted operators. Who may not list them has no proof.
+func (v *survey) roles(ctx context.Context, options metav1.ListOptions) ([]rbacv1.Role, error) {
+	roles, err := v.Kube.RbacV1().Roles("").List(ctx, options)
+	if apierrors.IsForbidden(err) {
+		return nil, nil
+	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for i := range leases.Items {
-		if l := &leases.Items[i]; lease.Duration(l) > 0 {
-			found.claim(fleet.Key{Namespace: l.Namespace}, "Lease "+l.Namespace+"/"+l.Name, "")
-		}
-	}
-	return nil
+	return roles.Items, nil
 }
 
 // operatorsFound are operators by release.
 type operatorsFound map[fleet.Key]check.Operator
+
+// roles adds the operators that some roles prove.
+func (f operatorsFound) roles(cluster []rbacv1.ClusterRole, namespaced []rbacv1.Role) {
+	for i := range cluster {
+		if writesGraphs(cluster[i].Rules) {
+			f.proven(&cluster[i], fleet.ScopeCluster, "ClusterRole "+cluster[i].Name)
+		}
+	}
+	for i := range namespaced {
+		if role := &namespaced[i]; writesGraphs(role.Rules) {
+			f.proven(role, fleet.ScopeNamespace, "Role "+role.Namespace+"/"+role.Name)
+		}
+	}
+}
+
+// leased adds what marker Leases claim of namespaces of which nothing else tells.
+// How long they are valid does not matter: they are looked at by people.
+func (f operatorsFound) leased(leases []coordinationv1.Lease) {
+	for i := range leases {
+		if l := &leases[i]; lease.Duration(l) > 0 {
+			f.claim(fleet.Key{Namespace: l.Namespace}, "Lease "+l.Namespace+"/"+l.Name, "")
+		}
+	}
+}
 
 // proven adds an operator by one of its roles; the widest scope wins. Who may
 // write roles may say what release they are of.
