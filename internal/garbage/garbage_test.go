@@ -1,6 +1,11 @@
 package garbage
 
-import "testing"
+import (
+	"runtime"
+	"runtime/debug"
+	"testing"
+	"time"
+)
 
 // A run that is small collects rarely, one that grows more often, and one that
 // cannot keep below a bound is not slowed down.
@@ -11,4 +16,24 @@ func TestPercent(t *testing.T) {
 			t.Errorf("with %d MiB alive: %d %%, want %d %%", live/mib, got, want)
 		}
 	}
+}
+
+// What was collected last decides, again and again.
+func TestEachCollectionDecides(t *testing.T) {
+	kept := make([]byte, 80<<20)
+	for round := range 3 {
+		debug.SetGCPercent(rarely)
+		for began := time.Now(); ; {
+			runtime.GC()
+			now := debug.SetGCPercent(rarely)
+			if now == often {
+				break
+			}
+			if time.Since(began) > time.Minute {
+				t.Fatalf("round %d: %d %% with 80 MiB alive, want %d %%", round, now, often)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	runtime.KeepAlive(kept)
 }
