@@ -25,9 +25,13 @@ func (c *Chart) Pure() bool {
 	return pure
 }
 
-// traits are what the text of a chart's templates tells of them, of those of its
-// charts that do not say that they are pure.
-type traits struct{ looksUp, asksKinds, random bool }
+// traits are what the text of a chart's templates tells of them; all but asks, of
+// those of its charts that do not say that they are pure.
+type traits struct {
+	looksUp, asksKinds, random bool
+	// asks is asksKinds, and also counts charts that say that they are pure.
+	asks bool
+}
 
 var (
 	lookupFunction  = regexp.MustCompile(`\blookup\b`)
@@ -42,17 +46,20 @@ func (c *Chart) traits() traits {
 	}
 	var t traits
 	walk(c.helm, nil, func(sub *helmchart.Chart, _ []string) {
-		if isPure(sub) {
-			return
-		}
+		pure := isPure(sub)
 		// Templates may also stand in other files, for tpl.
 		for _, file := range append(append(sub.Templates[:0:0], sub.Templates...), sub.Files...) {
 			if strings.HasSuffix(file.Name, ".md") || strings.HasPrefix(file.Name, "crds/") {
 				continue
 			}
+			asks := bytes.Contains(file.Data, []byte("APIVersions"))
+			t.asks = t.asks || asks
+			if pure {
+				continue
+			}
 			t.random = t.random || randomFunctions.Match(file.Data)
 			t.looksUp = t.looksUp || lookupFunction.Match(file.Data)
-			t.asksKinds = t.asksKinds || bytes.Contains(file.Data, []byte("APIVersions"))
+			t.asksKinds = t.asksKinds || asks
 		}
 	})
 	knownTraits.Store(c.digest, t)
@@ -67,15 +74,7 @@ func (c *Chart) Settled() bool {
 }
 
 // AsksKinds reports whether a template asks which APIs the cluster serves.
-func (c *Chart) AsksKinds() bool {
-	asks := false
-	walk(c.helm, nil, func(sub *helmchart.Chart, _ []string) {
-		for _, file := range sub.Templates {
-			asks = asks || bytes.Contains(file.Data, []byte("APIVersions"))
-		}
-	})
-	return asks
-}
+func (c *Chart) AsksKinds() bool { return c.traits().asks }
 
 // DefinedGroups are the API groups that the crds/ folders of the chart and of its
 // dependencies define.

@@ -102,12 +102,12 @@ func Observe(ctx context.Context, d *Desired, releases Inventory, cluster Observ
 		}
 		s.KubeVersion = caps.KubeVersion.Version
 		<-recorded
-		s.around = surroundings{caps: caps, records: s.Records}
+		s.around = surroundings{caps: caps}
 		if !d.pure() {
-			s.around.lookup = cluster.Lookup(gctx)
+			s.around.lookup, s.around.records = cluster.Lookup(gctx), s.Records
 		}
 		if !whole {
-			if s.around.outlined, s.marked, err = d.outlined(gctx, cluster, s.around); err != nil {
+			if s.around.outlined, s.marked, err = d.outlined(gctx, cluster, s.around.caps, s.Records); err != nil {
 				return err
 			}
 		}

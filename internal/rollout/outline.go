@@ -84,15 +84,15 @@ func (f Found) identity() string { return f.Resource + "/" + f.Namespace + "/" +
 
 // outlining tells which releases need not be rendered.
 type outlining struct {
-	set    *fleet.Set
-	around surroundings
+	set        *fleet.Set
+	kubernetes string
 	// apis are those that the fleet does not bring along itself.
 	apis []string
 	// asks tells which charts ask for them.
 	asks map[string]bool
 }
 
-func (d *Desired) outlining(around surroundings) (*outlining, error) {
+func (d *Desired) outlining(caps *chart.Capabilities) (*outlining, error) {
 	own := map[string]bool{check.OwnGroup: true}
 	for _, key := range slices.Sorted(maps.Keys(d.Charts)) {
 		groups, err := d.Charts[key].DefinedGroups()
@@ -103,11 +103,11 @@ func (d *Desired) outlining(around surroundings) (*outlining, error) {
 			own[group] = true
 		}
 	}
-	o := &outlining{set: d.Set, around: around, asks: map[string]bool{}}
+	o := &outlining{set: d.Set, kubernetes: caps.KubeVersion.Version, asks: map[string]bool{}}
 	for key, c := range d.Charts {
 		o.asks[key] = c.AsksKinds()
 	}
-	for _, api := range around.caps.APIVersions {
+	for _, api := range caps.APIVersions {
 		if group, _, _ := strings.Cut(api, "/"); !own[group] {
 			o.apis = append(o.apis, api)
 		}
@@ -126,7 +126,7 @@ func (o *outlining) digest(rel fleet.Release, objects []Found) (string, error) {
 		Release              fleet.Key
 		Objects              []string
 	}{
-		Program: version.Version, Kubernetes: o.around.caps.KubeVersion.Version, Profiles: o.set.Profiles, Confined: o.set.Confined,
+		Program: version.Version, Kubernetes: o.kubernetes, Profiles: o.set.Profiles, Confined: o.set.Confined,
 		Chart: rel.Chart, Scope: rel.Scope, Serves: rel.Serves, Release: rel.Key,
 	}
 	if o.asks[rel.Chart] {
@@ -170,12 +170,12 @@ func (d *Desired) candidates(records map[fleet.Key]Record) (map[fleet.Key]Digest
 
 // outlined are the releases of which all is there that was remembered, and nothing
 // else.
-func (d *Desired) outlined(ctx context.Context, cluster Observer, around surroundings) (map[fleet.Key]Target, *Marked, error) {
-	candidates, resources, err := d.candidates(around.records)
+func (d *Desired) outlined(ctx context.Context, cluster Observer, caps *chart.Capabilities, records map[fleet.Key]Record) (map[fleet.Key]Target, *Marked, error) {
+	candidates, resources, err := d.candidates(records)
 	if err != nil || len(candidates) == 0 {
 		return nil, nil, err
 	}
-	outlining, err := d.outlining(around)
+	outlining, err := d.outlining(caps)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -189,11 +189,12 @@ func (d *Desired) outlined(ctx context.Context, cluster Observer, around surroun
 		if !candidate {
 			continue
 		}
+		marked.Objects[rel.Key] = slices.DeleteFunc(marked.Objects[rel.Key], func(o MarkedObject) bool { return beyond(rel, o.Found) })
 		now, err := outlining.digest(rel, marked.found(rel.Key))
 		if err != nil {
 			return nil, nil, err
 		}
-		outline := around.records[rel.Key].Outline
+		outline := records[rel.Key].Outline
 		if now != outline.Digest || slices.ContainsFunc(marked.Objects[rel.Key], func(o MarkedObject) bool { return o.Live.Deleting }) {
 			continue
 		}
@@ -214,7 +215,7 @@ func (s *Snapshot) remember(d *Desired, seen map[fleet.Key][]Found) error {
 	if len(d.ObjectWarnings) > 0 || !slices.ContainsFunc(d.Set.Releases, definesKinds) {
 		return nil
 	}
-	outlining, err := d.outlining(s.around)
+	outlining, err := d.outlining(s.around.caps)
 	if err != nil {
 		return err
 	}
@@ -227,7 +228,8 @@ func (s *Snapshot) remember(d *Desired, seen map[fleet.Key][]Found) error {
 		for _, found := range seen[target.Key] {
 			resources[found.Resource] = true
 		}
-		if resources[""] {
+		elsewhere := func(o Found) bool { return beyond(target.Release, o) }
+		if resources[""] || slices.ContainsFunc(seen[target.Key], elsewhere) {
 			continue
 		}
 		target.outline.Resources = slices.Sorted(maps.Keys(resources))
@@ -236,6 +238,12 @@ func (s *Snapshot) remember(d *Desired, seen map[fleet.Key][]Found) error {
 		}
 	}
 	return nil
+}
+
+// beyond reports whether an object lies where a release has none that an outline
+// tells of: who may write there can give it the marks of any release.
+func beyond(rel fleet.Release, o Found) bool {
+	return o.Namespace != "" && rel.Scope != fleet.ScopeCluster && !slices.Contains(rel.Namespaces(), o.Namespace)
 }
 
 // watched reports whether the content of objects matters after they were applied.

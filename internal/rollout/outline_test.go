@@ -182,6 +182,11 @@ func TestWhatIsAsItWasIsNotRendered(t *testing.T) {
 			o.Name = "more"
 			w.objects[o.identity()] = o
 		}, rendered: []string{"a"}},
+		"another tenant forges its marks": {change: func(w *remembered) {
+			_, o := first(w, "Role")
+			o.Namespace = "mallory"
+			w.objects[o.identity()] = o
+		}},
 		"another program keeps an object": {change: func(w *remembered) {
 			name, o := first(w, "Role")
 			o = alone(o)
