@@ -77,7 +77,7 @@ func understood(command string) error {
 		}
 		args = append(args, word)
 	}
-	root := newRoot(strings.NewReader(""), io.Discard, io.Discard)
+	root := newRoot(nil, strings.NewReader(""), io.Discard, io.Discard)
 	c, rest, err := root.Find(args)
 	if err != nil {
 		return err

@@ -43,13 +43,22 @@ func (a *app) completeValues(root *cobra.Command) {
 	})
 }
 
-// known offers something of the fleet's identity; nothing if there is no file.
-func (a *app) known(of func(rollout.Identity) []string) []string {
-	id, err := rollout.Identify(a.source(nil))
-	if err != nil {
-		return nil
+// known offers something of the fleet's identity, on whichever cluster; nothing if
+// there is no file.
+func (a *app) known(of func(rollout.Identity) []string) (out []string) {
+	source := a.source(nil)
+	contexts := fleet.Contexts(source.Files, source.File)
+	if source.Context != "" || len(contexts) == 0 {
+		contexts = []string{source.Context}
 	}
-	return slices.DeleteFunc(of(id), func(text string) bool { return text == "" })
+	for _, source.Context = range contexts {
+		id, err := rollout.Identify(source)
+		if err != nil {
+			return nil
+		}
+		out = append(out, slices.DeleteFunc(of(id), func(text string) bool { return text == "" || slices.Contains(out, text) })...)
+	}
+	return out
 }
 
 // connectQuietly is for what is nice to have: nil where there is no fleet file, or

@@ -270,6 +270,8 @@ func (a *app) fetcher(f *fleet.Fleet, mirrors []string) (*chart.Fetcher, error) 
 
 // completeLock adds to the lock beside the fleet file and writes it.
 func (a *app) completeLock(ctx context.Context, deps []chart.Dependency, fetcher *chart.Fetcher, update bool) (*chart.Lock, error) {
+	a.locking.Lock()
+	defer a.locking.Unlock()
 	lock, err := chart.ReadLock(a.lockFile())
 	if err != nil {
 		return nil, err

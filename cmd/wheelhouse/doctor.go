@@ -96,6 +96,7 @@ func (a *app) examination(namespaces []string) (examine.Request, error) {
 	if err != nil {
 		return request, err
 	}
+	a.on(id.Fleet)
 	request.Fleet, request.Confined = &doctor.Fleet{Releases: id.Set.Releases}, id.Fleet.Confined()
 	if len(namespaces) > 0 {
 		request.Namespaces, err = id.Select(namespaces)

@@ -15,7 +15,7 @@ import (
 func TestEveryHelpFitsAScreen(t *testing.T) {
 	const lines = 40
 	seen := 0
-	visit(newRoot(nil, io.Discard, io.Discard), func(c *cobra.Command) {
+	visit(newRoot(nil, nil, io.Discard, io.Discard), func(c *cobra.Command) {
 		if !c.IsAvailableCommand() && c.HasParent() {
 			return
 		}

@@ -40,17 +40,21 @@ func run() int {
 
 // execute runs one command line and returns its exit code.
 func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, options ...func(*app)) int {
-	command := newRoot(stdin, stdout, stderr, options...)
-	command.SetArgs(args)
-	err := command.ExecuteContext(ctx)
-	if err == nil {
-		return 0
+	if err := runCommand(ctx, args, stdin, stdout, stderr, options...); err != nil {
+		return exitCode(err)
 	}
+	return 0
+}
+
+// runCommand runs one command line. It prints its error, too.
+func runCommand(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, options ...func(*app)) error {
+	command := newRoot(args, stdin, stdout, stderr, options...)
+	err := command.ExecuteContext(ctx)
 	if errors.Is(err, context.Canceled) && errors.Is(context.Cause(ctx), rollout.ErrStopped) {
 		err = errors.New("stopped on request before anything was changed")
 	}
-	if text := err.Error(); text != "" {
-		fmt.Fprintln(command.ErrOrStderr(), "Error:", text)
+	if err != nil && err.Error() != "" {
+		fmt.Fprintln(command.ErrOrStderr(), "Error:", err.Error())
 	}
-	return exitCode(err)
+	return err
 }

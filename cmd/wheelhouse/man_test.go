@@ -17,7 +17,7 @@ func TestEveryCommandHasAManualPage(t *testing.T) {
 	if code := execute(t.Context(), []string{"man", dir}, nil, &out, &errs); code != 0 || out.Len()+errs.Len() > 0 {
 		t.Fatalf("exit code %d: %s%s", code, &out, &errs)
 	}
-	visit(newRoot(nil, &out, &errs), func(c *cobra.Command) {
+	visit(newRoot(nil, nil, &out, &errs), func(c *cobra.Command) {
 		if !c.IsAvailableCommand() && c.HasParent() {
 			return
 		}

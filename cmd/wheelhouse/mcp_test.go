@@ -91,7 +91,7 @@ func TestAnAssistantAsks(t *testing.T) {
 // Answers are of the fleet, the cluster and the user that the server was started
 // with, values of its command line included.
 func TestAnswersAreGivenAsTheServerWasStarted(t *testing.T) {
-	c, _, err := newRoot(strings.NewReader(""), io.Discard, io.Discard).Find([]string{"mcp"})
+	c, _, err := newRoot(nil, strings.NewReader(""), io.Discard, io.Discard).Find([]string{"mcp"})
 	if err != nil {
 		t.Fatal(err)
 	}

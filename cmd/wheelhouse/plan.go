@@ -88,7 +88,7 @@ func (a *app) plan(ctx context.Context, flags planFlags) error {
 		return plan.Blocked()
 	}
 	if flags.out != "" {
-		if err := a.savePlan(flags.out, plan, flags.PlanOptions, m.Cluster()); err != nil {
+		if err := a.savePlan(flags.out, plan, flags.PlanOptions, m); err != nil {
 			return err
 		}
 	}

@@ -33,7 +33,7 @@ spec:
 func readFleet(t *testing.T, file string, set ...string) *rollout.Desired {
 	t.Helper()
 	var errors bytes.Buffer
-	a := &app{file: file, set: fleet.Flags{Set: set}, err: &errors}
+	a := &app{file: file, kube: kubeFlags(), set: fleet.Flags{Set: set}, err: &errors}
 	desired, err := rollout.Read(a.source(nil))
 	if err != nil {
 		t.Fatal(err)

@@ -26,6 +26,8 @@ import (
 
 // app is what all commands share: streams and flags.
 type app struct {
+	// args is the command line.
+	args     []string
 	in       io.Reader
 	out, err io.Writer
 	kube     *genericclioptions.ConfigFlags
@@ -36,6 +38,8 @@ type app struct {
 	advised string
 	// input reads the standard input, once.
 	input func() ([]byte, error)
+	// locking is held by who writes the lock file.
+	locking *sync.Mutex
 	// done closes when the run is to end.
 	done <-chan struct{}
 	// readOnly says that not even a third-party chart may be fetched.
@@ -45,8 +49,8 @@ type app struct {
 // readOnly is for commands that are run for somebody who may only ask.
 func readOnly(a *app) { a.readOnly = true }
 
-func newRoot(in io.Reader, out, errOut io.Writer, options ...func(*app)) *cobra.Command {
-	a := &app{in: in, kube: kubeFlags(), input: sync.OnceValues(func() ([]byte, error) { return io.ReadAll(in) })}
+func newRoot(args []string, in io.Reader, out, errOut io.Writer, options ...func(*app)) *cobra.Command {
+	a := &app{args: args, in: in, kube: kubeFlags(), locking: &sync.Mutex{}, input: sync.OnceValues(func() ([]byte, error) { return io.ReadAll(in) })}
 	for _, option := range options {
 		option(a)
 	}
@@ -59,7 +63,7 @@ func newRoot(in io.Reader, out, errOut io.Writer, options ...func(*app)) *cobra.
 		Use:           "wheelhouse",
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: displayName()},
 		Short:         "Roll out, inspect and remove a fleet of inference platforms",
-		Long:          "Wheelhouse installs and upgrades the Dynamo platform for many teams on one cluster,\nfrom one fleet file, as ordinary Helm releases.",
+		Long:          "Wheelhouse installs and upgrades the Dynamo platform for many teams, on one cluster\nor several, from one fleet file, as ordinary Helm releases.",
 		Version:       version.Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -71,6 +75,7 @@ func newRoot(in io.Reader, out, errOut io.Writer, options ...func(*app)) *cobra.
 			slog.SetDefault(slog.New(a.logHandler()))
 		},
 	}
+	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
@@ -87,6 +92,7 @@ func newRoot(in io.Reader, out, errOut io.Writer, options ...func(*app)) *cobra.
 		a.newDeps(), a.newBundle(), a.newExport(), a.newMCP(), a.newVersion(), a.newMan(),
 	)
 	dressHelp(root)
+	a.ofEachCluster(root)
 	a.completeValues(root)
 	return root
 }
@@ -149,7 +155,7 @@ func (a *app) recognize(ctx context.Context) (subject, error) {
 // connect connects to the cluster, to work on a fleet of which maybe only the
 // identity is known.
 func (a *app) connect(ctx context.Context, s subject) (*manager.Manager, error) {
-	return manager.Open(ctx, a.kube, s.Identity, s.desired, a.logHandler())
+	return manager.Open(ctx, a.on(s.Fleet), s.Identity, s.desired, a.logHandler())
 }
 
 // namespacesFlag selects some of the fleet's tenants.
@@ -217,14 +223,24 @@ func (a *app) warn(findings check.Findings) {
 // source is what the flags name; without dependencies none is at hand.
 func (a *app) source(dependencies rollout.Dependencies) rollout.Source {
 	return rollout.Source{
-		File: a.file, Files: fleet.Disk{Input: a.input, Done: a.done}, Charts: charts.FS(), Profiles: charts.Profiles(), Set: a.set,
+		File: a.file, Context: *a.kube.Context, Files: a.files(), Charts: charts.FS(), Profiles: charts.Profiles(), Set: a.set,
 		Dependencies: dependencies, Opener: sops.NewOpener(),
 	}
 }
 
+// on are kubectl's flags for the cluster that the fleet names, if it does.
+func (a *app) on(f *fleet.Fleet) *genericclioptions.ConfigFlags {
+	if context := f.Cluster.Context.Value; context != "" {
+		*a.kube.Context = context
+	}
+	return a.kube
+}
+
+func (a *app) files() fleet.Files { return fleet.Disk{Input: a.input, Done: a.done} }
+
 // open connects to the cluster, to work on the fleet.
 func (a *app) open(ctx context.Context, desired *rollout.Desired) (*manager.Manager, error) {
-	return manager.Open(ctx, a.kube, desired.Identity, desired, a.logHandler())
+	return manager.Open(ctx, a.on(desired.Fleet), desired.Identity, desired, a.logHandler())
 }
 
 func (a *app) logHandler() slog.Handler {

@@ -6,20 +6,22 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/manager"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 	"github.com/wheelhouse-dev/wheelhouse/internal/version"
 )
 
 // savePlan writes a plan for a later `apply --plan`, readable by its owner only.
-func (a *app) savePlan(path string, plan *rollout.Plan, options rollout.PlanOptions, cluster string) error {
+func (a *app) savePlan(path string, plan *rollout.Plan, options rollout.PlanOptions, m *manager.Manager) error {
 	file, err := filepath.Abs(a.file)
 	if err != nil {
 		return fmt.Errorf("save the plan: %w", err)
 	}
-	saved, err := rollout.SavePlan(plan, options, file, cluster, version.Version)
+	saved, err := rollout.SavePlan(plan, options, file, m.Cluster(), version.Version)
 	if err != nil {
 		return err
 	}
+	saved.Context = m.Fleet.Cluster.Context.Value
 	data, err := saved.Encode()
 	if err != nil {
 		return fmt.Errorf("save the plan: %w", err)
@@ -51,8 +53,8 @@ func writePrivate(path string, data []byte) (err error) {
 	return os.Rename(file.Name(), path)
 }
 
-// openPlan reads a saved plan. The fleet file is the plan's, unless another is
-// named.
+// openPlan reads a saved plan. The fleet file and its cluster are the plan's, unless
+// others are named.
 func (a *app) openPlan(path string, fileNamed bool) (*rollout.SavedPlan, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -64,6 +66,9 @@ func (a *app) openPlan(path string, fileNamed bool) (*rollout.SavedPlan, error) 
 	}
 	if !fileNamed {
 		a.file = saved.File
+	}
+	if *a.kube.Context == "" {
+		*a.kube.Context = saved.Context
 	}
 	return saved, nil
 }

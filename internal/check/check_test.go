@@ -37,7 +37,7 @@ func (f files) Glob(string) (matches []string, _ error) { return nil, nil }
 func input(t *testing.T, spec string) check.Input {
 	t.Helper()
 	text := "apiVersion: wheelhouse.dev/v1alpha1\nkind: Fleet\nmetadata: {name: f}\nspec:\n" + spec
-	f, err := fleet.Load(files{"f.yaml": text}, "f.yaml")
+	f, err := fleet.Load(files{"f.yaml": text}, "f.yaml", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,7 +73,7 @@ func (sealEverything) Open(_ string, _ []byte, documents []*yaml.Node) (map[*yam
 // resolved is what rules see of an example before it is rendered.
 func resolved(t *testing.T, e check.Example) check.Input {
 	t.Helper()
-	f, err := fleet.Load(files{"fleet.yaml": fleetFile(e)}, "fleet.yaml")
+	f, err := fleet.Load(files{"fleet.yaml": fleetFile(e)}, "fleet.yaml", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ func resolved(t *testing.T, spec string) (*Set, error) {
 // resolvedWith has a chart of CRDs with these values.
 func resolvedWith(t *testing.T, crds, spec string) (*Set, error) {
 	t.Helper()
-	f, err := Load(memory{"f.yaml": head + "spec:\n" + spec}, "f.yaml")
+	f, err := Load(memory{"f.yaml": head + "spec:\n" + spec}, "f.yaml", "")
 	if err != nil {
 		t.Fatal(err)
 	}

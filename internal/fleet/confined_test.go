@@ -25,8 +25,8 @@ func TestWhoKeepsToItsNamespaces(t *testing.T) {
 		"{crds: {install: false}, journal: {namespace: a}, platforms: [{namespace: a}, {namespace: b, scope: cluster}]}": {"a", nil},
 	} {
 		files := memory{"fleet.yaml": "apiVersion: wheelhouse.dev/v1alpha1\nkind: Fleet\nmetadata: {name: f}\nspec: " + spec + "\n"}
-		for how, read := range map[string]func(Files, string) (*Fleet, error){"Load": Load, "Identify": Identify} {
-			f, err := read(files, "fleet.yaml")
+		for how, read := range map[string]func(Files, string, string) (*Fleet, error){"Load": Load, "Identify": Identify} {
+			f, err := read(files, "fleet.yaml", "")
 			if err != nil {
 				t.Fatalf("%s %s: %v", how, spec, err)
 			}

@@ -35,6 +35,7 @@ func (d *decoder) spec(n *yaml.Node, f *Fleet) {
 		"leaveFields":  func(n *yaml.Node) { d.leaveFields(n, f) },
 		"crds":         func(n *yaml.Node) { d.crds(n, f) },
 		"journal":      func(n *yaml.Node) { d.journal(n, f) },
+		"clusters":     func(n *yaml.Node) { d.clusters(n, f) },
 		"values":       func(n *yaml.Node) { f.Values = d.valuesList(n, "spec.values", LayerFleet) },
 		"waves": func(n *yaml.Node) {
 			d.list(n, "spec.waves", func(item *yaml.Node, path string) {
@@ -55,6 +56,23 @@ func (d *decoder) spec(n *yaml.Node, f *Fleet) {
 			d.list(n, "spec.platformsFrom", func(item *yaml.Node, path string) { f.from = append(f.from, d.text(item, path)) })
 		},
 	})
+}
+
+func (d *decoder) clusters(n *yaml.Node, f *Fleet) {
+	d.list(n, "spec.clusters", func(item *yaml.Node, path string) {
+		var values []ValuesSource
+		context := d.context(item, path, func(n *yaml.Node) { values = d.valuesList(n, path+".values", LayerCluster) })
+		f.Clusters = append(f.Clusters, Cluster{Context: context, Values: values})
+	})
+}
+
+// context reads which cluster it is, and leaves its values to the caller.
+func (d *decoder) context(n *yaml.Node, path string, values func(n *yaml.Node)) (context Located[string]) {
+	d.object(n, path, fields{
+		"context": func(n *yaml.Node) { context = d.text(n, path+".context") },
+		"values":  values,
+	}, "context")
+	return context
 }
 
 func (d *decoder) journal(n *yaml.Node, f *Fleet) {
@@ -161,7 +179,13 @@ func (d *decoder) platform(n *yaml.Node, path string) Platform {
 		"scope":      func(n *yaml.Node) { p.Scope = d.oneOf(n, field("scope"), ScopeNamespace, ScopeCluster) },
 		"wave":       func(n *yaml.Node) { p.Wave = d.matching(n, field("wave"), labelText, "a label value").Value },
 		"checkpoint": func(n *yaml.Node) { p.Checkpoint = d.checkpoint(n, field("checkpoint"), true) },
-		"values":     func(n *yaml.Node) { p.Values = d.valuesList(n, field("values"), LayerPlatform) },
+		"clusters": func(n *yaml.Node) {
+			d.list(n, field("clusters"), func(item *yaml.Node, path string) { p.Clusters = append(p.Clusters, d.text(item, path)) })
+			if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
+				d.fail(n, "%s names no cluster: leave it out for a platform that runs on all of them", field("clusters"))
+			}
+		},
+		"values": func(n *yaml.Node) { p.Values = d.valuesList(n, field("values"), LayerPlatform) },
 	}, "namespace")
 	return p
 }

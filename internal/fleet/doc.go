@@ -1,4 +1,4 @@
-// Package fleet says what one cluster should run: it reads the fleet file, its
+// Package fleet says what a cluster should run: it reads the fleet file, its
 // profiles and layered values, and resolves them into a list of releases in
 // which every value remembers the file and line that set it.
 //

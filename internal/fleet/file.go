@@ -58,7 +58,12 @@ type Fleet struct {
 	Shared      Shared
 	CRDs        CRDs
 	Journal     Journal
-	Values      []ValuesSource
+	// Clusters are those that the fleet runs on, as contexts of a kubeconfig; none:
+	// whichever the kubeconfig is for.
+	Clusters []Cluster
+	// Cluster is the one of them that this fleet was read for.
+	Cluster Cluster
+	Values  []ValuesSource
 	// Waves is the declared order of waves; empty: that of their first platforms.
 	Waves     []Located[string]
 	Platforms []Platform
@@ -114,9 +119,19 @@ type ValuesSource struct {
 	Origin Origin
 }
 
+// Cluster is one that the fleet runs on.
+type Cluster struct {
+	// Context names it in a kubeconfig.
+	Context Located[string]
+	// Values hold for all of its platforms, above those of the fleet.
+	Values []ValuesSource
+}
+
 // Platform is one installation of the platform chart.
 type Platform struct {
 	Namespace string
+	// Clusters are the contexts of the clusters that it runs on; none: all.
+	Clusters []Located[string]
 	// Serves is the namespace whose graphs a restricted platform serves; empty:
 	// its own.
 	Serves Located[string]
@@ -139,9 +154,10 @@ type Files interface {
 	Glob(pattern string) ([]string, error)
 }
 
-// Load reads a fleet file and every platform file that it names. Errors are
-// Problems, with file:line:column.
-func Load(files Files, file string) (*Fleet, error) {
+// Load reads a fleet file and every platform file that it names, for the cluster of
+// a context: what runs on others is left out. Where the file names one cluster or
+// none, the context may be empty. Errors are Problems, with file:line:column.
+func Load(files Files, file, context string) (*Fleet, error) {
 	data, err := files.Read(file)
 	if err != nil {
 		return nil, unreadable("fleet file", file, Origin{}, err)
@@ -160,6 +176,7 @@ func Load(files Files, file string) (*Fleet, error) {
 		problems = append(problems, Problem{Origin: Origin{File: file, Line: 1, Column: 1},
 			Message: "the fleet has no platforms", Fix: "list at least one under spec.platforms; a fleet of the custom resource definitions alone says platforms: []"})
 	}
+	problems = append(problems, f.settleCluster(context)...)
 	f.settleJournal()
 	return f, problems.orNil()
 }

@@ -63,7 +63,7 @@ func TestWrongFilesAreExplained(t *testing.T) {
 		{"glob without match", head + "spec: {platformsFrom: 'tenants/*.yaml'}\n", `f.yaml:4:23: no file matches "tenants/*.yaml"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := Load(memory{"f.yaml": test.text}, "f.yaml")
+			_, err := Load(memory{"f.yaml": test.text}, "f.yaml", "")
 			if err == nil {
 				t.Fatal("expected an error")
 			}
@@ -76,7 +76,7 @@ func TestWrongFilesAreExplained(t *testing.T) {
 
 func TestMissingFilesSayWhoAskedForThem(t *testing.T) {
 	files := memory{"d/f.yaml": head + "spec:\n  values:\n    - v/a.yaml\n  platforms:\n    - {namespace: a, values: [v/b.yaml]}\n"}
-	f, err := Load(files, "d/f.yaml")
+	f, err := Load(files, "d/f.yaml", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestLayersAreStackedInOrder(t *testing.T) {
 	profiles := fstest.MapFS{"p.yaml": {Data: []byte("platform: {own: shipped, level: shipped}")}}
 	defaults := map[string]*Value{ChartPlatform: values(t, LayerDefaults, "level: default\ngone: default\nkept: default\nglobal: {imageRegistry: '', other: 1}")}
 
-	f, err := Load(files, "f.yaml")
+	f, err := Load(files, "f.yaml", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,9 +8,9 @@ import (
 
 // Identify reads of a fleet file what says which fleet it is: its name, where
 // its journal is, which releases it names, how many revisions are kept and which
-// fields are left to others. What is wrong elsewhere, in values above all, is no
+// fields are left to others, on the cluster of a context as Load. What is wrong elsewhere, in values above all, is no
 // error: whoever wants to go back or to look must not have to mend it first.
-func Identify(files Files, file string) (*Fleet, error) {
+func Identify(files Files, file, context string) (*Fleet, error) {
 	data, err := files.Read(file)
 	if err != nil {
 		return nil, unreadable("fleet file", file, Origin{}, err)
@@ -38,8 +38,9 @@ func Identify(files Files, file string) (*Fleet, error) {
 		}
 	}
 	f.Platforms = known
+	problems := f.settleCluster(context)
 	f.settleJournal()
-	return f, nil
+	return f, problems.orNil()
 }
 
 // checkIdentity reports what is wrong with the parts that Identify needs.
@@ -72,6 +73,8 @@ func (d *decoder) identity(spec *yaml.Node, f *Fleet) {
 	}
 	for key, value := range pairs(spec) {
 		switch key.Value {
+		case "clusters":
+			d.list(value, "spec.clusters", func(item *yaml.Node, path string) { d.context(item, path, func(*yaml.Node) {}) })
 		case "crds":
 			d.crds(value, f)
 		case "journal":

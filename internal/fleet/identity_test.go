@@ -8,7 +8,7 @@ func TestTheIdentityHasTheJournal(t *testing.T) {
 		"{platforms: [{namespace: a}]}":                                        DefaultJournal,
 		"{journal: {namespace: team}, values: 7, platforms: [{namespace: a}]}": "team",
 	} {
-		f, err := Identify(memory{"fleet.yaml": "apiVersion: wheelhouse.dev/v1alpha1\nkind: Fleet\nmetadata: {name: f}\nspec: " + text + "\n"}, "fleet.yaml")
+		f, err := Identify(memory{"fleet.yaml": "apiVersion: wheelhouse.dev/v1alpha1\nkind: Fleet\nmetadata: {name: f}\nspec: " + text + "\n"}, "fleet.yaml", "")
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
@@ -17,7 +17,7 @@ func TestTheIdentityHasTheJournal(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", text, f.Journal.Namespace.Value, want)
 		}
 	}
-	if _, err := Identify(memory{"fleet.yaml": "metadata: {name: f}\nspec: {journal: {namespace: No_Name}}\n"}, "fleet.yaml"); err == nil {
+	if _, err := Identify(memory{"fleet.yaml": "metadata: {name: f}\nspec: {journal: {namespace: No_Name}}\n"}, "fleet.yaml", ""); err == nil {
 		t.Error("a journal in a namespace that cannot be is no error")
 	}
 }

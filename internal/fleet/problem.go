@@ -14,6 +14,7 @@ const (
 	LayerProfile  Layer = "profile"
 	LayerShared   Layer = "shared fact"
 	LayerFleet    Layer = "fleet values"
+	LayerCluster  Layer = "cluster values"
 	LayerPlatform Layer = "platform values"
 	LayerSet      Layer = "--set"
 )

@@ -214,7 +214,7 @@ func (r *resolver) common() common {
 		profiles = Merge(profiles, r.profile(profile))
 	}
 	facts := sharedFacts(r.fleet.Shared)
-	values := r.sources(r.fleet.Values, r.fleet.Path, LayerFleet)
+	values := Merge(r.sources(r.fleet.Values, r.fleet.Path, LayerFleet), r.sources(r.fleet.Cluster.Values, r.fleet.Path, LayerCluster))
 	return common{
 		fleet:    r.fleet,
 		plain:    MergeAll(profiles, facts, values),

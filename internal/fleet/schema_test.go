@@ -31,10 +31,11 @@ spec:
   leaveFields: ["Deployment/team-a/web:.spec.replicas"]
   crds: {namespace: crds, install: true, conversion: false}
   journal: {namespace: journal}
+  clusters: [{context: east}, {context: west, values: {platform: {c: 3}}}]
   values: [values.yaml, {platform: {a: 1}, x-own: 2, crds: null}]
   waves: [first, second]
   platforms:
-    - {namespace: a, serves: b, release: own.name, scope: namespace, wave: first, values: {platform: {b: 2}}}
+    - {namespace: a, serves: b, release: own.name, scope: namespace, wave: first, clusters: [east], values: {platform: {b: 2}}}
     - {namespace: c, scope: cluster, checkpoint: {enabled: false, namespaces: [d], storage: {size: 1Gi}}}
   platformsFrom: tenants/*.yaml
 `

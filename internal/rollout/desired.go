@@ -21,8 +21,10 @@ import (
 // Source is where a fleet is read from.
 type Source struct {
 	// File is the path of the fleet file.
-	File  string
-	Files fleet.Files
+	File string
+	// Context is the cluster to read it for; empty where the file names one at most.
+	Context string
+	Files   fleet.Files
 	// Opener decrypts values files.
 	Opener fleet.Opener
 	// Charts holds the charts of the binary, one folder per chart key.
@@ -50,7 +52,7 @@ type Identity struct {
 // Identify reads a fleet's identity. Nothing but the fleet file and what it
 // takes platforms from is looked at, and values in it may be wrong.
 func Identify(source Source) (Identity, error) {
-	f, err := fleet.Identify(source.Files, source.File)
+	f, err := fleet.Identify(source.Files, source.File, source.Context)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -78,7 +80,7 @@ type Desired struct {
 // Read loads a fleet file, its charts and its values, and runs the rules on
 // them. Every error names a place in a file.
 func Read(source Source) (*Desired, error) {
-	f, err := fleet.Load(source.Files, source.File)
+	f, err := fleet.Load(source.Files, source.File, source.Context)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,8 @@ type SavedPlan struct {
 	Program string `json:"program"`
 	// Cluster is the address of the API server that it is for.
 	Cluster string `json:"cluster"`
+	// Context is that cluster's, where the fleet file names clusters.
+	Context string `json:"context,omitempty"`
 	// File is the fleet file, as an absolute path.
 	File    string      `json:"file"`
 	Options PlanOptions `json:"options"`

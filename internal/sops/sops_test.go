@@ -33,7 +33,7 @@ func (d disk) Glob(string) ([]string, error) { return nil, nil }
 // resolve reads a fleet whose platform has the values.
 func resolve(d disk, values string) (*fleet.Value, error) {
 	d["fleet.yaml"] = "apiVersion: wheelhouse.dev/v1alpha1\nkind: Fleet\nmetadata: {name: f}\nspec:\n  platforms: [{namespace: a, values: [" + values + "]}]\n"
-	f, err := fleet.Load(d, "fleet.yaml")
+	f, err := fleet.Load(d, "fleet.yaml", "")
 	if err != nil {
 		return nil, err
 	}

@@ -91,7 +91,7 @@ func subjectsOf(t *testing.T, content map[string]string, spec string) []trace.Su
 		t.Fatal(err)
 	}
 	text := "apiVersion: wheelhouse.dev/v1alpha1\nkind: Fleet\nmetadata: {name: f}\nspec:\n" + spec
-	f, err := fleet.Load(files{"f.yaml": text}, "f.yaml")
+	f, err := fleet.Load(files{"f.yaml": text}, "f.yaml", "")
 	if err != nil {
 		t.Fatal(err)
 	}

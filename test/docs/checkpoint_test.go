@@ -50,7 +50,7 @@ func TestTheCheckpointPageCanBeCopied(t *testing.T) {
 		t.Fatalf("%d examples", len(blocks))
 	}
 	files := oneFile(blocks[0][1])
-	f, err := fleet.Load(files, "fleet.yaml")
+	f, err := fleet.Load(files, "fleet.yaml", "")
 	if err != nil {
 		t.Fatal(err)
 	}
