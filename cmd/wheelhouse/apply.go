@@ -21,13 +21,7 @@ type applyFlags struct {
 	// serial does one step at a time.
 	serial  bool
 	timeout time.Duration
-	yes     bool
-	// recreate consents to replacing what cannot change in place.
-	recreate []string
-	// moves consents to writing all objects of these CRDs once more.
-	moves []string
-	// adopt consents to taking over what exists without this fleet.
-	adopt bool
+	rollout.Consent
 	// plan is a saved plan to execute; saved is what it says.
 	plan  string
 	saved *rollout.SavedPlan
@@ -79,10 +73,10 @@ What is up to date is left alone; what is half-done or damaged is repaired.`,
 	flags.add(c)
 	c.Flags().BoolVar(&flags.AcceptBreakage, "accept-crd-breakage", false, "change CRDs although that breaks live objects")
 	c.Flags().StringVar(&flags.onFailure, "on-failure", onFailureKeep, "what becomes of what this apply changed if a step fails: keep, or rollback (take it back, in reverse)")
-	c.Flags().StringArrayVar(&flags.recreate, "recreate", nil, "replace `KIND/NAME`, which cannot change in place (repeatable)")
-	c.Flags().StringArrayVar(&flags.moves, "migrate-storage", nil, "write the objects of a `CRD` once more, so that a version may end")
-	c.Flags().BoolVar(&flags.adopt, "adopt", false, "take over releases and objects of others, as they are")
-	c.Flags().BoolVarP(&flags.yes, "yes", "y", false, "do not ask before objects are deleted or values lose their effect")
+	c.Flags().StringArrayVar(&flags.Recreate, "recreate", nil, "replace `KIND/NAME`, which cannot change in place (repeatable)")
+	c.Flags().StringArrayVar(&flags.Moves, "migrate-storage", nil, "write the objects of a `CRD` once more, so that a version may end")
+	c.Flags().BoolVar(&flags.Adopt, "adopt", false, "take over releases and objects of others, as they are")
+	c.Flags().BoolVarP(&flags.Yes, "yes", "y", false, "do not ask before objects are deleted or values lose their effect")
 	for _, decided := range []string{"take-field", "force-conflicts", "accept-crd-breakage", "adopt", "recreate", "migrate-storage", "yes", "no-wait", "prune", "wave", "drift", "namespace", "keep-going"} {
 		c.MarkFlagsMutuallyExclusive("plan", decided)
 	}
@@ -96,7 +90,7 @@ func (a *app) apply(ctx context.Context, flags applyFlags) error {
 	if err := oneOf("on-failure", flags.onFailure, onFailureKeep, onFailureRollback); err != nil {
 		return err
 	}
-	for _, object := range flags.recreate {
+	for _, object := range flags.Recreate {
 		if err := rollout.Recreatable(object); err != nil {
 			return fmt.Errorf("--recreate %s: %w", object, err)
 		}

@@ -13,62 +13,6 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
 
-// question is something that is only done with a person's consent.
-type question struct {
-	// about says what would happen: "3 objects are deleted".
-	about string
-	// flag is how consent is given without a terminal: "--yes".
-	flag string
-	// given says that the flag is there.
-	given bool
-}
-
-// open are the questions that no flag has answered yet.
-func open(questions []question) []question {
-	var out []question
-	for _, q := range questions {
-		if !q.given {
-			out = append(out, q)
-		}
-	}
-	return out
-}
-
-// questions are what a plan needs consent for. Whatever else does, is one more
-// question here.
-func questions(plan *rollout.Plan, flags applyFlags) []question {
-	var out []question
-	if n := plan.Deletions(); n > 0 {
-		out = append(out, question{about: fmt.Sprintf("%d objects are deleted", n), flag: "--yes", given: flags.yes})
-	}
-	if replaced := plan.Unagreed(flags.recreate); len(replaced) > 0 {
-		out = append(out, question{about: fmt.Sprintf("%d objects that cannot change in place are replaced", len(replaced)), flag: recreating(replaced)})
-	}
-	if crds, objects := plan.Unmoved(flags.moves); len(crds) > 0 {
-		out = append(out, question{
-			about: fmt.Sprintf("%d objects of %s are written once more, so that versions of it may end", objects, strings.Join(crds, ", ")),
-			flag:  "--migrate-storage " + strings.Join(crds, " --migrate-storage "),
-		})
-	}
-	if n := len(plan.Adoptions()); n > 0 {
-		out = append(out, question{about: fmt.Sprintf("%d releases or objects that exist already are taken over", n), flag: "--adopt", given: flags.adopt})
-	}
-	if n := plan.LostValues(); n > 0 {
-		out = append(out, question{about: fmt.Sprintf("%d values of yours are for keys that the new charts do not have", n), flag: "--yes", given: flags.yes})
-	}
-	return out
-}
-
-// recreating are the flags that consent to replacing objects, each name once.
-func recreating(changes []rollout.Change) string {
-	var flags []string
-	for _, change := range changes {
-		flags = append(flags, "--recreate "+change.Kind+"/"+change.Name)
-	}
-	slices.Sort(flags)
-	return strings.Join(slices.Compact(flags), " ")
-}
-
 // consent stops a plan that cannot be carried out, and asks for what needs a
 // person's consent, all at once, after showing the plan.
 func (a *app) consent(ctx context.Context, plan *rollout.Plan, flags applyFlags, progress *report.Progress) error {
@@ -76,7 +20,7 @@ func (a *app) consent(ctx context.Context, plan *rollout.Plan, flags applyFlags,
 		progress.Pause()
 		return errors.Join(report.OwnershipTable(a.err, plan.Foreign()), err)
 	}
-	asked := open(questions(plan, flags))
+	asked := plan.Questions(flags.Consent)
 	if len(asked) == 0 {
 		return nil
 	}
@@ -89,16 +33,12 @@ func (a *app) consent(ctx context.Context, plan *rollout.Plan, flags applyFlags,
 
 // ask asks a person, who confirms with the name of the fleet. Where nobody can
 // see the question or type an answer, there is nobody to ask.
-func (a *app) ask(ctx context.Context, fleet string, questions ...question) error {
-	asked := open(questions)
-	if len(asked) == 0 {
-		return nil
-	}
+func (a *app) ask(ctx context.Context, fleet string, asked ...rollout.Question) error {
 	var about, flags []string
 	for _, q := range asked {
-		about = append(about, q.about)
-		if !slices.Contains(flags, q.flag) {
-			flags = append(flags, q.flag)
+		about = append(about, q.About)
+		if !slices.Contains(flags, q.Flag) {
+			flags = append(flags, q.Flag)
 		}
 	}
 	if !report.IsTerminal(a.in) || !report.IsTerminal(a.err) {

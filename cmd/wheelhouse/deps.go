@@ -347,20 +347,10 @@ func (a *app) fetch(ctx context.Context, fetcher *chart.Fetcher, charts []chart.
 	return fetcher.Pull(ctx, charts)
 }
 
-func (a *app) lockFile() string { return filepath.Join(filepath.Dir(a.file), chart.LockName) }
+func (a *app) lockFile() string { return chart.LockBeside(a.file) }
 
 // shelf is where the fleet finds third-party charts without a network.
-func (a *app) shelf() (chart.Shelf, error) {
-	lock, err := chart.ReadLock(a.lockFile())
-	if err != nil {
-		return chart.Shelf{}, err
-	}
-	dir, err := chart.DefaultCacheDir()
-	if err != nil && len(lock.Charts) > 0 {
-		return chart.Shelf{}, err
-	}
-	return chart.Shelf{Lock: lock, Cache: chart.Cache{Dir: dir}}, nil
-}
+func (a *app) shelf() (chart.Shelf, error) { return chart.ShelfBeside(a.file) }
 
 // shortDigest is enough to compare by eye.
 func shortDigest(digest string) string { return strings.TrimPrefix(digest, "sha256:")[:12] }

@@ -74,8 +74,10 @@ func (a *app) destroy(ctx context.Context, flags destroyFlags) error {
 		return err
 	}
 	removed, kept := report.Fates(planned)
-	if err := a.ask(ctx, fleet.Set.Name, question{about: "this removes " + strings.Join(removed, ", "), flag: "--yes", given: flags.yes}); err != nil {
-		return err
+	if !flags.yes {
+		if err := a.ask(ctx, fleet.Set.Name, rollout.Question{About: "this removes " + strings.Join(removed, ", "), Flag: "--yes"}); err != nil {
+			return err
+		}
 	}
 	result, err := m.Destroy(ctx, planned, execution)
 	progress.Pause()

@@ -88,8 +88,10 @@ func (a *app) rollback(ctx context.Context, flags rollbackFlags) error {
 		_, err := m.Rollback(ctx, back, execution)
 		return err
 	}
-	if err := a.ask(ctx, fleet.Set.Name, question{about: fmt.Sprintf("the set returns to revision %d", back.To.Number), flag: "--yes", given: flags.yes}); err != nil {
-		return err
+	if !flags.yes {
+		if err := a.ask(ctx, fleet.Set.Name, rollout.Question{About: fmt.Sprintf("the set returns to revision %d", back.To.Number), Flag: "--yes"}); err != nil {
+			return err
+		}
 	}
 	result, err := m.Rollback(ctx, back, execution)
 	progress.Pause()

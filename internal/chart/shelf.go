@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -104,3 +105,20 @@ func (c *Chart) DigestFor(values map[string]any) string {
 	}
 	return shortDigest(h)
 }
+
+// ShelfBeside is the shelf of a fleet file: the lock lies beside it, the cache is the
+// user's.
+func ShelfBeside(fleetFile string) (Shelf, error) {
+	lock, err := ReadLock(LockBeside(fleetFile))
+	if err != nil {
+		return Shelf{}, err
+	}
+	dir, err := DefaultCacheDir()
+	if err != nil && len(lock.Charts) > 0 {
+		return Shelf{}, err
+	}
+	return Shelf{Lock: lock, Cache: Cache{Dir: dir}}, nil
+}
+
+// LockBeside is the path of the lock of a fleet file.
+func LockBeside(fleetFile string) string { return filepath.Join(filepath.Dir(fleetFile), LockName) }

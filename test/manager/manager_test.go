@@ -31,7 +31,7 @@ func run(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	tools = dir
-	for _, program := range []string{"../../cmd/wheelhouse", "helm.sh/helm/v4/cmd/helm"} {
+	for _, program := range []string{"../../cmd/wheelhouse", "../../pkg/wheelhouse/examples/apply", "helm.sh/helm/v4/cmd/helm"} {
 		build := exec.CommandContext(context.Background(), "go", "build", "-o", dir+"/", program)
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "build %s: %v\n%s", program, err, out)
