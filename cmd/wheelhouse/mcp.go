@@ -20,8 +20,8 @@ func (a *app) newMCP() *cobra.Command {
 		Use:   "mcp",
 		Short: "Answer questions about the fleet over the Model Context Protocol",
 		Long: `Serve the Model Context Protocol on the standard streams, so that an assistant can
-ask about this fleet and its cluster: validate, plan, status, doctor, history,
-images, explain, rules. No tool writes, to the cluster or to a file, and none reads
+ask about this fleet and its cluster: validate, plan, status, doctor, upgrade-check,
+history, images, explain, rules. No tool writes, to the cluster or to a file, and none reads
 another fleet file, kubeconfig or context than this command was started with.`,
 		Example: `  wheelhouse mcp -f clusters/prod/fleet.yaml --context prod`,
 		Args:    cobra.NoArgs,
@@ -87,6 +87,8 @@ func answers(given []string) *mcp.Server {
 		func(in tenants) []string { return of("status", in.Namespaces) })
 	ask(server, "doctor", "What is wrong with the fleet's platforms on the cluster, causes before what they explain. Exit code 1: something is.",
 		func(in tenants) []string { return ofCluster(of("doctor", in.Namespaces)) })
+	ask(server, "upgrade-check", "What is known of the ways from installed versions to those that the file wants. Exit code 2: not all are safe.",
+		func(nothing) []string { return ofCluster(of("upgrade-check", nil)) })
 	ask(server, "history", "The revisions of the fleet, and why some failed.",
 		func(in tenants) []string { return of("history", in.Namespaces) })
 	ask(server, "images", "The container images that the releases use.",

@@ -114,7 +114,7 @@ func TestNoToolOfAnAssistantWrites(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reading := map[string]bool{"validate": true, "plan": true, "status": true, "doctor": true, "history": true, "images": true, "explain": true, "rules": true}
+	reading := map[string]bool{"validate": true, "plan": true, "status": true, "doctor": true, "upgrade-check": true, "history": true, "images": true, "explain": true, "rules": true}
 	for _, tool := range tools.Tools {
 		if !reading[tool.Name] || tool.Annotations == nil || !tool.Annotations.ReadOnlyHint {
 			t.Errorf("tool %s: %+v", tool.Name, tool.Annotations)

@@ -12,8 +12,8 @@ var statusTemplate = pageTemplate("page_status.html")
 
 // statusBody is what a page says of a status.
 type statusBody struct {
-	Unread                   string
-	Releases, Graphs, Others *pageTable
+	Unread                           string
+	Releases, Graphs, Agents, Others *pageTable
 	// OfReleases and OfGraphs say why something is as the tables say.
 	OfReleases, OfGraphs []pageList
 	Findings             pageList
@@ -30,10 +30,12 @@ type FileSays struct {
 func StatusPage(w io.Writer, s *rollout.Status, file FileSays, commands func(string) string, now time.Time) error {
 	text, notes := pageText{commands}, notesOf(s)
 	releases, graphs := worstReleasesFirst(s), worstGraphsFirst(s)
+	agents := shownAgents(s, true)
 	header, rows := releaseCells(s, releases, true)
 	body := statusBody{
 		Releases: text.table("What is broken comes first", 2, header, rows, func(row int) bool { return !releases[row].Healthy() }),
 		Graphs:   text.table("What is not ready comes first", 2, graphHeader, graphCells(graphs), func(row int) bool { return !graphs[row].Ready }),
+		Agents:   text.table("What is not ready comes first", 2, agentHeader, agentCells(agents), func(row int) bool { return !agents[row].Ready }),
 		Others:   text.table("Releases of other fleets", 3, othersHeader, othersCells(s.Others), func(int) bool { return false }),
 		OfReleases: []pageList{
 			{"Gates that are not open", text.all(notes.gates)},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,6 +23,9 @@ func Status(w io.Writer, s *rollout.Status, wide bool) error {
 		return err
 	}
 	if err := gapAndTable(w, graphHeader, graphCells(worstGraphsFirst(s))); err != nil {
+		return err
+	}
+	if err := gapAndTable(w, agentHeader, agentCells(shownAgents(s, wide))); err != nil {
 		return err
 	}
 	if err := gapAndTable(w, othersHeader, othersCells(s.Others)); err != nil {
@@ -46,6 +50,27 @@ func gapAndTable(w io.Writer, header []string, rows [][]string) error {
 		return err
 	}
 	return Table(w, header, rows)
+}
+
+// shownAgents are those that are not ready; wide also has the others.
+func shownAgents(s *rollout.Status, wide bool) []rollout.Agent {
+	agents := slices.Clone(s.Agents)
+	if !wide {
+		return slices.DeleteFunc(agents, func(a rollout.Agent) bool { return a.Ready })
+	}
+	slices.SortStableFunc(agents, func(a, b rollout.Agent) int { return cmp.Compare(yesNo(a.Ready), yesNo(b.Ready)) })
+	return agents
+}
+
+var agentHeader = []string{"CHECKPOINT AGENT", "NAMESPACE", "READY", "RESTARTS", "REASON", "AGE"}
+
+// agentCells lists checkpoint agents by their nodes.
+func agentCells(agents []rollout.Agent) [][]string {
+	rows := make([][]string, 0, len(agents))
+	for _, a := range agents {
+		rows = append(rows, []string{orDash(a.Node), a.Namespace, yesNo(a.Ready), strconv.Itoa(a.Restarts), orDash(a.Message), Age(a.Created)})
+	}
+	return rows
 }
 
 var othersHeader = []string{"OTHER FLEET", "NAMESPACE", "RELEASE", "CHART", "STATUS"}

@@ -118,6 +118,9 @@ func (w *Watch) lines(s *rollout.Status, now time.Time) error {
 	for _, g := range s.Graphs {
 		say("graph "+g.Namespace+"/"+g.Name, graphLine(g))
 	}
+	for _, a := range s.Agents {
+		say("agent "+a.Namespace+"/"+a.Pod, agentLine(a))
+	}
 	for name := range w.last {
 		if _, still := current[name]; !still {
 			say(name, "gone")
@@ -135,6 +138,13 @@ func (w *Watch) lines(s *rollout.Status, now time.Time) error {
 	w.last = current
 	_, err := io.WriteString(w.out, Clean(b.String()))
 	return err
+}
+
+func agentLine(a rollout.Agent) string {
+	if a.Ready {
+		return "ready on node " + a.Node
+	}
+	return strings.TrimSuffix("not ready on node "+a.Node+": "+a.Message, ": ")
 }
 
 func releaseLine(r rollout.ReleaseStatus, now time.Time) string {

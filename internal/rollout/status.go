@@ -27,6 +27,8 @@ type Status struct {
 	Unread   string          `json:"unread,omitempty"`
 	Releases []ReleaseStatus `json:"releases"`
 	Graphs   []Graph         `json:"graphs"`
+	// Agents are the checkpoint agents on nodes.
+	Agents []Agent `json:"agents,omitempty"`
 	// Orphans are releases of this fleet that the file no longer names.
 	Orphans []Record `json:"orphans,omitempty"`
 	// Unproven are releases that say so, and that the journal does not know.
@@ -34,6 +36,19 @@ type Status struct {
 	// Others are the releases of other fleets, as they say themselves, for a fleet that
 	// installs the CRDs for all.
 	Others []Record `json:"others,omitempty"`
+}
+
+// Agent is a checkpoint agent on a node.
+type Agent struct {
+	Node      string `json:"node"`
+	Namespace string `json:"namespace"`
+	Pod       string `json:"pod"`
+	Ready     bool   `json:"ready"`
+	// Message says why it is not ready, if that is known.
+	Message  string    `json:"message,omitempty"`
+	Image    string    `json:"image"`
+	Restarts int       `json:"restarts,omitempty"`
+	Created  time.Time `json:"created,omitzero"`
 }
 
 // ReleaseStatus is how one release is.
@@ -83,6 +98,8 @@ type StatusReader interface {
 	// GraphsAndUnserved lists the graphs of some namespaces, of all if none is
 	// named, and those of others that no operator has looked at.
 	GraphsAndUnserved(ctx context.Context, namespaces []string) ([]Graph, error)
+	// Agents lists the checkpoint agents of some namespaces.
+	Agents(ctx context.Context, namespaces []string) ([]Agent, error)
 	// Describe names the cluster.
 	Describe() string
 	// AwaitReady blocks until a gate is open.
@@ -110,7 +127,21 @@ func ReadStatus(ctx context.Context, id Identity, d *Desired, releases Installed
 		s.Graphs = append(s.Graphs, graphs...)
 		return err
 	})
+	group.Go(func() (err error) {
+		s.Agents, err = cluster.Agents(gctx, preparedNamespaces(id.Set))
+		return err
+	})
 	return s, group.Wait()
+}
+
+// preparedNamespaces are those with a release of checkpoint agents.
+func preparedNamespaces(set *fleet.Set) (out []string) {
+	for _, rel := range set.Releases {
+		if rel.Chart == fleet.ChartChrek && !slices.Contains(out, rel.Namespace) {
+			out = append(out, rel.Namespace)
+		}
+	}
+	return out
 }
 
 // compare tells of each release that the file wants how it is, and which others
