@@ -36,8 +36,9 @@ func (p *Plan) Questions(given Consent) (out []Question) {
 		out = append(out, Question{number(len(replaced), "object that cannot change in place is replaced", "objects that cannot change in place are replaced"), recreating(replaced)})
 	}
 	if crds, objects := p.Unmoved(given.Moves); len(crds) > 0 {
+		of := " of " + strings.Join(crds, ", ")
 		out = append(out, Question{
-			fmt.Sprintf("%s of %s written once more, so that versions of it may end", number(objects, "object", "objects"), strings.Join(crds, ", ")),
+			number(objects, "object"+of+" is", "objects"+of+" are") + " written once more, so that versions of it may end",
 			"--migrate-storage " + strings.Join(crds, " --migrate-storage "),
 		})
 	}

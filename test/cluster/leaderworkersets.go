@@ -40,6 +40,8 @@ type LeaderWorkerSets struct {
 	webhooks   []client.Object
 	controller *exec.Cmd
 	log        *os.File
+	// address is where the webhooks answer.
+	address string
 }
 
 // StartLeaderWorkerSets brings LeaderWorkerSet up until the test ends, or until
@@ -143,7 +145,8 @@ metrics: {bindAddress: "0"}
 	if err := os.WriteFile(configuration, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l.configure(t, fmt.Sprintf("https://%s:%s", host, port), material.Bundle())
+	l.address = net.JoinHostPort(host, port)
+	l.configure(t, "https://"+l.address, material.Bundle())
 
 	binary := filepath.Join(dir, "lws")
 	inModule(t, l.module, "go", "build", "-o", binary, "sigs.k8s.io/lws/cmd")
@@ -200,5 +203,13 @@ func (l *LeaderWorkerSets) run(t testing.TB) {
 			text, _ := os.ReadFile(l.log.Name())
 			t.Logf("the controller of LeaderWorkerSet says:\n%s", text[max(0, len(text)-4000):])
 		}
+	})
+	// Until then, nobody can write a set.
+	Eventually(t, "the webhooks of LeaderWorkerSet answer", func() error {
+		connection, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", l.address)
+		if err != nil {
+			return err
+		}
+		return connection.Close()
 	})
 }

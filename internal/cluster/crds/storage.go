@@ -57,17 +57,35 @@ func (d Definitions) MoveStorage(ctx context.Context, move rollout.Relocation, r
 		return "", context.Cause(ctx)
 	}
 	resource := schema.GroupVersionResource{Group: live.Spec.Group, Version: move.Through(live), Resource: live.Spec.Names.Plural}
-	w := &writing{Definitions: d, resource: resource, of: move.Objects, report: report, refused: map[string]error{}}
-	if err := w.all(ctx); err != nil {
-		return "", d.session.Explain("write the objects of "+move.CRD+" once more", err)
-	}
-	if err := w.refusals(move); err != nil {
+	note, err := d.rewrite(ctx, move, resource, report)
+	if err != nil {
 		return "", err
 	}
 	if err := d.narrow(ctx, move, live.Generation); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s written once more, all are stored in %s", count(w.done), move.To), nil
+	return note + ", all are stored in " + move.To, nil
+}
+
+// rewrite has every object of a kind written once more: many by Kubernetes' own
+// migration, where there is one, because that goes on without us. Few are written before
+// that would begin; and what it cannot write, only we can name.
+func (d Definitions) rewrite(ctx context.Context, move rollout.Relocation, resource schema.GroupVersionResource, report func(string)) (note string, err error) {
+	if move.Objects > objectsPerPage {
+		err := d.migrate(ctx, move, resource.GroupResource(), report)
+		if err == nil {
+			return count(move.Objects) + " migrated by Kubernetes", nil
+		}
+		if !errors.Is(err, errNotMigrated) {
+			return "", err
+		}
+		report(err.Error() + "; writing page by page")
+	}
+	w := &writing{Definitions: d, resource: resource, of: move.Objects, report: report, refused: map[string]error{}}
+	if err := w.all(ctx); err != nil {
+		return "", d.session.Explain("write the objects of "+move.CRD+" once more", err)
+	}
+	return count(w.done) + " written once more", w.refusals(move)
 }
 
 // begin makes the API server store objects in another version, before it forgets
