@@ -78,7 +78,7 @@ func open(folder string, shelf chart.Shelf, withFixtures bool) (*chart.Chart, er
 	if err != nil {
 		return nil, err
 	}
-	find := shelf.Find
+	find := func(d chart.Dependency) (*chart.Chart, error) { return shelf.Find(d, nil) }
 	if withFixtures {
 		find = func(d chart.Dependency) (*chart.Chart, error) { return chart.Open(filepath.Join(fixtures, d.Name)) }
 	}

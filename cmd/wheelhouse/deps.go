@@ -16,6 +16,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/report"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+	"github.com/wheelhouse-dev/wheelhouse/internal/signature"
 )
 
 type depsFlags struct {
@@ -218,7 +219,7 @@ func (a *app) readNamed(ctx context.Context, flags depsFlags) (*rollout.Desired,
 		return nil, nil, err
 	}
 	source := a.source(nil)
-	source.Named = shelf
+	source.Named = chart.Unverified{Shelf: shelf} // whoever locks verifies
 	// Problems in values do not matter here; `validate` tells them.
 	desired, err := rollout.Read(source)
 	if desired == nil {
@@ -235,7 +236,7 @@ func (a *app) readNamed(ctx context.Context, flags depsFlags) (*rollout.Desired,
 	if _, err := a.fetch(ctx, fetcher, locked(lock, desired.Missing())); err != nil {
 		return nil, nil, err
 	}
-	source.Named = chart.Shelf{Lock: lock, Cache: shelf.Cache}
+	source.Named = chart.Unverified{Shelf: chart.Shelf{Lock: lock, Cache: shelf.Cache}}
 	if desired, err = rollout.Read(source); desired == nil {
 		return nil, nil, err
 	}
@@ -247,7 +248,11 @@ func (a *app) fetcher(f *fleet.Fleet, mirrors []string) (*chart.Fetcher, error) 
 	if err != nil {
 		return nil, err
 	}
-	fetcher := &chart.Fetcher{Cache: chart.Cache{Dir: dir}, Base: filepath.Dir(a.file)}
+	trusted, err := signature.NewPolicy(f.Signatures)
+	if err != nil {
+		return nil, err
+	}
+	fetcher := &chart.Fetcher{Cache: chart.Cache{Dir: dir}, Base: filepath.Dir(a.file), Signatures: trusted}
 	for _, flag := range mirrors {
 		upstream, to, found := strings.Cut(flag, "=")
 		if !found {

@@ -12,6 +12,8 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/signature"
 )
 
 // parallelFetches bounds how many charts are fetched at the same time.
@@ -24,6 +26,8 @@ type Fetcher struct {
 	Mirrors []Mirror
 	// Base is the folder that relative paths start from.
 	Base string
+	// Signatures says what must be signed to be locked.
+	Signatures signature.Policy
 	// Begin is told what is being done, until the function it returns is
 	// called; nil tells nobody.
 	Begin func(what string) (done func())
@@ -49,19 +53,26 @@ type Fetched struct {
 }
 
 // Lock finds the charts that the lock does not know yet, brings them into the
-// cache, and adds them to the lock. With update it looks for all of them again.
+// cache, and adds them to the lock, with the signatures that the fleet asks for.
+// With update it looks for all of them again.
 func (f *Fetcher) Lock(ctx context.Context, deps []Dependency, lock *Lock, update bool) error {
 	var wanted []Dependency
 	for _, d := range deps {
-		if _, known := lock.Find(d); update || !known {
+		if c, known := lock.Find(d); update || !known || c.Verify(f.Signatures) != nil {
 			wanted = append(wanted, d)
 		}
 	}
 	found := make([]Locked, len(wanted))
 	err := parallel(ctx, len(wanted), func(ctx context.Context, i int) (err error) {
 		defer f.begin("resolving " + wanted[i].Name + " " + wanted[i].Version)()
-		found[i], err = f.lockOne(ctx, wanted[i])
-		return err
+		c, known := lock.Find(wanted[i])
+		if update || !known {
+			if c, err = f.lockOne(ctx, wanted[i]); err != nil {
+				return err
+			}
+		}
+		found[i], err = f.sign(ctx, c)
+		return f.explain(wanted[i], false, err)
 	})
 	if err != nil {
 		return err

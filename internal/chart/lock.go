@@ -40,6 +40,8 @@ type Locked struct {
 	Digest string `json:"digest"`
 	// Size is the package file's, in bytes.
 	Size int64 `json:"size"`
+	// Signature is there where the fleet asked for one when the chart was locked.
+	Signature Signature `json:"signature,omitzero"`
 }
 
 func (l Locked) String() string { return l.Name + " " + l.Version }

@@ -81,6 +81,11 @@ func chartLayer(ctx context.Context, repository *remote.Repository, tag string) 
 	if err != nil {
 		return located{}, err
 	}
+	return packageIn(data)
+}
+
+// packageIn finds the package that a manifest names.
+func packageIn(data []byte) (located, error) {
 	var manifest struct {
 		Layers []struct {
 			MediaType, Digest string

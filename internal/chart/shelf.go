@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/wheelhouse-dev/wheelhouse/internal/signature"
 )
 
 // Shelf is where charts find their third-party dependencies: the lock says
@@ -17,14 +19,17 @@ type Shelf struct {
 }
 
 // Find returns the chart that a dependency is locked to; nil if it is not
-// locked or not in the cache.
-func (s Shelf) Find(d Dependency) (*Chart, error) {
+// locked or not in the cache. One that is not signed as it must be is an error.
+func (s Shelf) Find(d Dependency, trusted signature.Policy) (*Chart, error) {
 	if s.Lock == nil {
 		return nil, nil
 	}
 	locked, ok := s.Lock.Find(d)
 	if !ok {
 		return nil, nil
+	}
+	if err := locked.Verify(trusted); err != nil {
+		return nil, err
 	}
 	data, err := s.Cache.Read(locked.Digest)
 	if notCached(err) {
@@ -41,6 +46,15 @@ func (s Shelf) Find(d Dependency) (*Chart, error) {
 		return nil, fmt.Errorf("dependency %s: %s holds %s %s", d, s.Cache.Path(locked.Digest), helm.Name(), helm.Metadata.Version)
 	}
 	return newChart(helm)
+}
+
+// Unverified is a shelf for who verifies signatures afterwards, as locking does: a
+// lock from before they were asked for must be readable to be completed.
+type Unverified struct{ Shelf }
+
+// Find returns the chart that a dependency is locked to, whoever signed it.
+func (u Unverified) Find(d Dependency, _ signature.Policy) (*Chart, error) {
+	return u.Shelf.Find(d, nil)
 }
 
 // ThirdParty lists the dependencies that come from repositories, not from a

@@ -36,7 +36,7 @@ func shelved(t *testing.T, text string) chart.Shelf {
 func withFar(t *testing.T, text string) (bare, with *chart.Chart) {
 	t.Helper()
 	bare = open(t, parent())
-	far, err := shelved(t, text).Find(bare.ThirdParty()[0])
+	far, err := shelved(t, text).Find(bare.ThirdParty()[0], nil)
 	if err != nil || far == nil {
 		t.Fatalf("found %v, %v", far, err)
 	}
@@ -94,7 +94,7 @@ func TestALockIsForOneRepository(t *testing.T) {
 		{Name: "far", Version: "9.9.8", Repository: "https://charts.example.com"},
 		{Name: "near", Version: "9.9.9", Repository: "https://charts.example.com"},
 	} {
-		if found, err := shelf.Find(d); found != nil || err != nil {
+		if found, err := shelf.Find(d, nil); found != nil || err != nil {
 			t.Errorf("%s: found %v, %v", d, found, err)
 		}
 	}

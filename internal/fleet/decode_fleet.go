@@ -30,6 +30,7 @@ func (d *decoder) spec(n *yaml.Node, f *Fleet) {
 		},
 		"charts":       func(n *yaml.Node) { d.charts(n, f) },
 		"chartMirrors": func(n *yaml.Node) { d.chartMirrors(n, f) },
+		"signatures":   func(n *yaml.Node) { d.signatures(n, f) },
 		"shared":       func(n *yaml.Node) { d.shared(n, &f.Shared) },
 		"history":      func(n *yaml.Node) { d.history(n, f) },
 		"leaveFields":  func(n *yaml.Node) { d.leaveFields(n, f) },
@@ -114,6 +115,23 @@ func (d *decoder) chartMirrors(n *yaml.Node, f *Fleet) {
 		}
 	}
 	d.object(n, "spec.chartMirrors", upstreams)
+}
+
+func (d *decoder) signatures(n *yaml.Node, f *Fleet) {
+	d.list(n, "spec.signatures", func(item *yaml.Node, path string) {
+		var s Signature
+		d.object(item, path, fields{
+			"for": func(n *yaml.Node) {
+				s.For = d.text(n, path+".for")
+				if scheme, _, found := strings.Cut(s.For.Value, "://"); found {
+					d.fail(n, "%s.for is the start of a reference in an OCI registry, HOST or HOST/PATH: write it without %q; what comes from elsewhere has no signatures that are verified",
+						path, scheme+"://")
+				}
+			},
+			"key": func(n *yaml.Node) { s.Key = d.text(n, path+".key") },
+		}, "for", "key")
+		f.Signatures = append(f.Signatures, s)
+	})
 }
 
 func (d *decoder) history(n *yaml.Node, f *Fleet) {

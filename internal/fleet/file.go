@@ -51,6 +51,8 @@ type Fleet struct {
 	// ChartMirrors maps the start of repository URLs to where their charts are
 	// fetched from instead.
 	ChartMirrors map[string]Located[string]
+	// Signatures says what must be signed, and by which keys.
+	Signatures []Signature
 	// History is how many revisions Helm keeps of each release; default 10.
 	History int
 	// LeaveFields are left to other programs once those own them.
@@ -77,6 +79,15 @@ type Fleet struct {
 type Located[T any] struct {
 	Value  T
 	Origin Origin
+}
+
+// Signature asks for a key's signature on what comes from a place in a registry.
+type Signature struct {
+	// For is the start of references, HOST or HOST/PATH.
+	For Located[string]
+	// Key is a file with a public key, relative to the fleet file; PEM is its content.
+	Key Located[string]
+	PEM []byte
 }
 
 // Shared are facts that several charts must agree on.
@@ -172,6 +183,7 @@ func Load(files Files, file, context string) (*Fleet, error) {
 		f.Platforms = append(f.Platforms, found...)
 		problems = appendProblems(problems, err)
 	}
+	problems = appendProblems(problems, f.readKeys(files))
 	if len(problems) == 0 && len(f.Platforms) == 0 && (!f.definitionsAlone || f.CRDs.Elsewhere) {
 		problems = append(problems, Problem{Origin: Origin{File: file, Line: 1, Column: 1},
 			Message: "the fleet has no platforms", Fix: "list at least one under spec.platforms; a fleet of the custom resource definitions alone says platforms: []"})
@@ -179,6 +191,19 @@ func Load(files Files, file, context string) (*Fleet, error) {
 	problems = append(problems, f.settleCluster(context)...)
 	f.settleJournal()
 	return f, problems.orNil()
+}
+
+func (f *Fleet) readKeys(files Files) error {
+	var problems Problems
+	for i := range f.Signatures {
+		key := &f.Signatures[i]
+		data, err := files.Read(f.Resolve(key.Key.Value))
+		if err != nil {
+			problems = appendProblems(problems, unreadable("public key", f.Resolve(key.Key.Value), key.Key.Origin, err))
+		}
+		key.PEM = data
+	}
+	return problems.orNil()
 }
 
 func (f *Fleet) loadPlatforms(files Files, pattern Located[string]) ([]Platform, error) {

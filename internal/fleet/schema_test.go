@@ -23,6 +23,7 @@ spec:
   profiles: [prod, own.yaml]
   charts: {conversion: a, crds: b, platform: c, chrek: d}
   chartMirrors: {"https://charts.example.com": "oci://mirror.example.com/charts"}
+  signatures: [{for: registry.example.com/team, key: keys/team.pub}]
   shared:
     registry: registry.example.com/mirror
     imagePullSecrets: [one]

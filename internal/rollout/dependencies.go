@@ -5,12 +5,14 @@ import (
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/signature"
 )
 
 // Dependencies finds third-party charts without a network.
 type Dependencies interface {
-	// Find returns nil if the chart is not at hand.
-	Find(chart.Dependency) (*chart.Chart, error)
+	// Find returns nil if the chart is not at hand, and an error if it is not signed
+	// as it must be.
+	Find(chart.Dependency, signature.Policy) (*chart.Chart, error)
 }
 
 // Incomplete reports whether charts that the fleet file names are not at hand.
@@ -69,7 +71,7 @@ func (d *Desired) Wanted(key string) []chart.Dependency {
 func (d *Desired) addDependencies(key string, from Dependencies) (bool, error) {
 	var found []*chart.Chart
 	for _, wanted := range d.Wanted(key) {
-		c, err := from.Find(wanted)
+		c, err := from.Find(wanted, d.trusted)
 		if err != nil {
 			return false, err
 		}

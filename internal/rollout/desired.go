@@ -16,6 +16,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/check"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
+	"github.com/wheelhouse-dev/wheelhouse/internal/signature"
 )
 
 // Source is where a fleet is read from.
@@ -75,6 +76,8 @@ type Desired struct {
 	absent []chart.Dependency
 	// Warnings are about values, ObjectWarnings, after Targets, about objects.
 	Warnings, ObjectWarnings check.Findings
+	// trusted is what must be signed, and by which keys.
+	trusted signature.Policy
 }
 
 // Read loads a fleet file, its charts and its values, and runs the rules on
@@ -85,6 +88,9 @@ func Read(source Source) (*Desired, error) {
 		return nil, err
 	}
 	d := &Desired{Identity: Identity{Fleet: f}, Charts: map[string]*chart.Chart{}}
+	if d.trusted, err = signature.NewPolicy(f.Signatures); err != nil {
+		return nil, err
+	}
 	defaults := map[string]*fleet.Value{}
 	var absent error
 	for _, key := range fleet.ChartKeys {
@@ -141,7 +147,7 @@ func (d *Desired) openChart(key string, source Source) (c *chart.Chart, err erro
 	case !ok:
 		return chart.OpenFS(source.Charts, key)
 	case chart.InRegistry(named.Value):
-		c, err = findNamed(named.Value, source.Named)
+		c, err = d.findNamed(named.Value, source.Named)
 	default:
 		c, err = chart.Open(d.Fleet.Resolve(named.Value))
 	}
@@ -151,12 +157,12 @@ func (d *Desired) openChart(key string, source Source) (c *chart.Chart, err erro
 	return c, nil
 }
 
-func findNamed(address string, in Dependencies) (*chart.Chart, error) {
+func (d *Desired) findNamed(address string, in Dependencies) (*chart.Chart, error) {
 	wanted, err := chart.ParseRegistry(address)
 	if err != nil || in == nil {
 		return nil, err
 	}
-	return in.Find(wanted)
+	return in.Find(wanted, d.trusted)
 }
 
 // putAbsent notes a chart that is not at hand, and says so.

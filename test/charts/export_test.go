@@ -14,6 +14,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/export"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+	"github.com/wheelhouse-dev/wheelhouse/internal/signature"
 )
 
 // exportedFleets are fleets that can leave for GitOps, by their spec.
@@ -44,7 +45,9 @@ var exportedFleets = map[string]string{
 
 type dependencies func(chart.Dependency) (*chart.Chart, error)
 
-func (d dependencies) Find(wanted chart.Dependency) (*chart.Chart, error) { return d(wanted) }
+func (d dependencies) Find(wanted chart.Dependency, _ signature.Policy) (*chart.Chart, error) {
+	return d(wanted)
+}
 
 // exportable reads a fleet, with stand-ins for third-party charts.
 func exportable(t *testing.T, spec string) export.Fleet {

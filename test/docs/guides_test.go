@@ -18,6 +18,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+	"github.com/wheelhouse-dev/wheelhouse/internal/signature"
 )
 
 var example = regexp.MustCompile("(?s)```yaml\n(.*?)```")
@@ -123,7 +124,7 @@ func withNATS(t *testing.T, folder string) *chart.Chart {
 		t.Fatal(err)
 	}
 	for _, d := range c.Missing(c.Defaults().PlainMap()) {
-		nats, err := fixtureCharts{}.Find(d)
+		nats, err := fixtureCharts{}.Find(d, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -137,6 +138,6 @@ func withNATS(t *testing.T, folder string) *chart.Chart {
 // fixtureCharts stand in for third-party charts.
 type fixtureCharts struct{}
 
-func (fixtureCharts) Find(d chart.Dependency) (*chart.Chart, error) {
+func (fixtureCharts) Find(d chart.Dependency, _ signature.Policy) (*chart.Chart, error) {
 	return chart.Open(filepath.Join("../thirdparty/charts", d.Name))
 }

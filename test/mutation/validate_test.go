@@ -18,6 +18,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/check"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+	"github.com/wheelhouse-dev/wheelhouse/internal/signature"
 )
 
 // document is a file that a person writes.
@@ -54,7 +55,7 @@ func (m memory) Glob(pattern string) (found []string, err error) {
 // fixtureCharts stand in for third-party charts.
 type fixtureCharts struct{}
 
-func (fixtureCharts) Find(d chart.Dependency) (*chart.Chart, error) {
+func (fixtureCharts) Find(d chart.Dependency, _ signature.Policy) (*chart.Chart, error) {
 	return chart.Open(filepath.Join("../thirdparty/charts", d.Name))
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
+	"github.com/wheelhouse-dev/wheelhouse/internal/signature"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -39,7 +40,7 @@ spec:
 // fixtureCharts stand in for third-party charts.
 type fixtureCharts struct{}
 
-func (fixtureCharts) Find(d chart.Dependency) (*chart.Chart, error) {
+func (fixtureCharts) Find(d chart.Dependency, _ signature.Policy) (*chart.Chart, error) {
 	return chart.Open(filepath.Join("../thirdparty/charts", d.Name))
 }
 

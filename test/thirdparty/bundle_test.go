@@ -51,7 +51,7 @@ func TestBundleBringsChartsAndLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range l.Charts {
-		found, err := shelf.Find(chart.Dependency{Name: c.Name, Version: c.Version, Repository: c.Repository})
+		found, err := shelf.Find(chart.Dependency{Name: c.Name, Version: c.Version, Repository: c.Repository}, nil)
 		if err != nil || found == nil || found.Name() != c.Name {
 			t.Errorf("%s: %v, %v", c, found, err)
 		}

@@ -236,7 +236,7 @@ func TestDamagedCacheHealsItself(t *testing.T) {
 	f := fetcher(t)
 	l := lock(t, f, nats(web.URL))
 	write(t, f.Cache.Path(l.Charts[0].Digest), []byte("bit rot"))
-	_, err := chart.Shelf{Lock: l, Cache: f.Cache}.Find(nats(web.URL)[0])
+	_, err := chart.Shelf{Lock: l, Cache: f.Cache}.Find(nats(web.URL)[0], nil)
 	wantError(t, err, "wheelhouse deps pull")
 	pull(t, f, l)
 	contents(t, f, l, published)
