@@ -71,7 +71,9 @@ func (a *app) bundleCreate(ctx context.Context, to string, askRegistries bool) e
 	if askRegistries {
 		var unknown []*chart.Image
 		for i := range bundle.Images {
-			unknown = append(unknown, &bundle.Images[i])
+			if bundle.Images[i].Digest == "" {
+				unknown = append(unknown, &bundle.Images[i])
+			}
 		}
 		if err := a.askDigests(ctx, fetcher, unknown); err != nil {
 			return err

@@ -47,7 +47,9 @@ func (a *app) newDepsLock() *cobra.Command {
 		Use:   "lock",
 		Short: "Find third-party charts and pin them by content",
 		Long: `Find the third-party charts that the fleet turns on and that the lock does not
-know yet, and write the lock. What is locked stays as it is, unless --update.`,
+know yet, and write the lock. What is locked stays as it is, unless --update.
+Where spec.signatures asks for it, signatures of charts and images are verified
+and written into the lock, which is all that is needed to verify them again.`,
 		Example: `  wheelhouse deps lock -f fleet.yaml
   wheelhouse deps lock -f fleet.yaml --all
   wheelhouse deps lock -f fleet.yaml --update`,
@@ -116,6 +118,11 @@ func (a *app) depsLock(ctx context.Context, flags depsFlags) error {
 	lock, err := a.completeLock(ctx, deps, fetcher, flags.update)
 	if err != nil {
 		return err
+	}
+	if len(fetcher.Signatures) > 0 {
+		if err := a.lockImages(ctx, lock, fetcher, flags.update); err != nil {
+			return err
+		}
 	}
 	rows := make([][]string, 0, len(deps))
 	for _, d := range deps {
@@ -298,6 +305,52 @@ func (a *app) completeLock(ctx context.Context, deps []chart.Dependency, fetcher
 		return lock, nil
 	}
 	return lock, lock.Write(a.lockFile())
+}
+
+// lockImages adds the images to the lock that the fleet wants signed. Which these are
+// is known when the charts are: they are rendered as if all images were in the lock.
+func (a *app) lockImages(ctx context.Context, lock *chart.Lock, fetcher *chart.Fetcher, update bool) error {
+	shelf := chart.Shelf{Lock: lock, Cache: fetcher.Cache}
+	source := a.source(shelf)
+	source.Named = shelf
+	desired, err := rollout.Read(source)
+	if err != nil {
+		return err
+	}
+	targets, err := desired.Targets(ctx, chart.OfflineCapabilities())
+	if err != nil {
+		return err
+	}
+	list, _, err := rollout.Images(targets)
+	if err != nil {
+		return err
+	}
+	var references []string
+	for _, image := range list {
+		references = append(references, image.Reference)
+	}
+	a.locking.Lock()
+	defer a.locking.Unlock()
+	if lock, err = chart.ReadLock(a.lockFile()); err != nil {
+		return err
+	}
+	before := slices.Clone(lock.Images)
+	progress := a.progress()
+	fetcher.Begin = progress.Begin
+	err = fetcher.LockImages(ctx, references, lock, update)
+	progress.Close()
+	if err != nil {
+		return err
+	}
+	for _, image := range lock.Images {
+		if !slices.Contains(before, image) {
+			fmt.Fprintf(a.err, "locked image %s: %s, signed\n", image.Reference, image.Digest)
+		}
+	}
+	if len(lock.Charts) == 0 && len(lock.Images) == 0 {
+		return nil
+	}
+	return lock.Write(a.lockFile())
 }
 
 // obtainTimeout bounds the search for charts that nobody asked for by name: where

@@ -49,7 +49,7 @@ func (a *app) images(ctx context.Context, flags imagesFlags) error {
 	if err != nil {
 		return err
 	}
-	list, places, err := rollout.Images(targets)
+	list, places, err := desired.Images(targets)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,9 @@ func (a *app) images(ctx context.Context, flags imagesFlags) error {
 		}
 		var unknown []*chart.Image
 		for i := range list {
-			unknown = append(unknown, &list[i].Image)
+			if list[i].Digest == "" {
+				unknown = append(unknown, &list[i].Image)
+			}
 		}
 		if err := a.askDigests(ctx, fetcher, unknown); err != nil {
 			return err

@@ -209,7 +209,7 @@ func (a *app) readAtHand(unfetched error) (*rollout.Desired, error) {
 		return nil, err
 	}
 	source := a.source(shelf)
-	source.Named, source.Unfetched = shelf, unfetched
+	source.Named, source.Unfetched, source.Lock = shelf, unfetched, shelf.Lock
 	return rollout.Read(source)
 }
 

@@ -32,6 +32,13 @@ func (r *Rendered) RunImages() ([]string, error) {
 	return slices.Sorted(maps.Keys(found.run)), err
 }
 
+// AllImages lists those of Images, and those of RunImages.
+func (r *Rendered) AllImages() ([]string, error) {
+	found, err := r.findImages()
+	maps.Copy(found.images, found.run)
+	return slices.Sorted(maps.Keys(found.images)), err
+}
+
 type imageSearch struct{ images, run, unknown map[string]bool }
 
 func (r *Rendered) findImages() (imageSearch, error) {

@@ -26,6 +26,8 @@ const lockHeader = `# Third-party charts by content, written by "wheelhouse deps
 // was looked at today.
 type Lock struct {
 	Charts []Locked `json:"charts"`
+	// Images are those that the fleet wants signed.
+	Images []LockedImage `json:"images,omitempty"`
 }
 
 // Locked is one chart of a lock.
@@ -78,6 +80,11 @@ func ParseLock(file string, data []byte) (*Lock, error) {
 			return nil, fmt.Errorf("%s: charts[%d] (%s) needs name, version, url, digest (sha256:...) and size; write it with `wheelhouse deps lock`", file, i, c)
 		}
 	}
+	for i, image := range lock.Images {
+		if image.Reference == "" || !digestFormat.MatchString(image.Digest) {
+			return nil, fmt.Errorf("%s: images[%d] (%s) needs image and digest (sha256:...); write it with `wheelhouse deps lock`", file, i, image.Reference)
+		}
+	}
 	return &lock, nil
 }
 
@@ -86,6 +93,7 @@ func (l *Lock) Bytes() ([]byte, error) {
 	slices.SortFunc(l.Charts, func(a, b Locked) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version))
 	})
+	slices.SortFunc(l.Images, func(a, b LockedImage) int { return cmp.Compare(a.Reference, b.Reference) })
 	data, err := yaml.Marshal(l)
 	return append([]byte(lockHeader), data...), err
 }

@@ -38,6 +38,9 @@ func (b *Bundle) Unpack(shelf Shelf) error {
 		}
 		shelf.Lock.Put(dependencyOf(c), c)
 	}
+	for _, image := range lock.Images {
+		shelf.Lock.putImage(image)
+	}
 	return nil
 }
 

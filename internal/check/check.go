@@ -47,6 +47,9 @@ type Input struct {
 	// Images says, by image, why its registry does not give it; nil where the
 	// registries were not asked.
 	Images map[string]string
+	// Signatures says, of each image that must be signed, why it is not known to be;
+	// empty where it is.
+	Signatures map[string]string
 	// Caps is what objects are rendered for; nil: OfflineCapabilities.
 	Caps *chart.Capabilities
 	// Cluster is nil offline.

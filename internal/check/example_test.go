@@ -77,7 +77,7 @@ func resolved(t *testing.T, e check.Example) check.Input {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := check.Input{Charts: withFiles(t, e.Files), Rendered: map[fleet.Key]*chart.Rendered{}, Images: e.Images, Cluster: e.Cluster}
+	in := check.Input{Charts: withFiles(t, e.Files), Rendered: map[fleet.Key]*chart.Rendered{}, Images: e.Images, Signatures: e.Signatures, Cluster: e.Cluster}
 	defaults := map[string]*fleet.Value{}
 	for key, c := range in.Charts {
 		defaults[key] = c.Defaults()

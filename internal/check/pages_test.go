@@ -149,6 +149,13 @@ func show(t *testing.T, e check.Example) string {
 	for _, image := range slices.Sorted(maps.Keys(e.Images)) {
 		block("and a registry that says", e.Images[image])
 	}
+	for _, image := range slices.Sorted(maps.Keys(e.Signatures)) {
+		why := e.Signatures[image]
+		if why == "" {
+			why = "is locked, with its signature"
+		}
+		block("where the image must be signed", image+" "+why)
+	}
 	if e.Cluster != nil {
 		data, err := yaml.Marshal(e.Cluster)
 		if err != nil {

@@ -45,6 +45,8 @@ type Example struct {
 	Files map[string]string
 	// Images is what registries say, if they are asked.
 	Images map[string]string
+	// Signatures is what the lock says of the images that must be signed.
+	Signatures map[string]string
 	// Sealed is the values file sealed.yaml, in which everything is encrypted, as
 	// it is decrypted.
 	Sealed string
@@ -123,6 +125,8 @@ var (
 		renderingIsRepeatable,
 		imagesHaveVersions,
 		productionImagesHaveVersions,
+		imagesAreSigned,
+		signedImagesHaveDigests,
 	}
 	// registryRules look at rendered objects and at what registries have.
 	registryRules = []Rule{

@@ -28,7 +28,7 @@ func (d *Desired) Bundle(ctx context.Context, shelf chart.Shelf) (*chart.Bundle,
 			return nil, err
 		}
 	}
-	list, unknown, err := Images(targets)
+	list, unknown, err := d.Images(targets)
 	if err != nil {
 		return nil, err
 	}

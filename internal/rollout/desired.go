@@ -37,6 +37,8 @@ type Source struct {
 	Named Dependencies
 	// Dependencies finds the third-party charts that releases turn on.
 	Dependencies Dependencies
+	// Lock has the signatures of images; nil: none is asked for.
+	Lock *chart.Lock
 	// Unfetched is why charts that are not at hand could not be fetched; nil if
 	// nobody tried.
 	Unfetched error
@@ -76,8 +78,9 @@ type Desired struct {
 	absent []chart.Dependency
 	// Warnings are about values, ObjectWarnings, after Targets, about objects.
 	Warnings, ObjectWarnings check.Findings
-	// trusted is what must be signed, and by which keys.
+	// trusted is what must be signed, and by which keys; lock has what was, of images.
 	trusted signature.Policy
+	lock    *chart.Lock
 }
 
 // Read loads a fleet file, its charts and its values, and runs the rules on
@@ -87,7 +90,7 @@ func Read(source Source) (*Desired, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Desired{Identity: Identity{Fleet: f}, Charts: map[string]*chart.Chart{}}
+	d := &Desired{Identity: Identity{Fleet: f}, Charts: map[string]*chart.Chart{}, lock: source.Lock}
 	if d.trusted, err = signature.NewPolicy(f.Signatures); err != nil {
 		return nil, err
 	}
@@ -251,7 +254,14 @@ func (d *Desired) targetsIn(ctx context.Context, around surroundings) ([]Target,
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	findings := check.Objects(check.Input{Set: d.Set, Charts: d.Charts, Rendered: renderedOf(targets), KubeVersion: around.caps.KubeVersion.Version, Caps: around.caps})
+	rendered := renderedOf(targets)
+	signatures, err := d.signatures(rendered)
+	if err != nil {
+		return nil, err
+	}
+	findings := check.Objects(check.Input{
+		Set: d.Set, Charts: d.Charts, Rendered: rendered, Signatures: signatures, KubeVersion: around.caps.KubeVersion.Version, Caps: around.caps,
+	})
 	d.ObjectWarnings = findings.Warnings()
 	return targets, findings.Err()
 }

@@ -23,7 +23,7 @@ type Image struct {
 // them, and the places where something else decides on one.
 func Images(targets []Target) (list []Image, unknown []string, err error) {
 	for _, target := range targets {
-		all, err := target.Rendered.Images()
+		all, err := target.Rendered.AllImages()
 		if err != nil {
 			return nil, nil, fmt.Errorf("release %s: %w", target.Key, err)
 		}
@@ -31,7 +31,7 @@ func Images(targets []Target) (list []Image, unknown []string, err error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("release %s: %w", target.Key, err)
 		}
-		for _, reference := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(all, run)))) {
+		for _, reference := range all {
 			at, found := slices.BinarySearchFunc(list, reference, func(i Image, r string) int { return strings.Compare(i.Reference, r) })
 			if !found {
 				list = slices.Insert(list, at, Image{Image: chart.Image{Reference: reference, Digest: chart.PinnedDigest(reference)}})
@@ -42,4 +42,46 @@ func Images(targets []Target) (list []Image, unknown []string, err error) {
 	}
 	unknown, err = each(targets, (*chart.Rendered).UnknownImages)
 	return list, unknown, err
+}
+
+// Images lists the images of targets, with the digests of those whose signatures were
+// verified.
+func (d *Desired) Images(targets []Target) (list []Image, unknown []string, err error) {
+	list, unknown, err = Images(targets)
+	if len(d.trusted) == 0 || d.lock == nil {
+		return list, unknown, err
+	}
+	for i := range list {
+		if locked, found := d.lock.FindImage(list[i].Reference); found {
+			list[i].Digest = locked.Digest
+		}
+	}
+	return list, unknown, err
+}
+
+// signatures says, of each image that must be signed, why it is not known to be.
+func (d *Desired) signatures(rendered map[fleet.Key]*chart.Rendered) (map[string]string, error) {
+	if len(d.trusted) == 0 || d.lock == nil {
+		return nil, nil
+	}
+	out := map[string]string{}
+	for key, of := range rendered {
+		images, err := of.AllImages()
+		if err != nil {
+			return nil, fmt.Errorf("release %s: %w", key, err)
+		}
+		for _, image := range images {
+			if _, known := out[image]; known {
+				continue
+			}
+			asked, why := d.lock.VerifyImage(image, d.trusted)
+			switch {
+			case asked && why != nil:
+				out[image] = why.Error()
+			case asked:
+				out[image] = ""
+			}
+		}
+	}
+	return out, nil
 }

@@ -90,9 +90,12 @@ type outlining struct {
 	apis []string
 	// asks tells which charts ask for them.
 	asks map[string]bool
+	// signatures identifies what must be signed and what of it is in the lock; empty
+	// where nothing must.
+	signatures string
 }
 
-func (d *Desired) outlining(caps *chart.Capabilities) (*outlining, error) {
+func (d *Desired) outlining(caps *chart.Capabilities) (o *outlining, err error) {
 	own := map[string]bool{check.OwnGroup: true}
 	for _, key := range slices.Sorted(maps.Keys(d.Charts)) {
 		groups, err := d.Charts[key].DefinedGroups()
@@ -103,7 +106,10 @@ func (d *Desired) outlining(caps *chart.Capabilities) (*outlining, error) {
 			own[group] = true
 		}
 	}
-	o := &outlining{set: d.Set, kubernetes: caps.KubeVersion.Version, asks: map[string]bool{}}
+	o = &outlining{set: d.Set, kubernetes: caps.KubeVersion.Version, asks: map[string]bool{}}
+	if o.signatures, err = d.signedDigest(); err != nil {
+		return nil, err
+	}
 	for key, c := range d.Charts {
 		o.asks[key] = c.AsksKinds()
 	}
@@ -125,9 +131,11 @@ func (o *outlining) digest(rel fleet.Release, objects []Found) (string, error) {
 		Chart, Scope, Serves string
 		Release              fleet.Key
 		Objects              []string
+		Signatures           string `json:",omitempty"`
 	}{
 		Program: version.Version, Kubernetes: o.kubernetes, Profiles: o.set.Profiles, Confined: o.set.Confined,
 		Chart: rel.Chart, Scope: rel.Scope, Serves: rel.Serves, Release: rel.Key,
+		Signatures: o.signatures,
 	}
 	if o.asks[rel.Chart] {
 		known.APIs = o.apis
@@ -139,6 +147,19 @@ func (o *outlining) digest(rel fleet.Release, objects []Found) (string, error) {
 	data, err := json.Marshal(known)
 	if err != nil {
 		return "", fmt.Errorf("release %s: %w", rel.Key, err)
+	}
+	sum := sha256.Sum256(data)
+	return fmt.Sprintf("%x", sum[:16]), nil
+}
+
+// signedDigest is that of all by which images are judged to be signed.
+func (d *Desired) signedDigest() (string, error) {
+	if len(d.Fleet.Signatures) == 0 || d.lock == nil {
+		return "", nil
+	}
+	data, err := json.Marshal([]any{d.Fleet.Signatures, d.lock.Images})
+	if err != nil {
+		return "", err
 	}
 	sum := sha256.Sum256(data)
 	return fmt.Sprintf("%x", sum[:16]), nil

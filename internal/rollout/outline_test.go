@@ -275,3 +275,35 @@ func told(p *Plan) any {
 	}
 	return []any{steps, p.Ownership, p.seen()}
 }
+
+// What was judged by other keys, or by another lock, is rendered and judged again.
+func TestWhatMustBeSignedIsJudgedAnew(t *testing.T) {
+	w := applied(t)
+	asked := tenants(t, "")
+	outlined := func(lock *chart.Lock, asks []fleet.Signature) int {
+		asked.Fleet.Signatures, asked.lock = asks, lock
+		s, err := Observe(t.Context(), asked, w, w, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(slices.DeleteFunc(s.Targets, func(target Target) bool { return !target.outlined }))
+	}
+	if n := outlined(&chart.Lock{}, nil); n != 2 {
+		t.Errorf("%d of 2 are as they were where nothing must be signed", n)
+	}
+	asks := []fleet.Signature{{For: fleet.Located[string]{Value: "r.example.com"}, PEM: []byte("a")}}
+	digests := map[string]bool{}
+	for _, lock := range []*chart.Lock{{}, {Images: []chart.LockedImage{{Image: chart.Image{Reference: "a"}}}}} {
+		if n := outlined(lock, asks); n != 0 {
+			t.Errorf("%d were not judged by %v", n, lock.Images)
+		}
+		for _, pem := range []string{"a", "b"} {
+			asks[0].PEM = []byte(pem)
+			digest, err := asked.signedDigest()
+			if err != nil || digest == "" || digests[digest] {
+				t.Errorf("%q again for other keys or another lock (%v)", digest, err)
+			}
+			digests[digest] = true
+		}
+	}
+}

@@ -68,7 +68,7 @@ func Load(file string, options Options) (*Fleet, error) {
 	}
 	desired, err := rollout.Read(rollout.Source{
 		File: file, Context: options.Context, Files: fleet.Disk{}, Set: fleet.Flags{Set: options.Set},
-		Charts: charts.FS(), Profiles: charts.Profiles(), Named: shelf, Dependencies: shelf, Opener: sops.NewOpener(),
+		Charts: charts.FS(), Profiles: charts.Profiles(), Named: shelf, Dependencies: shelf, Lock: shelf.Lock, Opener: sops.NewOpener(),
 	})
 	if _, refused := check.Refused(err); err != nil && (!refused || desired == nil) {
 		return nil, err

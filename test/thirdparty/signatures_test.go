@@ -464,3 +464,100 @@ func TestAListWithoutAnEndEnds(t *testing.T) {
 	})
 	wantError(t, f.Lock(t.Context(), nats(address), &chart.Lock{}, false), "has a signature that cannot be read", "50 pages")
 }
+
+// anImage pushes a manifest that stands for an image.
+func anImage(t *testing.T, address string) (reference, digest string) {
+	t.Helper()
+	repository, err := remote.NewRepository(strings.TrimPrefix(address, "oci://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	repository.PlainHTTP = true
+	layer := push(t, repository, "application/octet-stream", []byte(t.Name()+rand.Text()))
+	manifest, err := oras.PackManifest(t.Context(), repository, oras.PackManifestVersion1_1, "application/x-image", oras.PackManifestOptions{Layers: []ocispec.Descriptor{layer}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := repository.Tag(t.Context(), manifest, repository.Reference.Reference); err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimPrefix(address, "oci://"), manifest.Digest.String()
+}
+
+func TestImagesAreLockedWithTheirSignatures(t *testing.T) {
+	server, address := ociRegistry(t)
+	s, f := newSigner(t), fetcher(t)
+	f.Signatures = s.trusts(t, address+"/team")
+	image, digest := anImage(t, address+"/team/tool:1")
+	others, _ := anImage(t, address+"/others/tool:1")
+	l := &chart.Lock{}
+	wantError(t, f.LockImages(t.Context(), []string{image, others}, l, false),
+		"image "+image, "has no signature", "keys/team.pub (fleet.yaml:7:3)", "`cosign sign --key KEY "+strings.TrimSuffix(image, ":1")+"@"+digest+"`")
+	if _, why := l.VerifyImage(image, f.Signatures); why == nil || len(l.Images) > 0 {
+		t.Errorf("locked %v", l.Images)
+	}
+	s.signTagged(t, "oci://"+image)
+	if err := f.LockImages(t.Context(), []string{image, others, "not an image"}, l, false); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), chart.LockName)
+	if err := l.Write(file); err != nil {
+		t.Fatal(err)
+	}
+	read, err := chart.ReadLock(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(l, read); diff != "" || len(read.Images) != 1 || read.Images[0].Digest != digest {
+		t.Errorf("read %v:\n%s", read.Images, diff)
+	}
+
+	// A tag that moves afterwards changes nothing, until somebody says so.
+	anImage(t, address+"/team/tool:1")
+	if err := f.LockImages(t.Context(), []string{image}, read, false); err != nil || read.Images[0].Digest != digest {
+		t.Errorf("locked %v, %v", read.Images, err)
+	}
+	wantError(t, f.LockImages(t.Context(), []string{image}, read, true), "has no signature")
+
+	// The rest needs no registry: neither by tag nor by digest.
+	server.Close()
+	pinned := strings.TrimSuffix(image, ":1") + "@" + digest
+	for reference, want := range map[string]bool{image: true, pinned: true, image + "@" + digest: true, others: false} {
+		if asked, why := read.VerifyImage(reference, f.Signatures); asked != want || why != nil {
+			t.Errorf("%s: %v, %v", reference, asked, why)
+		}
+	}
+	if err := f.LockImages(t.Context(), []string{pinned}, read, false); err != nil || len(read.Images) != 2 || read.Images[1].Reference != pinned {
+		t.Errorf("locked %v, %v", read.Images, err)
+	}
+	_, why := read.VerifyImage(strings.Replace(pinned, digest, "sha256:"+strings.Repeat("1", 64), 1), f.Signatures)
+	wantError(t, why, "is not in wheelhouse.lock")
+
+	// What somebody changed in the lock, or signed with another key, is no good.
+	read.Images[0].Digest = "sha256:" + strings.Repeat("1", 64)
+	read.Images[0].Reference = image
+	_, why = read.VerifyImage(image, f.Signatures)
+	wantError(t, why, "has a signature of another digest")
+	_, why = l.VerifyImage(image, newSigner(t).trusts(t, address+"/team"))
+	wantError(t, why, "none by the key keys/team.pub", "wheelhouse.lock")
+	write(t, file, []byte("charts: []\nimages: [{image: a}]\n"))
+	_, err = chart.ReadLock(file)
+	wantError(t, err, "images[0] (a) needs image and digest")
+}
+
+func TestABundleBringsTheSignaturesOfImages(t *testing.T) {
+	site := chart.Shelf{Lock: &chart.Lock{}, Cache: chart.Cache{Dir: t.TempDir()}}
+	image := chart.LockedImage{Image: chart.Image{Reference: "r/a:1", Digest: "sha256:" + strings.Repeat("1", 64)}, Proof: signature.Proof{Payload: "a", Signature: "b"}}
+	b := &chart.Bundle{Files: map[string][]byte{}}
+	if err := b.AddLocked(chart.Shelf{Lock: &chart.Lock{Images: []chart.LockedImage{image}}}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := b.Unpack(site); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]chart.LockedImage{image}, site.Lock.Images); diff != "" {
+		t.Error(diff)
+	}
+}
