@@ -150,6 +150,10 @@ samples: bin/wheelhouse bin/drydock images bin/helm dist/fixtures/fixture-nats.t
 chaos: bin/wheelhouse bin/drydock bin/helm images dist/fixtures/fixture-nats.tar dist/fixtures/fixture-lws.tar dist/fixtures/fixture-epp.tar dist/fixtures/fixture-trtllm.tar ## Disturb a graph on a real node that is asked all the time; a table of tried and held comes last (root)
 	@go test -tags e2e,chaos -count=1 -timeout 40m -v -run '^TestChaos$$' ./test/e2e
 
+.PHONY: e2e-doctor
+e2e-doctor: bin/wheelhouse bin/drydock bin/helm images charts dist/fixtures/fixture-nats.tar dist/fixtures/fixture-lws.tar dist/fixtures/fixture-epp.tar dist/fixtures/fixture-trtllm.tar ## Make faults on a real node and see whether the doctor finds them; a table comes last (root)
+	@go test -tags e2e,doctor -count=1 -timeout 40m -v -run '^TestDoctor$$' ./test/e2e
+
 .PHONY: test-versions
 test-versions: bin/wheelhouse bin/drydock bin/helm images dist/fixtures/fixture-nats.tar dist/fixtures/fixture-lws.tar dist/fixtures/fixture-epp.tar dist/fixtures/fixture-trtllm.tar ## The former version's operator and this one's beside each other on a real node (root, and the history of the sources)
 	@go test -tags e2e,beside -count=1 -timeout 40m -v -run '^TestVersionsBesideEachOther$$' ./test/e2e
