@@ -37,7 +37,7 @@ type fault struct {
 
 // faults are those that a doctor must know. Whatever of them a node can really have, it has.
 var faults = []fault{
-	{"a second operator", "second-operator", "Role " + sick, secondOperator},
+	{"a second operator", "second-operator", "Role team-a/", secondOperator},
 	{"no node has the GPU label", "no-matching-node", "DaemonSet " + sick + "/chrek-agent", agentWith(`{"spec":{"template":{"spec":{"nodeSelector":{"nvidia.com/gpu.present":"not-here"}}}}}`)},
 	{"the runtime class is missing", "runtime-class-missing", "RuntimeClass nvidia-none", agentWith(`{"spec":{"template":{"spec":{"runtimeClassName":"nvidia-none"}}}}`)},
 	{"the agent lacks a capability", "agent-without-capabilities", "DaemonSet " + sick + "/chrek-agent", agentWith(`{"spec":{"template":{"spec":{"containers":[{"name":"agent","securityContext":{"capabilities":{"add":["SYS_PTRACE"]}}}]}}}}`)},
@@ -280,14 +280,14 @@ func removed(namespace, kind, name string) func(t *testing.T) func() {
 	}
 }
 
-// stuckRelease kills helm while it waits for what never gets ready.
+// stuckRelease kills helm while it waits for a hook.
 func stuckRelease(t *testing.T) func() {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"Chart.yaml": "apiVersion: v2\nname: stuck\nversion: 1.0.0\n",
-		"templates/claim.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: never}\nspec:\n  replicas: 1\n  paused: true\n  selector: {matchLabels: {app: never}}\n" +
-			"  template: {metadata: {labels: {app: never}}, spec: {containers: [{name: c, image: " + runtime + "}]}}\n",
+		"templates/hook.yaml": "apiVersion: batch/v1\nkind: Job\nmetadata: {name: long, annotations: {helm.sh/hook: pre-install}}\nspec:\n  template:\n    spec:\n      restartPolicy: Never\n" +
+			"      containers: [{name: c, image: \"" + runtime + "\", imagePullPolicy: IfNotPresent, command: [sleep, infinity]}]\n",
 	} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o750); err != nil {
 			t.Fatal(err)
@@ -301,7 +301,7 @@ func stuckRelease(t *testing.T) func() {
 		t.Fatal(err)
 	}
 	eventually(t, time.Minute, func() error {
-		_, err := command("kubectl", "get", "-n", sick, "deployment/never")
+		_, err := command("kubectl", "wait", "-n", sick, "--for=condition=Ready", "--timeout=1s", "pod", "-l", "job-name=long")
 		return err
 	})
 	if err := install.Process.Kill(); err != nil {
@@ -310,7 +310,10 @@ func stuckRelease(t *testing.T) func() {
 	_ = install.Wait()
 	// Nobody counts as at work any more when a while has passed.
 	run(t, "kubectl", "label", "--overwrite", "-n", sick, "secret", "-l", "owner=helm,name=stuck", "modifiedAt=1760000000")
-	return func() { run(t, "helm", "uninstall", "stuck", "-n", sick) }
+	return func() {
+		run(t, "helm", "uninstall", "stuck", "-n", sick)
+		run(t, "kubectl", "delete", "job", "long", "-n", sick, "--force", "--grace-period=0")
+	}
 }
 
 const year = 365 * 24 * time.Hour
