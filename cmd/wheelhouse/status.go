@@ -48,7 +48,7 @@ once as a page that needs no network, with the warnings about the file.`,
 	}
 	a.fleetFlags(c)
 	namespacesFlag(c, &flags.namespaces)
-	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table, wide or json")
+	c.Flags().StringVarP(&flags.output, "output", "o", "table", "table, wide (with images and volumes), or json")
 	c.Flags().BoolVarP(&flags.watch, "watch", "w", false, "keep showing it")
 	c.Flags().StringVar(&flags.page, "html", "", "write the status to a file as a page")
 	c.MarkFlagsMutuallyExclusive("watch", "html")
@@ -75,8 +75,9 @@ func (a *app) status(ctx context.Context, flags statusFlags) error {
 	if err != nil {
 		return err
 	}
+	detailed := !flags.watch && (flags.output != "table" || flags.page != "")
 	look := func() (*rollout.Status, error) {
-		status, err := m.Status(ctx)
+		status, err := m.Status(ctx, detailed)
 		if err == nil {
 			status.Only(namespaces)
 		}

@@ -77,8 +77,17 @@ func (m *Manager) Live(ctx context.Context, object chart.Object, key fleet.Key) 
 }
 
 // Status compares the cluster with the fleet, without any write. Whoever may not read
-// all that the fleet wants is told what the records say.
-func (m *Manager) Status(ctx context.Context) (*rollout.Status, error) {
+// all that the fleet wants is told what the records say. Detailed also has which images
+// run and what is stored.
+func (m *Manager) Status(ctx context.Context, detailed bool) (*rollout.Status, error) {
+	status, err := m.status(ctx)
+	if err != nil || !detailed {
+		return status, err
+	}
+	return status, status.Detail(ctx, m.Identity, m.cluster)
+}
+
+func (m *Manager) status(ctx context.Context) (*rollout.Status, error) {
 	status, err := rollout.ReadStatus(ctx, m.Identity, m.desired, m.store, m.cluster)
 	if !apierrors.IsForbidden(err) || m.desired == nil {
 		return status, err

@@ -12,8 +12,8 @@ var statusTemplate = pageTemplate("page_status.html")
 
 // statusBody is what a page says of a status.
 type statusBody struct {
-	Unread                           string
-	Releases, Graphs, Agents, Others *pageTable
+	Unread                                             string
+	Releases, Graphs, Agents, Running, Volumes, Others *pageTable
 	// OfReleases and OfGraphs say why something is as the tables say.
 	OfReleases, OfGraphs []pageList
 	Findings             pageList
@@ -36,6 +36,8 @@ func StatusPage(w io.Writer, s *rollout.Status, file FileSays, commands func(str
 		Releases: text.table("What is broken comes first", 2, header, rows, func(row int) bool { return !releases[row].Healthy() }),
 		Graphs:   text.table("What is not ready comes first", 2, graphHeader, graphCells(graphs), func(row int) bool { return !graphs[row].Ready }),
 		Agents:   text.table("What is not ready comes first", 2, agentHeader, agentCells(agents), func(row int) bool { return !agents[row].Ready }),
+		Running:  text.table("Two images of one repository are a skew", 1, runningHeader, runningCells(s.Running), func(int) bool { return false }),
+		Volumes:  text.table("Volume claims beside graphs", 2, volumeHeader, volumeCells(s.Volumes), func(row int) bool { return s.Volumes[row].Phase != "Bound" }),
 		Others:   text.table("Releases of other fleets", 3, othersHeader, othersCells(s.Others), func(int) bool { return false }),
 		OfReleases: []pageList{
 			{"Gates that are not open", text.all(notes.gates)},

@@ -37,6 +37,15 @@ func fleetStatus() *rollout.Status {
 	}
 	s.Releases[5] = rollout.ReleaseStatus{Key: team(5), Status: rollout.StatusMissing, Gate: "not installed", Differs: "not installed"}
 	s.Releases[1].Differs = "values changed"
+	s.Agents = []rollout.Agent{
+		{Node: "node-1", Namespace: "team-00", Pod: "chrek-agent-a", Ready: true, Image: "registry.example.com/chrek-agent:1.0.0"},
+		{Node: "node-2", Namespace: "team-00", Pod: "chrek-agent-b", Message: "container agent exited with code 1", Restarts: 4, Image: "registry.example.com/chrek-agent:1.0.0"},
+	}
+	for i := range 6 {
+		s.Running = append(s.Running, rollout.Running{Namespace: team(i).Namespace, Image: "registry.example.com/dynamo-operator:1.0.0", Containers: 1, Ready: 1})
+	}
+	s.Running[2].Image, s.Running[2].Ready = "registry.example.com/dynamo-operator:1.0.9", 0
+	s.Volumes = []rollout.Volume{{Namespace: "team-00", Claim: "chrek-pvc", Phase: "Pending", Size: "100Gi"}}
 	s.Graphs = []rollout.Graph{
 		{Namespace: "team-00", Name: "chat", Ready: true, Reason: "all_resources_are_ready"},
 		{Namespace: "team-01", Name: "summarize-with-a-name-that-goes-on-and-on-for-ever", Reason: "some_resources_are_not_ready", Message: "Worker: 0/1 ready: no node has room"},

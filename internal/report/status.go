@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +28,14 @@ func Status(w io.Writer, s *rollout.Status, wide bool) error {
 	}
 	if err := gapAndTable(w, agentHeader, agentCells(shownAgents(s, wide))); err != nil {
 		return err
+	}
+	if wide {
+		if err := gapAndTable(uncut(w, wide), runningHeader, runningCells(s.Running)); err != nil {
+			return err
+		}
+		if err := gapAndTable(uncut(w, wide), volumeHeader, volumeCells(s.Volumes)); err != nil {
+			return err
+		}
 	}
 	if err := gapAndTable(w, othersHeader, othersCells(s.Others)); err != nil {
 		return err
@@ -69,6 +78,41 @@ func agentCells(agents []rollout.Agent) [][]string {
 	rows := make([][]string, 0, len(agents))
 	for _, a := range agents {
 		rows = append(rows, []string{orDash(a.Node), a.Namespace, yesNo(a.Ready), strconv.Itoa(a.Restarts), orDash(a.Message), Age(a.Created)})
+	}
+	return rows
+}
+
+var runningHeader = []string{"RUNNING IMAGE", "READY", "NAMESPACES"}
+
+// runningCells lists images once: two of one repository are a skew that can be seen.
+func runningCells(running []rollout.Running) [][]string {
+	type counted struct {
+		ready, all int
+		where      []string
+	}
+	images := map[string]*counted{}
+	for _, r := range running {
+		c := images[r.Image]
+		if c == nil {
+			c = &counted{}
+			images[r.Image] = c
+		}
+		c.ready, c.all, c.where = c.ready+r.Ready, c.all+r.Containers, append(c.where, r.Namespace)
+	}
+	rows := make([][]string, 0, len(images))
+	for _, image := range slices.Sorted(maps.Keys(images)) {
+		c := images[image]
+		rows = append(rows, []string{image, fmt.Sprintf("%d/%d", c.ready, c.all), few(c.where)})
+	}
+	return rows
+}
+
+var volumeHeader = []string{"NAMESPACE", "VOLUME CLAIM", "PHASE", "SIZE", "CLASS", "AGE"}
+
+func volumeCells(volumes []rollout.Volume) [][]string {
+	rows := make([][]string, 0, len(volumes))
+	for _, v := range volumes {
+		rows = append(rows, []string{v.Namespace, v.Claim, v.Phase, v.Size, orDash(v.Class), Age(v.Created)})
 	}
 	return rows
 }

@@ -73,6 +73,8 @@ func (s *Status) Only(namespaces []string) {
 	s.Releases = slices.DeleteFunc(s.Releases, func(r ReleaseStatus) bool { return !chosen(namespaces, r.Namespace) })
 	s.Graphs = slices.DeleteFunc(s.Graphs, func(g Graph) bool { return !chosen(namespaces, g.Namespace) })
 	s.Agents = slices.DeleteFunc(s.Agents, func(a Agent) bool { return !chosen(namespaces, a.Namespace) })
+	s.Running = slices.DeleteFunc(s.Running, func(r Running) bool { return !chosen(namespaces, r.Namespace) })
+	s.Volumes = slices.DeleteFunc(s.Volumes, func(v Volume) bool { return !chosen(namespaces, v.Namespace) })
 	s.Orphans = slices.DeleteFunc(s.Orphans, func(r Record) bool { return !chosen(namespaces, r.Namespace) })
 	s.Others = slices.DeleteFunc(s.Others, func(r Record) bool { return !chosen(namespaces, r.Namespace) })
 }

@@ -29,6 +29,10 @@ type Status struct {
 	Graphs   []Graph         `json:"graphs"`
 	// Agents are the checkpoint agents on nodes.
 	Agents []Agent `json:"agents,omitempty"`
+	// Running are the images that run beside graphs, and Volumes the claims there, where
+	// details were asked for.
+	Running []Running `json:"running,omitempty"`
+	Volumes []Volume  `json:"volumes,omitempty"`
 	// Orphans are releases of this fleet that the file no longer names.
 	Orphans []Record `json:"orphans,omitempty"`
 	// Unproven are releases that say so, and that the journal does not know.
@@ -49,6 +53,24 @@ type Agent struct {
 	Image    string    `json:"image"`
 	Restarts int       `json:"restarts,omitempty"`
 	Created  time.Time `json:"created,omitzero"`
+}
+
+// Running is an image of containers in a namespace.
+type Running struct {
+	Image      string `json:"image"`
+	Namespace  string `json:"namespace"`
+	Containers int    `json:"containers"`
+	Ready      int    `json:"ready"`
+}
+
+// Volume is a volume claim.
+type Volume struct {
+	Namespace string    `json:"namespace"`
+	Claim     string    `json:"claim"`
+	Phase     string    `json:"phase"`
+	Size      string    `json:"size"`
+	Class     string    `json:"class,omitempty"`
+	Created   time.Time `json:"created"`
 }
 
 // ReleaseStatus is how one release is.
@@ -100,6 +122,8 @@ type StatusReader interface {
 	GraphsAndUnserved(ctx context.Context, namespaces []string) ([]Graph, error)
 	// Agents lists the checkpoint agents of some namespaces.
 	Agents(ctx context.Context, namespaces []string) ([]Agent, error)
+	// Running lists images that run in some namespaces beside graphs, and claims there.
+	Running(ctx context.Context, namespaces []string) ([]Running, []Volume, error)
 	// Describe names the cluster.
 	Describe() string
 	// AwaitReady blocks until a gate is open.
@@ -132,6 +156,12 @@ func ReadStatus(ctx context.Context, id Identity, d *Desired, releases Installed
 		return err
 	})
 	return s, group.Wait()
+}
+
+// Detail adds what runs where the fleet's releases are, and what is stored there.
+func (s *Status) Detail(ctx context.Context, id Identity, cluster StatusReader) (err error) {
+	s.Running, s.Volumes, err = cluster.Running(ctx, id.Namespaces())
+	return err
 }
 
 // preparedNamespaces are those with a release of checkpoint agents.
