@@ -76,13 +76,16 @@ func (a *app) onEach(c *cobra.Command, contexts []string) error {
 	for i, name := range contexts {
 		o := &outcomes[i]
 		o.Context = name
+		streamed := &labelled{to: a.out, mutex: &writing, label: labelFor(c, name)}
+		said := &labelled{to: report.Bare(a.err), mutex: &writing, label: label(name)}
 		var out io.Writer = &o.out
 		if streams(c) {
-			out = &labelled{to: a.out, mutex: &writing, label: labelFor(c, name)}
+			out = streamed
 		}
 		running.Go(func() {
-			errOut := &labelled{to: report.Bare(a.err), mutex: &writing, label: label(name)}
-			err := runCommand(c.Context(), slices.Concat([]string{"--context=" + name}, a.args), a.in, out, errOut, a.shares)
+			defer streamed.end()
+			defer said.end()
+			err := runCommand(c.Context(), slices.Concat([]string{"--context=" + name}, a.args), a.in, out, said, a.shares)
 			if err != nil {
 				o.ExitCode, o.Error = exitCode(err), err.Error()
 			}
@@ -219,5 +222,12 @@ func (l *labelled) Write(p []byte) (int, error) {
 			return 0, err
 		}
 		l.rest = rest
+	}
+}
+
+// end writes what is left without an end of its line.
+func (l *labelled) end() {
+	if len(l.rest) > 0 {
+		_, _ = l.Write([]byte("\n"))
 	}
 }
