@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/chart"
+	"github.com/wheelhouse-dev/wheelhouse/internal/check"
 	"github.com/wheelhouse-dev/wheelhouse/internal/check/crdsafety"
 	"github.com/wheelhouse-dev/wheelhouse/internal/fleet"
 )
@@ -69,6 +70,7 @@ func readRollback(ctx context.Context, step *Step, releases Records) (gone strin
 		}
 		wanted = then.Objects
 		step.reach = now.reach(wanted)
+		step.Upgrades = slices.DeleteFunc(between(step.Key, now, then.Chart, then.Version, then.Parts), check.Upgrade.Stays)
 		if step.manifest != "" {
 			step.manifest = then.Again
 		}
@@ -133,6 +135,10 @@ func PreviewRollback(ctx context.Context, r *RollbackPlan, cluster RollbackPrevi
 	r.order()
 	return r.ownership(ctx, cluster)
 }
+
+// Ways are the versions that releases go back from and to. None of them refuses the
+// rollback: it may be the lesser evil, and who asks for it is told.
+func (r *RollbackPlan) Ways() []Way { return waysOf(r.Plan.upgrades()) }
 
 const adviceOnRollback = "To return to the charts and values only, leave the CRDs as they are with --keep-crds."
 
