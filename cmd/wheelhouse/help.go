@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -52,11 +53,12 @@ var exits = map[string]string{
 var online = map[string]bool{"explain": true, "plan": true, "apply": true, "status": true, "doctor": true, "upgrade-check": true, "history": true, "rollback": true, "destroy": true,
 	"ls": true, "inspect": true, "verify": true, "diff": true, "rm": true}
 
-// dressHelp gives every command the same help, and answers to misspelt names.
-func dressHelp(root *cobra.Command) {
+// teachTemplates tells cobra, which has one memory for all roots, what the template of
+// help asks for. Commands run beside each other, so it happens once.
+var teachTemplates = sync.OnceFunc(func() {
 	cobra.AddTemplateFuncs(map[string]any{
 		"usageLine": plainUsage,
-		"examples":  func(c *cobra.Command) string { return asCalled(c.Example, root.DisplayName()) },
+		"examples":  func(c *cobra.Command) string { return asCalled(c.Example, c.Root().DisplayName()) },
 		"localFlags": func(c *cobra.Command) string {
 			return strings.TrimRight(ownFlags(c).FlagUsagesWrapped(helpWidth), "\n")
 		},
@@ -65,6 +67,11 @@ func dressHelp(root *cobra.Command) {
 	})
 	// In the order in which they are used.
 	cobra.EnableCommandSorting = false
+})
+
+// dressHelp gives every command the same help, and answers to misspelt names.
+func dressHelp(root *cobra.Command) {
+	teachTemplates()
 	root.SetUsageTemplate(usageTemplate)
 	root.SetFlagErrorFunc(flagError)
 	visit(root, func(c *cobra.Command) {

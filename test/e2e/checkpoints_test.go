@@ -40,6 +40,7 @@ func checkpoints(t *testing.T) {
 	run(t, "kubectl", "wait", "-n", namespace, "--for=condition=Ready", "--timeout=120s", "dynamographdeployment/stored")
 	run(t, "kubectl", "wait", "-n", namespace, "--for=jsonpath={.status.phase}=Ready", "--timeout=120s", "dynamocheckpoint", "--all")
 
+	imagesRun(t, checkpointsFleet)
 	restoredReplicas(t, namespace, 1)
 	first := processes(t, namespace)[0]
 	if !first.Restored || first.Heap.Bytes != 64<<20 || first.Counter <= first.At || first.At == 0 || first.Deleted == "" || strings.HasPrefix(first.Deleted, "lost") {

@@ -35,6 +35,7 @@ func TestPlatform(t *testing.T) {
 	}{
 		{"install two tenants", install},
 		{"a second apply changes nothing", applyAgain},
+		{"the list of images is what runs", func(t *testing.T) { imagesRun(t, fleet) }},
 		{"graphs become Ready", graphsReady},
 		{"questions are answered by the tenant's own workers", askBoth},
 		{"workers of two specs never answer together", generations},
@@ -94,6 +95,44 @@ func revisions(t *testing.T) string {
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")
+}
+
+// imagesRun holds the list of images that run against the pods of the platforms, and what
+// is added to pods of graphs against the list.
+func imagesRun(t *testing.T, file string) {
+	t.Helper()
+	var all []struct {
+		Image string
+		Runs  bool
+	}
+	if err := json.Unmarshal([]byte(run(t, "wheelhouse", "images", "-f", file, "-o", "json")), &all); err != nil {
+		t.Fatal(err)
+	}
+	var listed []string
+	for _, image := range all {
+		if image.Runs {
+			listed = append(listed, image.Image)
+		}
+	}
+	var runs, added []string
+	for _, tenant := range []string{"team-a", "team-b"} {
+		const containers, initial = "{.items[*].spec.containers[*].image}", "{.items[*].spec.initContainers[*].image}"
+		of := func(namespace, fields string) []string {
+			return strings.Fields(run(t, "kubectl", "get", "pods", "-n", namespace, "--field-selector=status.phase!=Succeeded,status.phase!=Failed", "-o", "jsonpath="+fields))
+		}
+		runs = append(runs, of(platformOf(tenant), containers+" "+initial)...)
+		added = append(added, of(tenant, initial)...)
+	}
+	slices.Sort(listed)
+	slices.Sort(runs)
+	if runs = slices.Compact(runs); !slices.Equal(listed, runs) {
+		t.Errorf("listed as what runs:\n%s\nwhat runs:\n%s", strings.Join(listed, "\n"), strings.Join(runs, "\n"))
+	}
+	for _, image := range added {
+		if !slices.Contains(listed, image) {
+			t.Errorf("%s runs in a pod of a graph, and is not listed", image)
+		}
+	}
 }
 
 func graphsReady(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -212,10 +213,16 @@ func play(t *testing.T, namespace string, ready func(*corev1.Pod) bool) {
 		t.Fatal(err)
 	}
 	var errs []error
+	put := func(err error) {
+		// Who was faster made a pod anew, or changed it.
+		if !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
+			errs = append(errs, err)
+		}
+	}
 	for i := range list.Items {
 		pod := &list.Items[i]
 		if pod.DeletionTimestamp != nil {
-			errs = append(errs, client.IgnoreNotFound(adminClient(t).Delete(context.Background(), pod, client.GracePeriodSeconds(0))))
+			put(adminClient(t).Delete(context.Background(), pod, client.GracePeriodSeconds(0)))
 			continue
 		}
 		is := ready(pod)
@@ -226,9 +233,7 @@ func play(t *testing.T, namespace string, ready func(*corev1.Pod) bool) {
 		if !is {
 			pod.Status.Conditions = running.Conditions[:1]
 		}
-		if err := adminClient(t).Status().Update(context.Background(), pod); err != nil && !strings.Contains(err.Error(), "modified") {
-			errs = append(errs, client.IgnoreNotFound(err))
-		}
+		put(adminClient(t).Status().Update(context.Background(), pod))
 	}
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
