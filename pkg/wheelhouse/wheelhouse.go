@@ -359,4 +359,3 @@ func resultOf(r *rollout.Result) *Result {
 	}
 	return out
 }
-

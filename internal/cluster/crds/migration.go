@@ -29,7 +29,7 @@ const (
 
 // errNotMigrated says that Kubernetes' own migration did not do it; every object is to
 // be written by us.
-var errNotMigrated = errors.New("Kubernetes' own storage migration")
+var errNotMigrated = errors.New("the storage migration of Kubernetes")
 
 // migrate has Kubernetes' own storage migration write all objects of a kind once more,
 // where it is served and we may ask for it. It goes on if this client dies. Whatever is

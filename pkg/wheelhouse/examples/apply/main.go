@@ -19,15 +19,15 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: apply FLEET.yaml")
 		os.Exit(1)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := rollOut(ctx, os.Args[1]); err != nil {
+	if err := rollOut(os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
 		os.Exit(1)
 	}
 }
 
-func rollOut(ctx context.Context, file string) error {
+func rollOut(file string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
 	fleet, err := wheelhouse.Load(file, wheelhouse.Options{})
 	if err != nil {
 		return err
