@@ -118,7 +118,8 @@ func outputOf(c *cobra.Command) string {
 }
 
 func label(context string) func(string) string {
-	return func(line string) string { return strings.TrimRight(context+": "+line, " ") }
+	name := report.Clean(context)
+	return func(line string) string { return strings.TrimRight(name+": "+line, " ") }
 }
 
 // labelFor keeps lines that are for machines JSON.

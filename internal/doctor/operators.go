@@ -61,7 +61,7 @@ var secondOperator = Check{
 			f := Finding{
 				At:   place,
 				Seen: fmt.Sprintf("%s (scope %s, found by %s) beside %s (scope %s, found by %s)", o, o.Scope, o.Found, all[rival], all[rival].Scope, all[rival].Found),
-				Next: kubectl("", "get", "deployments,roles,clusterroles", "-A", "-l", nameLabel+"="+operatorName),
+				Next: kubectl("", "get", "deployments,roles,clusterroles", "-A", "-l", marks.Name+"="+operatorName),
 			}
 			if !o.Proven {
 				f.Says = "something looks like a second operator; no role proves that it writes graphs"

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/marks"
 	"github.com/wheelhouse-dev/wheelhouse/internal/operator/diagnose"
 )
 
@@ -102,7 +103,7 @@ var seccompMissing = Check{
 				continue
 			}
 			out = append(out, Finding{
-				At: place, Seen: fmt.Sprintf("node %s: %s", pod.Spec.NodeName, said), Next: kubectl(s.agentsNamespace(pod.Namespace), "get", "pods", "-l", nameLabel+"="+agentName, "-o", "wide"),
+				At: place, Seen: fmt.Sprintf("node %s: %s", pod.Spec.NodeName, said), Next: kubectl(s.agentsNamespace(pod.Namespace), "get", "pods", "-l", marks.Agents, "-o", "wide"),
 				breaks: []Place{place},
 			})
 		}

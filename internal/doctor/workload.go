@@ -32,23 +32,21 @@ type workload struct {
 
 // Names by which the charts' workloads are known, whatever their releases are called.
 const (
-	nameLabel    = "app.kubernetes.io/name"
 	operatorName = "dynamo-operator"
-	agentName    = "checkpoint-agent"
 	natsName     = "nats"
 	etcdName     = "etcd"
 )
 
 func (w workload) isOperator() bool {
-	return w.Kind == "Deployment" && !w.made && (w.labels[marks.PartOf] == marks.PartOfOperator || w.labels[nameLabel] == operatorName)
+	return w.Kind == "Deployment" && !w.made && (w.labels[marks.PartOf] == marks.PartOfOperator || w.labels[marks.Name] == operatorName)
 }
 
 func (w workload) isAgent() bool {
-	return w.Kind == "DaemonSet" && !w.made && (w.labels[marks.PartOf] == marks.PartOfChrek || w.labels[nameLabel] == agentName)
+	return w.Kind == "DaemonSet" && !w.made && (w.labels[marks.PartOf] == marks.PartOfChrek || w.labels[marks.Name] == marks.NameOfAgents)
 }
 
 func (w workload) isStore(name string) bool {
-	return w.Kind == "StatefulSet" && !w.made && w.labels[nameLabel] == name
+	return w.Kind == "StatefulSet" && !w.made && w.labels[marks.Name] == name
 }
 
 // what names a workload by what it does.

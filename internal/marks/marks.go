@@ -26,6 +26,14 @@ const (
 	PartOfChrek    = "chrek"
 )
 
+// Agents selects the pods and DaemonSets of checkpoint agents, whatever their releases
+// are called.
+const (
+	Name         = "app.kubernetes.io/name"
+	NameOfAgents = "checkpoint-agent"
+	Agents       = Name + "=" + NameOfAgents
+)
+
 // Annotations by which Helm marks the objects of a release.
 const (
 	ReleaseName      = "meta.helm.sh/release-name"

@@ -70,13 +70,8 @@ func Rollback(w io.Writer, r *rollout.RollbackPlan) error {
 		stepLines(w, step)
 	}
 	restartLines(w, r.Plan)
-	for _, way := range r.Ways() {
-		if way.Verdict.Fine() {
-			continue
-		}
-		if _, err := fmt.Fprintf(w, "warning: the way back of release %s, %s, is %s: %s\n", way.Release, way.Upgrade, way.Verdict, way.Because); err != nil {
-			return err
-		}
+	if err := waysBack(w, r.Ways()); err != nil {
+		return err
 	}
 	for _, lost := range r.Lost {
 		if _, err := fmt.Fprintln(w, "not restored:", lost); err != nil {

@@ -53,11 +53,28 @@ func (p *printer) way(w io.Writer, row wayRow) {
 		return
 	}
 	p.line(0, "")
+	p.notFine(w, row)
+	p.line(2, "Next: %s", row.Next(row.Verdict))
+}
+
+// notFine says why a way is not fine, and what it asks of people.
+func (p *printer) notFine(w io.Writer, row wayRow) {
 	p.line(0, "%s", wrap(w, fmt.Sprintf("%s is %s: %s.", row.Upgrade, row.Verdict, row.Because)))
 	for i, step := range row.Steps {
 		p.line(2, "%d. %s", i+1, step)
 	}
-	p.line(2, "Next: %s", row.Next(row.Verdict))
+}
+
+// waysBack warns of the ways that a rollback goes and that are not fine, alike ones once.
+func waysBack(w io.Writer, ways *rollout.Ways) error {
+	p := printer{w: w}
+	for _, row := range wayRows(ways) {
+		if !row.Verdict.Fine() {
+			p.line(0, "warning: the way back of %s:", few(row.releases))
+			p.notFine(w, row)
+		}
+	}
+	return p.err
 }
 
 func wayRows(ways *rollout.Ways) (rows []wayRow) {

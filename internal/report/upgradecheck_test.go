@@ -62,3 +62,21 @@ kai-scheduler from v1.0.0 to v1.1.0 is safe: TestKAI has gone that way.
 		t.Error("that is not fine")
 	}
 }
+
+// A rollback warns of alike ways once, with what they ask of people, and not of those
+// that are fine.
+func TestARollbackWarnsOfItsWays(t *testing.T) {
+	of := func(namespace, chart string, verdict transition.Verdict) rollout.Way {
+		u := check.Upgrade{Release: fleet.Key{Namespace: namespace, Name: "dynamo-platform"}, Chart: chart, From: "2.0.0", To: "1.0.0"}
+		return rollout.Way{Upgrade: u, Judgement: transition.Judgement{Verdict: verdict, Because: "keys moved", Steps: []string{"move them back"}}}
+	}
+	var out strings.Builder
+	ways := &rollout.Ways{Ways: []rollout.Way{of("team-a", "nats", transition.Manual), of("team-b", "nats", transition.Manual), of("team-a", "etcd", transition.Safe)}}
+	if err := waysBack(&out, ways); err != nil {
+		t.Fatal(err)
+	}
+	want := "warning: the way back of team-a/dynamo-platform, team-b/dynamo-platform:\nnats from 2.0.0 to 1.0.0 is manual: keys moved.\n  1. move them back\n"
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+}

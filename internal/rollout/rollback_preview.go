@@ -138,7 +138,7 @@ func PreviewRollback(ctx context.Context, r *RollbackPlan, cluster RollbackPrevi
 
 // Ways are the versions that releases go back from and to. None of them refuses the
 // rollback: it may be the lesser evil, and who asks for it is told.
-func (r *RollbackPlan) Ways() []Way { return waysOf(r.Plan.upgrades()) }
+func (r *RollbackPlan) Ways() *Ways { return &Ways{Ways: waysOf(r.Plan.upgrades())} }
 
 const adviceOnRollback = "To return to the charts and values only, leave the CRDs as they are with --keep-crds."
 

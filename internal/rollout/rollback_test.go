@@ -46,11 +46,11 @@ func TestARollbackTellsOfItsWays(t *testing.T) {
 		}
 		return r
 	}
-	ways := back("0.9.0").Ways()
+	ways := back("0.9.0").Ways().Ways
 	if len(ways) != 1 || ways[0].Verdict != transition.Blocked || ways[0].Because == "" || ways[0].From != "1.0.0" || ways[0].To != "0.9.0" {
 		t.Errorf("%+v", ways)
 	}
-	if ways := back("1.0.0").Ways(); len(ways) != 0 {
+	if ways := back("1.0.0").Ways().Ways; len(ways) != 0 {
 		t.Errorf("of the version that stays: %+v", ways)
 	}
 }

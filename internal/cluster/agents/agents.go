@@ -19,10 +19,8 @@ import (
 	"k8s.io/streaming/pkg/httpstream"
 
 	"github.com/wheelhouse-dev/wheelhouse/internal/cluster/session"
+	"github.com/wheelhouse-dev/wheelhouse/internal/marks"
 )
-
-// Labels are those of the agents' pods, whatever their release is called.
-const Labels = "app.kubernetes.io/name=checkpoint-agent"
 
 // Agents are those of one namespace.
 type Agents struct {
@@ -42,7 +40,7 @@ func Connect(ctx context.Context, flags *genericclioptions.ConfigFlags, namespac
 // Ask runs the agent's program in one of their pods, and returns what it prints. What it
 // says of an error is the error.
 func (a *Agents) Ask(ctx context.Context, args ...string) ([]byte, error) {
-	pods, err := a.session.Kube.CoreV1().Pods(a.namespace).List(ctx, metav1.ListOptions{LabelSelector: Labels})
+	pods, err := a.session.Kube.CoreV1().Pods(a.namespace).List(ctx, metav1.ListOptions{LabelSelector: marks.Agents})
 	if err != nil {
 		return nil, a.session.Explain("list the agents in namespace "+a.namespace, err)
 	}

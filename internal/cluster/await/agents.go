@@ -10,11 +10,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/wheelhouse-dev/wheelhouse/internal/marks"
 	"github.com/wheelhouse-dev/wheelhouse/internal/rollout"
 )
-
-// agentLabels are those of checkpoint agents' pods, whatever their release is called.
-const agentLabels = "app.kubernetes.io/name=checkpoint-agent"
 
 // Agents lists the checkpoint agents of some namespaces, by node. Who may not list pods
 // sees none.
@@ -38,7 +36,7 @@ func (w *Waiter) Agents(ctx context.Context, namespaces []string) ([]rollout.Age
 }
 
 func (w *Waiter) agentsIn(ctx context.Context, namespace string) (out []rollout.Agent, err error) {
-	pods, err := w.session.Kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: agentLabels})
+	pods, err := w.session.Kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: marks.Agents})
 	if apierrors.IsForbidden(err) {
 		return nil, nil
 	}

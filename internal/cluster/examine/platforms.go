@@ -18,7 +18,7 @@ var parts = []struct{ resource, selector string }{
 	{"deployments", marks.PartOf + "=" + marks.PartOfOperator},
 	{"deployments", "app.kubernetes.io/name=dynamo-operator"},
 	{"daemonsets", marks.PartOf + "=" + marks.PartOfChrek},
-	{"daemonsets", "app.kubernetes.io/name=checkpoint-agent"},
+	{"daemonsets", marks.Agents},
 }
 
 // findPlatforms finds the namespaces of platforms: where operators and agents run,
