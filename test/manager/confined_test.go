@@ -148,7 +148,34 @@ func newTeam(t *testing.T, c *cluster.Cluster, namespace string) *team {
 	}
 	team := &team{t: t, c: c, namespace: namespace}
 	team.awaitRole(kube)
+	team.awaitKinds(kube)
 	return team
+}
+
+// awaitKinds waits until the API server tells of all our kinds, which takes it a moment
+// after they are established.
+func (v *team) awaitKinds(kube kubernetes.Interface) {
+	v.t.Helper()
+	cluster.Eventually(v.t, "the API server tells of our kinds", func() error {
+		paths, err := kube.Discovery().OpenAPIV3().Paths()
+		if err != nil {
+			return err
+		}
+		served, known := paths["apis/nvidia.com/v1alpha1"]
+		if !known {
+			return errors.New("it does not know the group")
+		}
+		document, err := served.Schema("application/json")
+		if err != nil {
+			return err
+		}
+		for _, kind := range []string{"DynamoGraphDeployment", "DynamoComponentDeployment", "DynamoGraphDeploymentScalingAdapter", "DynamoGraphDeploymentRequest", "DynamoModel", "DynamoCheckpoint", "DynamoWorkerMetadata"} {
+			if !strings.Contains(string(document), fmt.Sprintf("%q:%q", "kind", kind)) {
+				return errors.New(kind + " is not served")
+			}
+		}
+		return nil
+	})
 }
 
 // awaitRole waits until Kubernetes has added our roles to its own.

@@ -95,6 +95,14 @@ func TestTheDoctorOfOneNamespace(t *testing.T) {
 	}
 	team := newTeam(t, c, "team")
 	team.runs("admin", writeFleet(t, confinedFleet), 0, "1 installed", "apply", "--no-wait", "--yes")
+	// Until its controller has looked at a Deployment, nothing is known to be wrong with it.
+	cluster.Eventually(t, "the operator's Deployment is looked at", func() error {
+		generation, err := c.Kubectl("get", "deployments", "-n", "team", "-o", "jsonpath={.items[*].status.observedGeneration}")
+		if err == nil && strings.TrimSpace(generation) == "" {
+			err = errors.New("nobody has")
+		}
+		return err
+	})
 	for role, hidden := range map[string]string{"admin": "Cluster as a whole: leases of nodes, nodes, ", "view": "Namespace team: leases, records of Helm, role bindings: you may not list them"} {
 		began := time.Now()
 		out, err := wheelhouse(t, c, "doctor", "-n", "team", "--as", "team-"+role)
